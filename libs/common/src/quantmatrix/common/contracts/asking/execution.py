@@ -1,0 +1,155 @@
+"""Questions to execution: accounts, orders, fills, and its books beside the brokers'."""
+
+from datetime import date
+from uuid import UUID
+
+import msgspec
+
+from quantmatrix.common.contracts.asking.question import Question
+from quantmatrix.common.contracts.message import Instant
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import (
+    AccountId,
+    FillId,
+    InstrumentId,
+    OrderId,
+    OrderState,
+    OrderType,
+    Side,
+    TimeInForce,
+    TradingState,
+    UserId,
+)
+from quantmatrix.common.values import Money, Price, Quantity
+
+
+class AccountSummary(msgspec.Struct, frozen=True):
+    account_id: AccountId
+    user_id: UserId
+    broker: str
+    currency: str
+    paper: bool
+    trading_state: TradingState
+    opening_cash: Money
+    cash: Money
+
+
+class Accounts(msgspec.Struct, frozen=True):
+    accounts: tuple[AccountSummary, ...]
+
+
+class AccountsAsked(Question[Accounts], frozen=True, kw_only=True):
+    VERB = "accounts"
+    ANSWER = Accounts
+
+    user_id: UserId
+
+
+class OrderSummary(msgspec.Struct, frozen=True):
+    """An order as it stands. Times are event times (UTC)."""
+
+    order_id: OrderId
+    account_id: AccountId
+    client_ref: str
+    broker_order_id: str
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    filled: Quantity
+    average_price: Price | None
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Price | None
+    stop_price: Price | None
+    reference_price: Price | None
+    state: OrderState
+    code: str | None
+    detail: str | None
+    triggered_by: str
+    session: date
+    created_at: Instant
+    filled_at: Instant | None
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """The latest first."""
+
+    orders: tuple[OrderSummary, ...]
+
+
+class OrdersAsked(Question[Orders], frozen=True, kw_only=True):
+    """Orders of a user, the latest first: of one account, one instrument, one order, or before a point of the list."""
+
+    VERB = "orders"
+    ANSWER = Orders
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    instrument_id: InstrumentId | None = None
+    order_id: OrderId | None = None
+    before: Instant | None = None
+    before_id: UUID | None = None
+    limit: int = 50
+
+
+class FillSummary(msgspec.Struct, frozen=True):
+    fill_id: FillId
+    execution_id: str
+    order_id: OrderId
+    account_id: AccountId
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    price: Price
+    fee: Money
+    session: date
+    executed_at: Instant
+    triggered_by: str
+
+
+class Fills(msgspec.Struct, frozen=True):
+    """The latest first."""
+
+    fills: tuple[FillSummary, ...]
+
+
+class FillsAsked(Question[Fills], frozen=True, kw_only=True):
+    VERB = "fills"
+    ANSWER = Fills
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    instrument_id: InstrumentId | None = None
+    before: Instant | None = None
+    limit: int = 50
+
+
+class AccountBook(msgspec.Struct, frozen=True):
+    """An account in our books and in the broker's. Positions by instrument id."""
+
+    account_id: AccountId
+    currency: str
+    opening_cash: Money
+    cash: Money
+    broker_cash: Money
+    positions: dict[str, Quantity]
+    broker_positions: dict[str, Quantity]
+    orders: int
+    executions: int
+    broker_orders: int
+    broker_executions: int
+    duplicate_orders: int
+    orders_without_intent: tuple[str, ...]
+    executions_not_booked: tuple[str, ...]
+    open_breaks: tuple[str, ...]
+
+
+class Books(msgspec.Struct, frozen=True):
+    accounts: tuple[AccountBook, ...]
+
+
+class BooksAsked(Question[Books], frozen=True, kw_only=True):
+    """Ours beside the brokers', read now."""
+
+    VERB = "books"
+    ANSWER = Books

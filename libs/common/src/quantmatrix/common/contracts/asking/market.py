@@ -1,0 +1,94 @@
+"""Questions to market: instruments, history, the state of the replay."""
+
+from datetime import date
+
+import msgspec
+
+from quantmatrix.common.contracts.asking.question import Question
+from quantmatrix.common.contracts.message import Instant
+from quantmatrix.common.contracts.prices import CorporateActionAnnounced
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import InstrumentId
+from quantmatrix.common.values import Price, Quantity
+
+
+class ListedInstrument(msgspec.Struct, frozen=True):
+    instrument: Instrument
+    name: str
+    calendar: str
+    tick_size: Price
+    lot_size: Quantity
+    aliases: tuple[str, ...]
+
+
+class Instruments(msgspec.Struct, frozen=True):
+    instruments: tuple[ListedInstrument, ...]
+
+
+class InstrumentsAsked(Question[Instruments], frozen=True, kw_only=True):
+    """Every instrument, or the one that carries this symbol today."""
+
+    VERB = "instruments"
+    ANSWER = Instruments
+
+    symbol: str | None = None
+
+
+class BarColumns(msgspec.Struct, frozen=True):
+    """Raw bars of one instrument as columns of equal length, oldest first, and the actions effective in that time.
+
+    sessions are exchange dates; prices and volumes are decimal strings. Nothing lies after what has been published.
+    """
+
+    instrument_id: InstrumentId
+    timeframe: str
+    sessions: tuple[date, ...]
+    open: tuple[str, ...]
+    high: tuple[str, ...]
+    low: tuple[str, ...]
+    close: tuple[str, ...]
+    volume: tuple[str, ...]
+    actions: tuple[CorporateActionAnnounced, ...]
+
+
+class BarsAsked(Question[BarColumns], frozen=True, kw_only=True):
+    """The last `limit` bars of an instrument up to and including `until` (exchange date)."""
+
+    VERB = "bars"
+    ANSWER = BarColumns
+
+    instrument_id: InstrumentId
+    timeframe: str = "1d"
+    until: date | None = None
+    limit: int = 4_000
+
+
+class ReplayStatus(msgspec.Struct, frozen=True):
+    """Where the replay stands. pace_s: seconds between moments, 0 is as fast as possible."""
+
+    feed: str
+    state: str
+    pace_s: float
+    session: date | None
+    settled: date | None
+    first: date | None
+    last: date | None
+    sessions_done: int
+    sessions_total: int
+    bars_published: int
+    as_of: Instant | None
+
+
+class ReplayStatusAsked(Question[ReplayStatus], frozen=True, kw_only=True):
+    VERB = "replay.status"
+    ANSWER = ReplayStatus
+
+
+class ReplayControlAsked(Question[ReplayStatus], frozen=True, kw_only=True):
+    """Pause, resume, or change the pace; what is left out stays as it is."""
+
+    VERB = "replay.control"
+    ANSWER = ReplayStatus
+
+    paused: bool | None = None
+    pace_s: float | None = None

@@ -1,0 +1,172 @@
+"""Questions to portfolio: positions, lots, closings, cash, snapshots, and the proof that they agree."""
+
+from datetime import date
+
+import msgspec
+
+from quantmatrix.common.contracts.asking.question import Question
+from quantmatrix.common.contracts.message import Instant
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, ClosingId, FillId, InstrumentId, LotId, UserId
+from quantmatrix.common.values import Money, Price, Quantity
+
+
+class PositionSummary(msgspec.Struct, frozen=True):
+    """A position marked at the latest raw price; values are absent while no price is known."""
+
+    account_id: AccountId
+    instrument: Instrument
+    quantity: Quantity
+    basis: Money
+    realised: Money
+    price: Price | None
+    priced_on: date | None
+    value: Money | None
+    unrealised: Money | None
+
+
+class AccountValue(msgspec.Struct, frozen=True):
+    account_id: AccountId
+    broker: str
+    paper: bool
+    opening_cash: Money
+    cash: Money
+    market_value: Money
+    equity: Money
+    realised: Money
+    unrealised: Money
+    session: date | None
+
+
+class Portfolio(msgspec.Struct, frozen=True):
+    accounts: tuple[AccountValue, ...]
+    positions: tuple[PositionSummary, ...]
+
+
+class PortfolioAsked(Question[Portfolio], frozen=True, kw_only=True):
+    """What a user has; closed positions only where asked for."""
+
+    VERB = "portfolio"
+    ANSWER = Portfolio
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    closed_too: bool = False
+
+
+class LotSummary(msgspec.Struct, frozen=True):
+    lot_id: LotId
+    fill_id: FillId
+    account_id: AccountId
+    instrument: Instrument
+    quantity: Quantity
+    opened_quantity: Quantity
+    basis: Money
+    opened_on: date
+    opened_at: Instant
+    triggered_by: str
+    value: Money | None
+    unrealised: Money | None
+
+
+class Lots(msgspec.Struct, frozen=True):
+    lots: tuple[LotSummary, ...]
+
+
+class LotsAsked(Question[Lots], frozen=True, kw_only=True):
+    """Open lots, oldest first."""
+
+    VERB = "lots"
+    ANSWER = Lots
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    instrument_id: InstrumentId | None = None
+    limit: int = 500
+
+
+class ClosingSummary(msgspec.Struct, frozen=True):
+    closing_id: ClosingId
+    lot_id: LotId
+    fill_id: FillId
+    account_id: AccountId
+    symbol: str
+    instrument_id: InstrumentId
+    quantity: Quantity
+    proceeds: Money
+    basis: Money
+    realised: Money
+    opened_on: date
+    closed_on: date
+    closed_at: Instant
+    triggered_by: str
+
+
+class Closings(msgspec.Struct, frozen=True):
+    """The latest first."""
+
+    closings: tuple[ClosingSummary, ...]
+
+
+class ClosingsAsked(Question[Closings], frozen=True, kw_only=True):
+    VERB = "closings"
+    ANSWER = Closings
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    instrument_id: InstrumentId | None = None
+    before: Instant | None = None
+    limit: int = 50
+
+
+class SnapshotPoint(msgspec.Struct, frozen=True):
+    session: date
+    equity: Money
+    cash: Money
+
+
+class Snapshots(msgspec.Struct, frozen=True):
+    """Oldest first."""
+
+    points: tuple[SnapshotPoint, ...]
+
+
+class SnapshotsAsked(Question[Snapshots], frozen=True, kw_only=True):
+    """An account's equity by session, thinned evenly to at most `limit` points, the last one always there."""
+
+    VERB = "snapshots"
+    ANSWER = Snapshots
+
+    user_id: UserId
+    account_id: AccountId
+    limit: int = 1_000
+
+
+class LedgerAccount(msgspec.Struct, frozen=True):
+    """An account's sums, each computed from its own table. `differences` says what does not agree inside the ledger."""
+
+    account_id: AccountId
+    opening_cash: Money
+    cash: Money
+    cash_entries: Money
+    realised_closings: Money
+    realised_positions: Money
+    basis_lots: Money
+    lots: dict[str, Quantity]
+    positions: dict[str, Quantity]
+    fills: int
+    fill_ids_digest: str
+    differences: tuple[str, ...]
+
+
+class LedgerSums(msgspec.Struct, frozen=True):
+    accounts: tuple[LedgerAccount, ...]
+
+
+class LedgerSumsAsked(Question[LedgerSums], frozen=True, kw_only=True):
+    """The sums behind `qm check`; rebuild compares every book with its facts too."""
+
+    VERB = "ledger.sums"
+    ANSWER = LedgerSums
+
+    rebuild: bool = True

@@ -1,0 +1,57 @@
+"""The `commands` family, said by the gateway: what people ask services to do. Imperative, idempotent by command id."""
+
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+
+from quantmatrix.common.contracts.message import AccountToken, Message
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import OrderId, OrderType, Side, TimeInForce, TradingState, UserId
+from quantmatrix.common.values import Price, Quantity
+
+
+class _Command(Message, frozen=True, kw_only=True):
+    OWNER = "gateway"
+    FAMILY = "commands"
+
+    command_id: UUID
+    user_id: UserId
+
+
+class PlaceOrder(_Command, frozen=True, kw_only=True, tag="PlaceOrder"):
+    """Turn this into an order, if risk allows it."""
+
+    SUBJECT = "commands.execution.place.{m.account_id}"
+    KEY = "commands.execution.{m.account_id}"
+
+    account_id: AccountToken
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    order_type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+    triggered_by: Annotated[str, msgspec.Meta(max_length=80)] = "manual"
+
+
+class CancelOrder(_Command, frozen=True, kw_only=True, tag="CancelOrder"):
+    """Ask the broker not to fill the rest of an order."""
+
+    SUBJECT = "commands.execution.cancel.{m.account_id}"
+    KEY = "commands.execution.{m.account_id}"
+
+    account_id: AccountToken
+    order_id: OrderId
+
+
+class SetTradingState(_Command, frozen=True, kw_only=True, tag="SetTradingState"):
+    """Let an account trade, only reduce, or stop."""
+
+    SUBJECT = "commands.execution.state.{m.account_id}"
+    KEY = "commands.execution.{m.account_id}"
+
+    account_id: AccountToken
+    state: TradingState
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]

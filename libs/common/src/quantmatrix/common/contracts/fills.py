@@ -1,0 +1,65 @@
+"""The `fills` family, said by execution: executions at a broker, their corrections, and execution's watermark."""
+
+from datetime import date
+from enum import StrEnum
+
+from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import FillId, OrderId, Side, UserId
+from quantmatrix.common.values import Money, Price, Quantity
+
+
+class _Fill(Message, frozen=True, kw_only=True):
+    """session: the exchange date the execution belongs to; executed_at: its instant (UTC); quantity is above zero."""
+
+    OWNER = "execution"
+    FAMILY = "fills"
+    KEY = "fills.{m.account_id}"
+
+    fill_id: FillId
+    execution_id: str
+    order_id: OrderId
+    client_ref: str
+    user_id: UserId
+    account_id: AccountToken
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    price: Price
+    fee: Money
+    session: date
+    executed_at: Instant
+    triggered_by: str
+
+
+class OrderFilled(_Fill, frozen=True, kw_only=True, tag="OrderFilled"):
+    """One execution at the broker. `leaves` is what is left of the order after it."""
+
+    SUBJECT = "fills.filled.{m.account_id}"
+
+    leaves: Quantity
+
+
+class FillCorrected(_Fill, frozen=True, kw_only=True, tag="FillCorrected"):
+    """The broker replaced execution `corrects` by this one; a quantity of zero means it was busted."""
+
+    SUBJECT = "fills.corrected.{m.account_id}"
+
+    corrects: FillId
+    leaves: Quantity
+
+
+class ExecutionStage(StrEnum):
+    MATCHED = "matched"
+    SETTLED = "settled"
+
+
+class ExecutionWatermark(Watermark, frozen=True, kw_only=True, tag="ExecutionWatermark"):
+    """matched: what the broker filled on this moment's prices has been said. settled: the orders decided on it are at the broker."""
+
+    OWNER = "execution"
+    FAMILY = "fills"
+    SUBJECT = "fills.watermark.{m.calendar}"
+    KEY = "fills.watermark.{m.calendar}"
+
+    stage: ExecutionStage

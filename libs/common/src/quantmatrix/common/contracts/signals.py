@@ -1,0 +1,65 @@
+"""The `signals` family, said by signals: decisions with their reasons."""
+
+from datetime import date
+
+import msgspec
+
+from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import RunId, Side, SignalId, SignalKind, UserId
+from quantmatrix.common.values import Price, Quantity
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One condition that was looked at: its name, whether it held, and the figures in words."""
+
+    code: str
+    met: bool
+    text: str
+    weight: float = 0.0
+
+
+class SignalRaised(Message, frozen=True, kw_only=True, tag="SignalRaised"):
+    """A strategy run decided something on the close of a completed bar.
+
+    Prices are today's raw prices; metrics are statistics (floats) by name. A signal that trades has a side and a
+    quantity; an alert or risk warning has neither. decided_at: close of the bar (UTC).
+    """
+
+    OWNER = "signals"
+    FAMILY = "signals"
+    SUBJECT = "signals.raised.{m.account_id}"
+    KEY = "signals.raised.{m.account_id}"
+
+    signal_id: SignalId
+    run_id: RunId
+    user_id: UserId
+    account_id: AccountToken
+    strategy: str
+    triggered_by: str
+    instrument: Instrument
+    kind: SignalKind
+    calendar: str
+    session: date
+    decided_at: Instant
+    expires_at: Instant
+    side: Side | None = None
+    quantity: Quantity | None = None
+    price: Price | None = None
+    stop: Price | None = None
+    targets: tuple[Price, ...] = ()
+    strength: float = 0.0
+    confidence: float = 0.0
+    risk_reward: float | None = None
+    horizon_days: int | None = None
+    reasons: tuple[Reason, ...] = ()
+    metrics: dict[str, float] = {}
+
+
+class SignalsWatermark(Watermark, frozen=True, kw_only=True, tag="SignalsWatermark"):
+    """Every run has decided on this moment."""
+
+    OWNER = "signals"
+    FAMILY = "signals"
+    SUBJECT = "signals.watermark.{m.calendar}"
+    KEY = "signals.watermark.{m.calendar}"

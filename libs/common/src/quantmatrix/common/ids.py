@@ -1,0 +1,23 @@
+"""Identities that follow from their cause, so that saying a thing again says it under the same id."""
+
+from uuid import UUID, uuid5
+
+from quantmatrix.common.names import UserId
+
+NAMESPACE = UUID("6d6b6f7a-9b1f-5c3e-8a7d-51a2c9f0e4b3")
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def derived_id(*parts: object) -> UUID:
+    """The id that belongs to these parts, always the same one (RFC 9562 version 5)."""
+    return uuid5(NAMESPACE, "\x1f".join(str(part) for part in parts))
+
+
+def short_token(*parts: object, length: int = 20) -> str:
+    """The first `length` characters, 0-9 and A-Z without I, L, O, U, of the id of these parts (at most 25)."""
+    number = derived_id(*parts).int
+    return "".join(_CROCKFORD[(number >> (5 * index)) & 31] for index in range(length))
+
+
+FIRST_ADMINISTRATOR = UserId(derived_id("user", "administrator"))
+"""The person made on the first start, who owns the first paper account."""

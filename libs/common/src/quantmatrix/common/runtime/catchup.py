@@ -1,0 +1,108 @@
+"""Catching up: compare with what the owners said, and fetch what never arrived. This is why the bus may be lost."""
+
+import asyncio
+
+import structlog
+
+from quantmatrix.common.contracts.asking.messaging import OutboxHeadsAsked, OutboxReadAsked
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.runtime.desk import Delivery, Desk
+from quantmatrix.common.runtime.errors import TRANSIENT, Refused
+from quantmatrix.common.runtime.inbox import Inbox
+from quantmatrix.common.runtime.keys import KeysHeard
+from quantmatrix.common.runtime.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+RETRY_S = 0.25
+AWAY: tuple[type[BaseException], ...] = (*TRANSIENT, Refused)
+PAGES_MAX = 1_000
+
+
+class CatchUp:
+    """Compares on start, on reconnection, when a gap shows, and every so often."""
+
+    def __init__(
+        self,
+        *,
+        ask: Ask,
+        desk: Desk,
+        inbox: Inbox,
+        heard: KeysHeard,
+        every_s: float,
+        metrics: Metrics,
+    ) -> None:
+        self._ask = ask
+        self._desk = desk
+        self._inbox = inbox
+        self._every_s = every_s
+        self._metrics = metrics
+        self._patterns = heard.by_owner
+        self._suspected: dict[str, int] = {}
+        self._urgent: set[str] = set(self._patterns)
+        self._wake = asyncio.Event()
+
+    def now(self) -> None:
+        """Something may have been lost: compare with every owner at once."""
+        self._urgent |= set(self._patterns)
+        self._wake.set()
+
+    def for_key(self, key: str) -> None:
+        """A number is missing under this key."""
+        owner = key.partition("/")[0]
+        if owner in self._patterns:
+            self._urgent.add(owner)
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Compare for ever; owners that do not answer are asked again soon."""
+        while True:
+            if not self._urgent:
+                self._wake.clear()
+                try:
+                    await asyncio.wait_for(self._wake.wait(), self._every_s)
+                except TimeoutError:
+                    await self._look_at_all()
+                    continue
+            for owner in sorted(self._urgent):
+                if await self._look(owner, urgent=True):
+                    self._urgent.discard(owner)
+            if self._urgent:
+                await asyncio.sleep(RETRY_S)
+
+    async def _look_at_all(self) -> None:
+        for owner in self._patterns:
+            await self._look(owner, urgent=False)
+
+    async def _look(self, owner: str, *, urgent: bool) -> bool:
+        """Compare with one owner; fetch what is missing. A calm look waits until it sees the same number missing twice."""
+        try:
+            answer = await self._ask(owner, OutboxHeadsAsked(patterns=self._patterns[owner]))
+            behind = {key: self._inbox.standing(key) for key, seq in answer.heads.items() if self._behind(key, seq)}
+            if not urgent:
+                behind = {key: standing for key, standing in behind.items() if self._suspected.get(key) == standing.seq}
+                self._suspected = {key: self._inbox.standing(key).seq for key, seq in answer.heads.items() if self._behind(key, seq)}
+            if behind:
+                await self._fetch(owner, {key: standing.seq for key, standing in behind.items()})
+        except AWAY as error:
+            log.debug("catch_up.waiting", owner=owner, error=str(error))
+            return False
+        return True
+
+    def _behind(self, key: str, seq: int) -> bool:
+        standing = self._inbox.standing(key)
+        return standing.seq < seq and not standing.stopped
+
+    async def _fetch(self, owner: str, after: dict[str, int]) -> None:
+        fetched = 0
+        for _ in range(PAGES_MAX):
+            page = await self._ask(owner, OutboxReadAsked(after=after))
+            self._desk.hear_again(Delivery(m.subject, m.payload, m.key, m.seq) for m in page.messages)
+            for message in page.messages:
+                after[message.key] = max(after[message.key], message.seq)
+            fetched += len(page.messages)
+            if not page.more:
+                break
+            await self._desk.quiet()
+        if fetched:
+            self._metrics.caught_up.inc(fetched)
+            log.info("caught_up", owner=owner, messages=fetched)

@@ -1,0 +1,60 @@
+"""PostgreSQL as the services use it: a small pool, exact numbers, time limits on everything."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeAlias
+
+import asyncpg
+
+if TYPE_CHECKING:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+CONNECT_TIMEOUT_S = 5.0
+COMMAND_TIMEOUT_S = 15.0
+
+
+async def open_pool(url: str, *, service: str, size: int) -> Pool:
+    """A pool of at most `size` connections. Raises OSError or a PostgreSQL error when the server is not there."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=1,
+        max_size=size,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        max_inactive_connection_lifetime=0,
+        server_settings={"application_name": f"quantmatrix-{service}"},
+    )
+
+
+async def connect(url: str, *, service: str) -> "asyncpg.Connection[asyncpg.Record]":
+    """One connection of its own, for locks and notifications."""
+    return await asyncpg.connect(
+        url,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        server_settings={"application_name": f"quantmatrix-{service}-own"},
+    )
+
+
+@asynccontextmanager
+async def reading(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection for questions: one consistent view, and nothing can be written through it."""
+    async with (
+        pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
+async def close_pool(pool: Pool, *, timeout_s: float = 3.0) -> None:
+    """Close gently, then firmly."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()

@@ -1,0 +1,56 @@
+"""What may go wrong on the outside, in three words, and the one decision of the inside."""
+
+import asyncio
+
+import asyncpg
+import nats.errors
+import nats.js.errors
+
+
+class TryLater(Exception):  # noqa: N818 - the name says what to do
+    """The outside is not there now; the same call may be made again, and must do no harm when it is."""
+
+
+class Refused(Exception):  # noqa: N818
+    """The outside said no, and would say no again."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class OutcomeUnknown(Exception):  # noqa: N818
+    """The call may or may not have had its effect. Never repeated: ask what happened."""
+
+
+class ConfigurationError(Exception):
+    """The service cannot run as it is configured; starting it again would not help."""
+
+
+class LeaseLost(Exception):  # noqa: N818
+    """Another process owns this work now; whatever was about to be written must not be."""
+
+
+TRANSIENT: tuple[type[BaseException], ...] = (
+    TryLater,
+    OSError,
+    asyncio.TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.TransactionRollbackError,
+    asyncpg.exceptions.LockNotAvailableError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.QueryCanceledError,
+    nats.errors.ConnectionClosedError,
+    nats.errors.NoServersError,
+    nats.errors.NoRespondersError,
+    nats.errors.StaleConnectionError,
+    nats.errors.OutboundBufferLimitError,
+    nats.js.errors.ServiceUnavailableError,
+    nats.js.errors.NoStreamResponseError,
+)
+"""Errors of a database, bus or peer that is away: they never count against a message."""

@@ -1,0 +1,50 @@
+"""What a service's `bus.py` is written in: which message goes to which handler, and which question to which answer."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from quantmatrix.common.contracts.asking.question import Question
+from quantmatrix.common.contracts.message import Message
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.page import Page
+
+M = TypeVar("M", bound=Message)
+A = TypeVar("A", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Hears(Generic[M]):
+    """A message and its handler. `when` says whether everything it builds on has been heard; until then it waits."""
+
+    message: type[M]
+    handler: Callable[[M, Page], Awaitable[None]]
+    when: Callable[[M, Page], Awaitable[bool]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[A]):
+    """A question and the function that answers it from a read-only view."""
+
+    question: type[Question[A]]
+    handler: Callable[[Any, Connection], Awaitable[A]]
+
+
+@dataclass(frozen=True, slots=True)
+class Does(Generic[A]):
+    """A question that changes something: its handler works on a page of its own."""
+
+    question: type[Question[A]]
+    handler: Callable[[Any, Page], Awaitable[A]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """The whole face of a service towards NATS."""
+
+    hears: tuple[Hears[Any], ...] = ()
+    answers: tuple[Answers[Any], ...] = ()
+    does: tuple[Does[Any], ...] = ()
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = field(default=())

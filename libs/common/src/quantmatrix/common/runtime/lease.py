@@ -1,0 +1,71 @@
+"""A lease on work that only one process may do at a time: a lock while we live, and a fence against those who slept."""
+
+import asyncio
+
+import asyncpg
+import structlog
+
+from quantmatrix.common.runtime.database import Connection, connect
+from quantmatrix.common.runtime.errors import TRANSIENT, LeaseLost
+
+log = structlog.get_logger(__name__)
+
+_LOCK = "select pg_try_advisory_lock(hashtext($1), hashtext(current_schema()))"
+_RAISE = "insert into lease as l (name, fence) values ($1, 1) on conflict (name) do update set fence = l.fence + 1 returning fence"
+RETRY_S = 0.25
+WATCH_S = 1.0
+
+
+class Lease:
+    """Held by one process per service. `check` refuses a page of a process that lost it without noticing."""
+
+    def __init__(self, *, service: str, database_url: str) -> None:
+        self._service = service
+        self._url = database_url
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self.fence = 0
+
+    async def acquire(self) -> None:
+        """Wait until no other process holds the lease, then raise the fence."""
+        waiting_said = False
+        while True:
+            try:
+                connection = await connect(self._url, service=self._service)
+                if await connection.fetchval(_LOCK, "lease"):
+                    self.fence = await connection.fetchval(_RAISE, self._service)
+                    self._connection = connection
+                    log.info("lease.held", fence=self.fence)
+                    return
+                await connection.close(timeout=1.0)
+                if not waiting_said:
+                    log.info("lease.waiting", reason="another process owns this work; standing by")
+                    waiting_said = True
+            except TRANSIENT as error:
+                log.warning("lease.no_database", error=repr(error))
+            await asyncio.sleep(RETRY_S)
+
+    async def watch(self) -> None:
+        """Raise LeaseLost when the connection that holds the lock is gone and the lease cannot be taken again at once."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._connection is None or self._connection.is_closed():
+                await self._take_again()
+
+    async def _take_again(self) -> None:
+        """After a database restart nobody holds the lock; whoever comes first goes on with a higher fence."""
+        self._connection = None
+        await self.acquire()
+
+    async def check(self, connection: Connection) -> None:
+        """Within a transaction: keep the fence from rising until its end. Raises LeaseLost when it has risen already."""
+        current = await connection.fetchval("select fence from lease where name = $1 for share", self._service)
+        if current != self.fence:
+            raise LeaseLost(f"{self._service} was taken over: fence {current}, ours is {self.fence}")
+
+    async def release(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            try:
+                await connection.close(timeout=1.0)
+            except TRANSIENT:
+                connection.terminate()

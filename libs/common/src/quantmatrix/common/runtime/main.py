@@ -1,0 +1,26 @@
+"""The way into every service: read settings, run, and say in one sentence what is wrong when it cannot."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import uvloop
+
+from quantmatrix.common.runtime.errors import ConfigurationError
+from quantmatrix.common.runtime.settings import ServiceSettings, SettingsError
+
+S = TypeVar("S", bound=ServiceSettings)
+EXIT_CONFIGURATION = 4
+
+
+def main(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
+    """Exit 0 after a stop that was asked for, 4 when the configuration is wrong, 1 otherwise."""
+    try:
+        uvloop.run(_serve(settings, serve))
+    except (SettingsError, ConfigurationError) as error:
+        print(f"{settings.SERVICE}: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
+        sys.exit(EXIT_CONFIGURATION)
+
+
+async def _serve(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
+    await serve(settings.read())

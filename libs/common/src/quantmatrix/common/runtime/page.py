@@ -1,0 +1,76 @@
+"""One transaction of a service: what it heard, what it changed and what it says, all or nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from quantmatrix.common.contracts.message import Head, Message
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.runtime.database import Connection
+
+_M = TypeVar("_M", bound=Message)
+
+
+@dataclass(slots=True)
+class Page:
+    """What a handler works on: the transaction's connection, the head of what it hears, and `say`."""
+
+    connection: Connection
+    cause: Head
+    from_message: bool = True
+    said: list[Message] = field(default_factory=list)
+    afterwards: list[Callable[[], None]] = field(default_factory=list)
+    _counts: dict[tuple[UUID, str], int] = field(default_factory=dict)
+
+    def say(
+        self,
+        message: _M,
+        *,
+        identity: object | None = None,
+        occurred_at: datetime | None = None,
+        starts_trace: bool = False,
+    ) -> _M:
+        """Put a message into the outbox of this transaction and return it with its head.
+
+        Its id follows from what it tells of (`identity`: a fill's id, say), or else from its cause, its type and its
+        place among the answers to that cause; so a handler that runs again says the same thing under the same id.
+        occurred_at: event time, the cause's unless given. starts_trace: a chain begins here.
+        """
+        name = type(message).__name__
+        if identity is None:
+            place = self._counts.get((self.cause.message_id, name), 0)
+            self._counts[self.cause.message_id, name] = place + 1
+            message_id = derived_id(message.OWNER, name, self.cause.message_id, place)
+        else:
+            message_id = derived_id(message.OWNER, name, identity)
+        head = Head(
+            message_id=message_id,
+            caused_by=self.cause.message_id if self.from_message else None,
+            occurred_at=occurred_at or self.cause.occurred_at,
+            trace=self.cause.trace if self.from_message and not starts_trace else message_id,
+        )
+        headed = msgspec.structs.replace(message, head=head)
+        self.said.append(headed)
+        return headed
+
+    def after_commit(self, call: Callable[[], None]) -> None:
+        """Call this once the transaction is committed; never when it is not. It must not fail and not wait."""
+        self.afterwards.append(call)
+
+    def because_of(self, cause: Head) -> None:
+        """From here on, this message is the cause of what is said."""
+        self.cause, self.from_message = cause, True
+
+    def starting_from(self, start: Head) -> None:
+        """From here on, what is said starts a chain of its own: see `origin`."""
+        self.cause, self.from_message = start, False
+
+
+def origin(*parts: object, occurred_at: datetime) -> Head:
+    """Stands in for a cause where a chain starts without a message: a person's request, a feed's bar, a broker's report."""
+    started = derived_id(*parts)
+    return Head(message_id=started, caused_by=None, occurred_at=occurred_at, trace=started)

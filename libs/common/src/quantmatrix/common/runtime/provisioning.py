@@ -1,0 +1,120 @@
+"""Makes the streams and consumers of the table exist, exactly as the table says. The one place that creates them."""
+
+import asyncio
+from dataclasses import dataclass
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
+from nats.js.errors import NotFoundError
+
+from quantmatrix.common.runtime.streams import (
+    ACK_WAIT_S,
+    DUPLICATE_WINDOW_S,
+    FAMILIES,
+    HEARINGS,
+    MIB,
+    PENDING_MAX,
+    Family,
+    Hearing,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """What a run of provisioning had to do."""
+
+    streams_made: int
+    consumers_made: int
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.streams_made or self.consumers_made)
+
+
+def stream_config(family: Family) -> StreamConfig:
+    """The stream of a family. Facts that move money keep new messages out when full: their outbox holds them meanwhile."""
+    return StreamConfig(
+        name=family.stream,
+        subjects=list(family.subjects),
+        retention=RetentionPolicy.WORK_QUEUE if family.work_queue else RetentionPolicy.LIMITS,
+        storage=StorageType.MEMORY if family.memory else StorageType.FILE,
+        max_age=family.max_age_s,
+        max_bytes=family.max_mib * MIB,
+        discard=DiscardPolicy.NEW if family.keep_new_out_when_full else DiscardPolicy.OLD,
+        duplicate_window=DUPLICATE_WINDOW_S,
+        allow_direct=True,
+    )
+
+
+def consumer_config(hearing: Hearing) -> ConsumerConfig:
+    """A durable pull consumer that never gives a message up by itself: tries are counted by the reader."""
+    return ConsumerConfig(
+        durable_name=hearing.durable,
+        ack_policy=AckPolicy.EXPLICIT,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_wait=ACK_WAIT_S,
+        max_deliver=-1,
+        max_ack_pending=PENDING_MAX,
+        filter_subjects=list(hearing.subjects),
+    )
+
+
+async def provision(js: JetStreamContext, *, timeout_s: float = 10.0) -> Provisioned:
+    """Create what is missing and bring the rest to the table's settings. Running it again changes nothing."""
+    streams = consumers = 0
+    async with asyncio.timeout(timeout_s):
+        for family in FAMILIES:
+            streams += await _make_stream(js, family)
+        for hearing in HEARINGS:
+            consumers += await _make_consumer(js, hearing)
+    return Provisioned(streams, consumers)
+
+
+async def _make_stream(js: JetStreamContext, family: Family) -> bool:
+    try:
+        await js.stream_info(family.stream)
+    except NotFoundError:
+        await js.add_stream(stream_config(family))
+        return True
+    await js.update_stream(stream_config(family))
+    return False
+
+
+async def _make_consumer(js: JetStreamContext, hearing: Hearing) -> bool:
+    try:
+        await js.consumer_info(hearing.stream, hearing.durable)
+    except NotFoundError:
+        await js.add_consumer(hearing.stream, consumer_config(hearing))
+        return True
+    await js.add_consumer(hearing.stream, consumer_config(hearing))
+    return False
+
+
+async def missing(js: JetStreamContext, *, timeout_s: float = 5.0) -> bool:
+    """Whether any stream or consumer of the table is gone."""
+    async with asyncio.timeout(timeout_s):
+        try:
+            for family in FAMILIES:
+                await js.stream_info(family.stream)
+            for hearing in HEARINGS:
+                await js.consumer_info(hearing.stream, hearing.durable)
+        except NotFoundError:
+            return True
+    return False
+
+
+async def purge(js: JetStreamContext) -> None:
+    """Delete every stream of the table; the next provisioning makes them anew."""
+    for family in FAMILIES:
+        try:
+            await js.delete_stream(family.stream)
+        except NotFoundError:
+            continue

@@ -1,0 +1,255 @@
+"""The life of a service process: come up patiently, work, go down gently."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from faststream.nats import NatsBroker
+from nats.aio.client import Client
+
+from quantmatrix.common.contracts.asking.messaging import (
+    OutboxHeadsAsked,
+    OutboxReadAsked,
+    ParkedAsked,
+    ParkedDecisionAsked,
+    TraceAsked,
+)
+from quantmatrix.common.contracts.codec import encode
+from quantmatrix.common.contracts.message import Message
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.runtime.catchup import CatchUp
+from quantmatrix.common.runtime.clock import Clock, SystemClock
+from quantmatrix.common.runtime.database import Pool, close_pool, open_pool
+from quantmatrix.common.runtime.desk import Desk
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.health import Check, Health, make_server
+from quantmatrix.common.runtime.hearing import Answers, Bus, Does
+from quantmatrix.common.runtime.inbox import Inbox
+from quantmatrix.common.runtime.keeper import OutboxKeeper
+from quantmatrix.common.runtime.keys import keys_heard
+from quantmatrix.common.runtime.lease import Lease
+from quantmatrix.common.runtime.logs import configure_logs
+from quantmatrix.common.runtime.metrics import Metrics
+from quantmatrix.common.runtime.parking import ParkedDesk
+from quantmatrix.common.runtime.relay import Relay
+from quantmatrix.common.runtime.settings import ServiceSettings
+from quantmatrix.common.runtime.streams import heard_by
+from quantmatrix.common.runtime.subscribing import Answering, hear_streams, make_broker, start_patiently
+
+log = structlog.get_logger(__name__)
+RETRY_S = 0.2
+GAUGES_EVERY_S = 5.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a service is built from; `desk` is there once the service's bus is known."""
+
+    service: str
+    pool: Pool
+    client: Client
+    ask: Ask
+    clock: Clock
+    metrics: Metrics
+    _desk: Desk | None = field(default=None)
+
+    @property
+    def desk(self) -> Desk:
+        if self._desk is None:
+            raise RuntimeError("the desk is made from the service's bus; use it from handlers and background tasks only")
+        return self._desk
+
+    async def tell(self, message: Message) -> None:
+        """Publish an ephemeral message: not stored, not numbered, lost on purpose when nobody listens."""
+        await self.client.publish(message.subject(), encode(message))
+
+
+Build = Callable[[Parts], Awaitable[Bus]]
+
+
+async def run_service(settings: ServiceSettings, build: Build, *, exclusive: bool = False) -> None:
+    """Run one service until SIGTERM or SIGINT. exclusive: only one process of this service works at a time."""
+    service = settings.SERVICE
+    configure_logs(service=service, level=settings.log_level, file=settings.log_file)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runner = _Runner(settings, build, exclusive=exclusive)
+    log.info("starting")
+    try:
+        await runner.run(stop)
+    except Exception:
+        log.exception("stopped.by_error")
+        raise
+    log.info("stopped")
+
+
+class _Runner:
+    def __init__(self, settings: ServiceSettings, build: Build, *, exclusive: bool) -> None:
+        self._settings = settings
+        self._service = settings.SERVICE
+        self._build = build
+        self._url = settings.database_url.get_secret_value()
+        self._metrics = Metrics(self._service)
+        self._lease = Lease(service=self._service, database_url=self._url) if exclusive else None
+        self._catch_up: CatchUp | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        pool = await self._patiently(
+            "database", lambda: open_pool(self._url, service=self._service, size=self._settings.database_pool_size)
+        )
+        broker = make_broker(
+            service=self._service,
+            url=self._settings.nats_url,
+            password=self._settings.nats_password.get_secret_value(),
+            metrics=self._metrics,
+            on_back=self._bus_is_back,
+        )
+        try:
+            client = await self._patiently("bus", broker.connect)
+            self._metrics.bus_connected.set(1)
+            parts = Parts(self._service, pool, client, Ask(client), SystemClock(), self._metrics)
+            await self._work(parts, broker, client, stop)
+        finally:
+            await _stop_broker(broker)
+            if self._lease is not None:
+                await self._lease.release()
+            await close_pool(pool)
+
+    async def _work(self, parts: Parts, broker: NatsBroker, client: Client, stop: asyncio.Event) -> None:
+        if self._lease is not None and not await _unless_stopped(self._lease.acquire(), stop):
+            return
+        hearings = heard_by(self._service)
+        heard = keys_heard(self._service, hearings)
+        inbox = Inbox(heard)
+        relay = Relay(service=self._service, database_url=self._url, js=client.jetstream(), metrics=self._metrics)
+        bus = await self._build(parts)
+        desk = Desk(
+            service=self._service,
+            pool=parts.pool,
+            inbox=inbox,
+            hears=bus.hears,
+            hand_over=relay.hand_over,
+            metrics=self._metrics,
+            clock=parts.clock,
+            lease=self._lease,
+            on_gap=self._gap,
+        )
+        parts._desk = desk
+        self._catch_up = CatchUp(
+            ask=parts.ask,
+            desk=desk,
+            inbox=inbox,
+            heard=heard,
+            every_s=self._settings.catch_up_every_s,
+            metrics=self._metrics,
+        )
+        await self._patiently("inbox", lambda: inbox.load(parts.pool))
+        answering = Answering(service=self._service, pool=parts.pool, desk=desk, clock=parts.clock)
+        broker.include_router(hear_streams(self._service, hearings, desk))
+        broker.include_router(answering.router(*_with_common_questions(self._service, bus, parts.clock)))
+        await self._tasks(parts, broker, bus, desk, relay, client, stop)
+
+    async def _tasks(
+        self, parts: Parts, broker: NatsBroker, bus: Bus, desk: Desk, relay: Relay, client: Client, stop: asyncio.Event
+    ) -> None:
+        health = Health(service=self._service, registry=self._metrics.registry, checks=_checks(parts, client))
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(desk.run(), name="desk"), group.create_task(relay.run(), name="relay")]
+            if self._catch_up is not None:
+                tasks.append(group.create_task(self._catch_up.run(), name="catch-up"))
+            tasks.append(group.create_task(self._gauges(parts), name="gauges"))
+            if self._lease is not None:
+                tasks.append(group.create_task(self._lease.watch(), name="lease"))
+            tasks += [group.create_task(task(), name=getattr(task, "__name__", "task")) for task in bus.background]
+            server = None
+            if self._settings.health_port:
+                server = make_server(health, host=self._settings.health_host, port=self._settings.health_port)
+                tasks.append(group.create_task(server.serve(), name="health"))
+            subscribing = group.create_task(start_patiently(broker, give_up_s=self._settings.start_timeout_s), name="subscribing")
+            log.info("started")
+            await stop.wait()
+            log.info("stopping")
+            subscribing.cancel()
+            await _stop_broker(broker)
+            for task in tasks:
+                task.cancel()
+
+    async def _patiently(self, what: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
+        """Try until it works. Raises TimeoutError when the start takes too long."""
+        async with asyncio.timeout(self._settings.start_timeout_s):
+            while True:
+                try:
+                    return await attempt()
+                except TRANSIENT as error:
+                    log.info("start.waiting", what=what, error=repr(error))
+                await asyncio.sleep(RETRY_S)
+
+    def _bus_is_back(self) -> None:
+        if self._catch_up is not None:
+            self._catch_up.now()
+
+    def _gap(self, key: str) -> None:
+        if self._catch_up is not None:
+            self._catch_up.for_key(key)
+
+    async def _gauges(self, parts: Parts) -> None:
+        while True:
+            try:
+                async with parts.pool.acquire(timeout=2) as connection:
+                    age = await connection.fetchval(
+                        "select extract(epoch from clock_timestamp() - said_at)::float8 from outbox where published_at is null order by id limit 1"
+                    )
+                self._metrics.outbox_age_seconds.set(age or 0.0)
+            except TRANSIENT as error:
+                log.debug("gauges.waiting", error=repr(error))
+            await asyncio.sleep(GAUGES_EVERY_S)
+
+
+def _with_common_questions(service: str, bus: Bus, clock: Clock) -> tuple[tuple[Answers[Any], ...], tuple[Does[Any], ...]]:
+    keeper, parked = OutboxKeeper(service), ParkedDesk(service, bus.hears, clock)
+    answers = (
+        Answers(OutboxHeadsAsked, keeper.heads),
+        Answers(OutboxReadAsked, keeper.read),
+        Answers(TraceAsked, keeper.trace),
+        Answers(ParkedAsked, parked.listed),
+    )
+    return (*answers, *bus.answers), (Does(ParkedDecisionAsked, parked.decide), *bus.does)
+
+
+def _checks(parts: Parts, client: Client) -> dict[str, Check]:
+    async def database() -> str | None:
+        try:
+            async with parts.pool.acquire(timeout=2) as connection:
+                await connection.fetchval("select 1")
+        except TRANSIENT as error:
+            return f"the database does not answer: {type(error).__name__}"
+        return None
+
+    async def bus() -> str | None:
+        return None if client.is_connected else "not connected to the bus"
+
+    return {"database": database, "bus": bus}
+
+
+async def _unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> bool:
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if working.done():
+        working.result()
+        return True
+    working.cancel()
+    return False
+
+
+async def _stop_broker(broker: NatsBroker) -> None:
+    try:
+        async with asyncio.timeout(4):
+            await broker.stop()
+    except (Exception, TimeoutError) as error:
+        log.debug("bus.stop", error=repr(error))

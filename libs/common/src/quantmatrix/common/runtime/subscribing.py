@@ -1,0 +1,179 @@
+"""FastStream subscribes: one pull consumer per stream that a service hears, one subject per question it answers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+from faststream import AckPolicy
+from faststream.nats import JStream, NatsBroker, NatsMessage, NatsRouter, PullSub
+from faststream.security import SASLPlaintext
+from nats.js.api import ConsumerConfig
+
+from quantmatrix.common.contracts.asking.question import Problem, Question, Reply
+from quantmatrix.common.contracts.codec import MalformedMessageError, decode_as, encode
+from quantmatrix.common.runtime.clock import Clock
+from quantmatrix.common.runtime.database import Pool, reading
+from quantmatrix.common.runtime.desk import Delivery, Desk, Verdict
+from quantmatrix.common.runtime.errors import TRANSIENT, Refused
+from quantmatrix.common.runtime.fresh import fresh_id
+from quantmatrix.common.runtime.hearing import Answers, Does
+from quantmatrix.common.runtime.metrics import Metrics
+from quantmatrix.common.runtime.outbox import KEY_HEADER, SEQ_HEADER
+from quantmatrix.common.runtime.page import origin
+from quantmatrix.common.runtime.streams import Hearing
+
+log = structlog.get_logger(__name__)
+
+FETCH_MAX = 32
+FETCH_TIMEOUT_S = 5.0
+GIVE_BACK_S = 0.2
+GRACEFUL_S = 3.0
+RECONNECT_S = 0.2
+
+
+async def _whole(message: NatsMessage) -> NatsMessage:
+    """Messages stay as they came: the library's own decoder guesses, and a guess is not a contract."""
+    return message
+
+
+def make_broker(*, service: str, url: str, password: str, metrics: Metrics, on_back: Callable[[], None]) -> NatsBroker:
+    """A broker that reconnects for ever, reports the server's refusals, and keeps to its own inbox."""
+
+    async def on_error(error: Exception) -> None:
+        metrics.bus_errors.inc()
+        log.error("bus.error", error=repr(error))
+
+    async def on_lost() -> None:
+        metrics.bus_connected.set(0)
+        log.warning("bus.lost")
+
+    async def on_reconnected() -> None:
+        metrics.bus_connected.set(1)
+        log.info("bus.back")
+        on_back()
+
+    return NatsBroker(
+        url,
+        security=SASLPlaintext(username=service, password=password),
+        inbox_prefix=f"_INBOX.{service}",
+        name=f"quantmatrix-{service}",
+        max_reconnect_attempts=-1,
+        reconnect_time_wait=RECONNECT_S,  # type: ignore[arg-type]  # seconds as a float are taken
+        error_cb=on_error,
+        disconnected_cb=on_lost,
+        reconnected_cb=on_reconnected,
+        allow_reconnect=True,
+        graceful_timeout=GRACEFUL_S,
+        logger=None,
+        apply_types=False,
+    )
+
+
+def hear_streams(service: str, hearings: tuple[Hearing, ...], desk: Desk) -> NatsRouter:
+    """Every stream this service hears, handed to the desk; acknowledged only after the desk's commit."""
+    router = NatsRouter()
+    for hearing in hearings:
+        subscriber = router.subscriber(
+            hearing.subjects[0] if len(hearing.subjects) == 1 else f"{hearing.family}.>",
+            stream=JStream(hearing.stream, declare=False),
+            durable=hearing.durable,
+            pull_sub=PullSub(batch_size=FETCH_MAX, timeout=FETCH_TIMEOUT_S),
+            config=ConsumerConfig(),
+            ack_policy=AckPolicy.MANUAL,
+            inbox_prefix=f"_INBOX.{service}.".encode(),
+            decoder=_whole,
+            title=f"{service} hears {hearing.family}",
+        )
+        subscriber(_hand_in(desk))
+    return router
+
+
+def _hand_in(desk: Desk) -> Callable[[NatsMessage], Awaitable[None]]:
+    async def hand_in(message: NatsMessage) -> None:
+        headers = message.headers
+        key, seq = headers.get(KEY_HEADER), headers.get(SEQ_HEADER, "")
+        numbered = key is not None and seq.isascii() and seq.isdigit()
+        delivery = Delivery(message.raw_message.subject, bytes(message.body), key if numbered else None, int(seq) if numbered else 0)
+        if await desk.hear(delivery) is Verdict.SETTLED:
+            await message.ack()
+        else:
+            await message.nack(delay=GIVE_BACK_S)
+
+    return hand_in
+
+
+class Answering:
+    """Answers questions, and says what was wrong with those it cannot answer."""
+
+    def __init__(self, *, service: str, pool: Pool, desk: Desk, clock: Clock) -> None:
+        self._service = service
+        self._pool = pool
+        self._desk = desk
+        self._clock = clock
+
+    def router(self, answers: tuple[Answers[Any], ...], does: tuple[Does[Any], ...]) -> NatsRouter:
+        router = NatsRouter()
+        for spec in answers:
+            self._subscribe(router, spec.question, self._from_view(spec))
+        for task in does:
+            self._subscribe(router, task.question, self._on_a_page(task))
+        return router
+
+    def _subscribe(self, router: NatsRouter, question: type[Question[Any]], respond: Callable[[Any], Awaitable[msgspec.Struct]]) -> None:
+        async def answer(message: NatsMessage) -> bytes:
+            return encode(await self._reply(question, bytes(message.body), respond))
+
+        subscriber = router.subscriber(
+            f"svc.{self._service}.{question.VERB}",
+            queue=self._service,
+            decoder=_whole,
+            title=f"{self._service} answers {question.__name__}",
+        )
+        subscriber(answer)
+
+    async def _reply(self, question: type[Question[Any]], body: bytes, respond: Callable[[Any], Awaitable[msgspec.Struct]]) -> Reply:
+        try:
+            asked = decode_as(question, body)
+            return Reply(answer=msgspec.Raw(encode(await respond(asked))))
+        except MalformedMessageError as error:
+            return Reply(problem=Problem("QUESTION_MALFORMED", str(error)))
+        except Refused as error:
+            return Reply(problem=Problem(error.code, error.detail))
+        except TRANSIENT as error:
+            return Reply(problem=Problem("SERVICE_BUSY", f"{self._service} cannot answer right now: {type(error).__name__}"))
+        except Exception as error:
+            log.exception("question.failed", question=question.__name__, exc_info=error)
+            return Reply(problem=Problem("QUESTION_FAILED", f"{self._service} failed on {question.__name__}; its log has the details"))
+
+    def _from_view(self, spec: Answers[Any]) -> Callable[[Any], Awaitable[msgspec.Struct]]:
+        async def respond(asked: Any) -> msgspec.Struct:
+            async with reading(self._pool) as connection:
+                answer: msgspec.Struct = await spec.handler(asked, connection)
+                return answer
+
+        return respond
+
+    def _on_a_page(self, spec: Does[Any]) -> Callable[[Any], Awaitable[msgspec.Struct]]:
+        async def respond(asked: Any) -> msgspec.Struct:
+            start = origin("asked", fresh_id(), occurred_at=self._clock.now())
+            answer: msgspec.Struct = await self._desk.do(lambda page: spec.handler(asked, page), start)
+            return answer
+
+        return respond
+
+
+async def start_patiently(broker: NatsBroker, *, give_up_s: float) -> None:
+    """Start subscribers; streams that are not there yet are waited for. Raises TimeoutError after `give_up_s`."""
+    async with asyncio.timeout(give_up_s):
+        while True:
+            try:
+                await broker.start()
+            except TRANSIENT as error:
+                log.info("bus.not_ready", error=repr(error))
+            except Exception as error:
+                log.info("bus.not_provisioned", error=repr(error))
+            else:
+                return
+            await asyncio.sleep(RECONNECT_S)

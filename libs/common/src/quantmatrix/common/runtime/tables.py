@@ -1,0 +1,61 @@
+"""The tables that every service's schema has: outbox, inbox, parked messages, lease. Used by each service's first migration."""
+
+OUTBOX = """
+create table outbox_key (
+    key      text primary key,
+    seq      bigint not null,
+    covered  bigint not null default 0
+);
+create table outbox (
+    id            bigint generated always as identity primary key,
+    key           text not null,
+    seq           bigint not null,
+    family        text not null,
+    subject       text not null,
+    type          text not null,
+    message_id    uuid not null,
+    caused_by     uuid,
+    trace         uuid not null,
+    occurred_at   timestamptz not null,
+    said_at       timestamptz not null default clock_timestamp(),
+    published_at  timestamptz,
+    payload       bytea not null,
+    unique (key, seq)
+);
+create unique index outbox_message on outbox (message_id);
+create index outbox_trace on outbox (trace);
+create index outbox_unpublished on outbox (id) where published_at is null;
+comment on table outbox is 'What this service said, in order. Rows stay after publication: readers ask for what they missed.';
+"""
+
+INBOX = """
+create table parked (
+    id          bigint generated always as identity primary key,
+    key         text,
+    seq         bigint,
+    subject     text not null,
+    payload     bytea not null,
+    error       text not null,
+    parked_at   timestamptz not null default clock_timestamp(),
+    state       text not null default 'parked' check (state in ('parked', 'replayed', 'dropped')),
+    decided_at  timestamptz
+);
+create table inbox (
+    key         text primary key,
+    seq         bigint not null,
+    message_id  uuid,
+    heard_at    timestamptz not null default clock_timestamp(),
+    stopped_by  bigint references parked (id)
+);
+comment on table inbox is 'The last number heard under each key. What is at or below it was heard; what is beyond the next is missing something.';
+"""
+
+LEASE = """
+create table lease (
+    name   text primary key,
+    fence  bigint not null
+);
+comment on table lease is 'Who owns work that only one process may do: every owner raises the fence, and older owners are refused.';
+"""
+
+MESSAGING = OUTBOX + INBOX + LEASE

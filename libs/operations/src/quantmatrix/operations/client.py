@@ -1,0 +1,51 @@
+"""The operator's connection: commands ask services over the bus, under a user that may do nothing else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import nats
+
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.permissions import OPERATOR_USER
+from quantmatrix.operations.places import Places
+
+
+class NotRunningError(RuntimeError):
+    """Nothing runs on this data folder."""
+
+
+@asynccontextmanager
+async def asking(url: str, password: str) -> AsyncIterator[Ask]:
+    """Ask services at a bus. Raises NotRunningError when it cannot be reached."""
+    try:
+        client = await nats.connect(
+            url,
+            user=OPERATOR_USER,
+            password=password,
+            inbox_prefix=f"_INBOX.{OPERATOR_USER}",
+            connect_timeout=2,
+            max_reconnect_attempts=20,
+            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds as a float are taken
+            error_cb=_quiet,
+        )
+    except (*TRANSIENT, Exception) as error:
+        raise NotRunningError(f"the bus at {url} cannot be reached") from error
+    try:
+        yield Ask(client)
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def asking_at(places: Places) -> AsyncIterator[Ask]:
+    """Ask the services that run on a data folder."""
+    state = places.read_state()
+    if not state or not places.is_running():
+        raise NotRunningError(f"QuantMatrix does not run on {places.home}; start it with 'qm up' or 'make run'")
+    async with asking(str(state["nats_url"]), str(state["operator_password"])) as ask:
+        yield ask
+
+
+async def _quiet(_: Exception) -> None:
+    return

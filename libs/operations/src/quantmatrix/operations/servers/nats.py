@@ -1,0 +1,115 @@
+"""A real nats-server as a child process, configured from the table of streams."""
+
+import asyncio
+import shutil
+import socket
+import sysconfig
+from pathlib import Path
+
+import httpx
+import nats
+from nats.aio.client import Client
+
+from quantmatrix.common.runtime.permissions import PROVISION_USER, password_variable, server_configuration
+from quantmatrix.operations.places import Places, Secrets, SetUpError
+from quantmatrix.operations.processes import Child
+
+READY_TIMEOUT_S = 15.0
+LOOK_S = 0.02
+MARKER = "store.json"
+
+
+def free_port() -> int:
+    """A port of the loopback interface that is free now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class NatsServer:
+    """The bus: its process, its store folder and its address."""
+
+    name = "nats"
+
+    def __init__(self, places: Places, secrets: Secrets, *, durable: bool = True) -> None:
+        self._places = places
+        self._secrets = secrets
+        self._durable = durable
+        self.port = free_port()
+        self.monitor_port = free_port()
+        self.child = Child(
+            name=self.name,
+            command=[str(_program()), "-c", str(places.runtime / "nats.conf")],
+            environment={password_variable(user): password for user, password in secrets.nats.items()},
+            output=places.logs / "nats.log",
+        )
+
+    @property
+    def url(self) -> str:
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def store(self) -> Path:
+        return self._places.nats
+
+    async def start(self) -> None:
+        """Start and wait until JetStream works. Raises SetUpError with the server's last words when it does not come up."""
+        self.store.mkdir(exist_ok=True)
+        (self.store / MARKER).touch()
+        configuration = server_configuration(
+            listen=f"127.0.0.1:{self.port}",
+            monitor=f"127.0.0.1:{self.monitor_port}",
+            store_dir=str(self.store),
+            durable=self._durable,
+        )
+        path = self._places.runtime / "nats.conf"
+        path.write_text(configuration, encoding="utf-8")
+        path.chmod(0o600)
+        await self.child.start()
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while not await self.healthy():
+                    if not self.child.alive:
+                        raise SetUpError(f"nats-server stopped at once; its last words: {self.child.last_words(3)}")
+                    await asyncio.sleep(LOOK_S)
+        except TimeoutError:
+            raise SetUpError(f"nats-server did not become ready within {READY_TIMEOUT_S:g} s; see {self.child.output}") from None
+
+    async def healthy(self) -> bool:
+        """Whether the server answers that JetStream works."""
+        try:
+            async with httpx.AsyncClient(timeout=1.0) as client:
+                return (await client.get(f"http://127.0.0.1:{self.monitor_port}/healthz")).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    def store_is_ours(self) -> bool:
+        """Whether the store folder is still the one this server was started on; an emptied one has lost its marker."""
+        return (self.store / MARKER).exists()
+
+    async def connect(self, user: str = PROVISION_USER) -> Client:
+        """A connection under one of the server's users."""
+        return await nats.connect(
+            self.url,
+            user=user,
+            password=self._secrets.nats[user],
+            inbox_prefix=f"_INBOX.{user}",
+            connect_timeout=2,
+            max_reconnect_attempts=2,
+            allow_reconnect=False,
+            error_cb=_quiet,
+        )
+
+
+async def _quiet(_: Exception) -> None:
+    return
+
+
+def _program() -> Path:
+    beside = Path(sysconfig.get_path("scripts")) / "nats-server"
+    if beside.exists():
+        return beside
+    found = shutil.which("nats-server")
+    if found is None:
+        raise SetUpError("the program nats-server is missing; run 'make setup'")
+    return Path(found)

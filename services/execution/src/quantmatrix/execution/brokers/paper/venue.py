@@ -1,0 +1,347 @@
+"""The paper venue: a small exchange with its own memory. It knows nothing of QuantMatrix but the orders it is sent.
+
+Like a real broker it does not refuse a second order under the same reference; sending none is our side's duty. Its
+book is the independent witness of every recovery test.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import asyncpg
+
+from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
+from quantmatrix.common.ids import short_token
+from quantmatrix.common.names import AccountId, InstrumentId, OrderType, Side, TimeInForce
+from quantmatrix.common.runtime.database import Connection, Pool
+from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.execution.brokers.paper.matching import fill_price
+from quantmatrix.execution.domain.commission import CommissionSchedule
+from quantmatrix.execution.domain.orders import Execution
+from quantmatrix.execution.ports import (
+    Absent,
+    Accepted,
+    BrokerOrder,
+    BrokerPosition,
+    OrderRequest,
+    Rejected,
+    SubmitOutcome,
+    VenueBook,
+)
+
+TABLES = """
+create table if not exists account (
+    account_id  text primary key,
+    currency    text not null,
+    opening     numeric(30, 12) not null,
+    cash        numeric(30, 12) not null
+);
+create table if not exists venue_order (
+    venue_order_id  text primary key,
+    account_id      text not null references account,
+    client_ref      text not null,
+    instrument_id   text not null,
+    symbol          text not null,
+    currency        text not null,
+    multiplier      numeric(30, 12) not null,
+    side            text not null,
+    quantity        numeric(30, 12) not null,
+    filled          numeric(30, 12) not null default 0,
+    order_type      text not null,
+    time_in_force   text not null,
+    limit_price     numeric(30, 12),
+    stop_price      numeric(30, 12),
+    status          text not null,
+    reason          text not null default '',
+    charged         numeric(30, 12) not null default 0,
+    accepted_at     timestamptz not null,
+    changed_at      timestamptz not null
+);
+create index if not exists venue_order_ref on venue_order (account_id, client_ref);
+create index if not exists venue_order_working on venue_order (account_id) where status = 'working';
+create index if not exists venue_order_changed on venue_order (changed_at);
+create table if not exists execution (
+    execution_id    text primary key,
+    venue_order_id  text not null references venue_order,
+    account_id      text not null,
+    client_ref      text not null,
+    instrument_id   text not null,
+    side            text not null,
+    quantity        numeric(30, 12) not null,
+    price           numeric(30, 12) not null,
+    fee             numeric(30, 12) not null,
+    currency        text not null,
+    session         date not null,
+    executed_at     timestamptz not null
+);
+create index if not exists execution_since on execution (account_id, executed_at);
+create table if not exists holding (
+    account_id     text not null,
+    instrument_id  text not null,
+    quantity       numeric(30, 12) not null,
+    primary key (account_id, instrument_id)
+);
+create table if not exists action_applied (action_id uuid primary key);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueRules:
+    """How this venue behaves: its commission, and whether market orders fill at once on the reference price."""
+
+    commission: CommissionSchedule
+    fill_at_once: bool = False
+
+
+class PaperVenue:
+    """Every method is one transaction of the venue's own."""
+
+    def __init__(self, pool: Pool, rules: VenueRules) -> None:
+        self._pool = pool
+        self._rules = rules
+
+    async def open(self) -> None:
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock(hashtext('paper venue'))")
+            await connection.execute(TABLES)
+
+    async def open_account(self, account_id: AccountId, cash: Money) -> None:
+        async with self._pool.acquire(timeout=5) as connection:
+            await connection.execute(
+                "insert into account (account_id, currency, opening, cash) values ($1, $2, $3, $3) on conflict do nothing",
+                account_id,
+                cash.currency,
+                cash.amount,
+            )
+
+    async def submit(self, request: OrderRequest) -> SubmitOutcome:
+        """Take an order into the book, or refuse it."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            account = await connection.fetchrow("select * from account where account_id = $1 for update", request.account_id)
+            if account is None:
+                return Rejected("ACCOUNT_UNKNOWN", f"the venue has no account {request.account_id}")
+            times = await connection.fetchval(
+                "select count(*) from venue_order where account_id = $1 and client_ref = $2",
+                request.account_id,
+                request.client_ref,
+            )
+            order_id = short_token("venue-order", request.account_id, request.client_ref, times, length=16)
+            if refusal := await self._refuses(connection, account, request):
+                await self._insert(connection, order_id, request, "rejected", f"{refusal.code}: {refusal.detail}")
+                return refusal
+            await self._insert(connection, order_id, request, "working", "")
+            if self._rules.fill_at_once and request.order_type is OrderType.MARKET and request.reference_price is not None:
+                order = await connection.fetchrow("select * from venue_order where venue_order_id = $1", order_id)
+                if order is not None:
+                    await self._fill(connection, order, request.reference_price, request.at.date(), request.at)
+        return Accepted(order_id)
+
+    async def cancel(self, account_id: AccountId, client_ref: str, at: datetime) -> SubmitOutcome:
+        """Take a working order out of the book. Raises nothing: an order that is done already is a refusal."""
+        async with self._pool.acquire(timeout=5) as connection:
+            row = await connection.fetchrow(
+                """update venue_order set status = 'cancelled', changed_at = greatest(changed_at, $3)
+                   where account_id = $1 and client_ref = $2 and status = 'working' returning venue_order_id""",
+                account_id,
+                client_ref,
+                at,
+            )
+        return Accepted(row["venue_order_id"]) if row else Rejected("ORDER_DONE", "no working order has this reference")
+
+    async def find(self, account_id: AccountId, client_ref: str) -> BrokerOrder | Absent:
+        async with self._pool.acquire(timeout=5) as connection:
+            row = await connection.fetchrow(
+                "select * from venue_order where account_id = $1 and client_ref = $2 order by venue_order_id limit 1",
+                account_id,
+                client_ref,
+            )
+        return _order(row) if row else Absent()
+
+    async def changed_since(self, account_id: AccountId, since: datetime) -> tuple[list[BrokerOrder], list[Execution]]:
+        async with (
+            self._pool.acquire(timeout=5) as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            orders = await connection.fetch(
+                "select * from venue_order where account_id = $1 and changed_at >= $2 order by changed_at, client_ref",
+                account_id,
+                since,
+            )
+            executions = await connection.fetch(
+                "select * from execution where account_id = $1 and executed_at >= $2 order by executed_at, client_ref, execution_id",
+                account_id,
+                since,
+            )
+        return [_order(row) for row in orders], [_execution(row) for row in executions]
+
+    async def positions(self, account_id: AccountId) -> list[BrokerPosition]:
+        async with self._pool.acquire(timeout=5) as connection:
+            rows = await connection.fetch(
+                "select instrument_id, quantity from holding where account_id = $1 and quantity <> 0 order by instrument_id",
+                account_id,
+            )
+        return [BrokerPosition(InstrumentId(row["instrument_id"]), Quantity(row["quantity"])) for row in rows]
+
+    async def cash(self, account_id: AccountId) -> Money:
+        async with self._pool.acquire(timeout=5) as connection:
+            row = await connection.fetchrow("select cash, currency from account where account_id = $1", account_id)
+        if row is None:
+            return Money.zero("USD")
+        return Money(row["cash"], row["currency"])
+
+    async def bars_closed(self, session: date, opened_at: datetime, closed_at: datetime, bars: Sequence[Bar]) -> bool:
+        """Fill working orders on these bars; a day order that found its session and did not fill expires at the close.
+
+        Orders are matched by time and then by reference, so the same book gives the same fills. An order that was
+        accepted after the open is left alone, which is also why hearing the same bars again changes nothing.
+        """
+        by_instrument = {bar.instrument_id: bar for bar in bars}
+        async with self._pool.acquire(timeout=5) as connection:
+            look = (
+                "select exists (select from venue_order where status = 'working'), exists (select from venue_order where changed_at >= $1)"
+            )
+            working_any, changed = await connection.fetchrow(look, opened_at) or (False, False)
+            if not working_any:
+                return bool(changed)
+            async with connection.transaction():
+                working = await connection.fetch(
+                    "select * from venue_order where status = 'working' and accepted_at <= $1 order by accepted_at, client_ref for update",
+                    opened_at,
+                )
+                for order in working:
+                    bar = by_instrument.get(order["instrument_id"])
+                    price = _matched(order, bar, opened_at) if bar is not None else None
+                    if price is not None:
+                        await self._fill(connection, order, price, session, opened_at)
+                    elif order["time_in_force"] == TimeInForce.DAY:
+                        await connection.execute(
+                            "update venue_order set status = 'expired', changed_at = $2 where venue_order_id = $1",
+                            order["venue_order_id"],
+                            closed_at,
+                        )
+        return True
+
+    async def action_effective(self, action: CorporateActionAnnounced) -> None:
+        """A split changes holdings, and the quantities and prices of working orders, once."""
+        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+            new = await connection.fetchval(
+                "insert into action_applied values ($1) on conflict do nothing returning action_id", action.action_id
+            )
+            if new is None:
+                return
+            numbers = (action.instrument.instrument_id, action.numerator, action.denominator)
+            await connection.execute("update holding set quantity = quantity * $2::int / $3::int where instrument_id = $1", *numbers)
+            await connection.execute(
+                """update venue_order set quantity = quantity * $2::int / $3::int, filled = filled * $2::int / $3::int,
+                   limit_price = limit_price * $3::int / $2::int, stop_price = stop_price * $3::int / $2::int
+                   where instrument_id = $1 and status = 'working'""",
+                *numbers,
+            )
+
+    async def book(self) -> VenueBook:
+        async with self._pool.acquire(timeout=5) as connection:
+            row = await connection.fetchrow(
+                """select (select count(*) from venue_order) as orders, (select count(*) from execution) as executions,
+                   (select coalesce(sum(n - 1), 0) from (select count(*) as n from venue_order group by account_id, client_ref) as r) as doubles"""
+            )
+        if row is None:
+            raise RuntimeError("a count returned no row")
+        return VenueBook(orders=row["orders"], duplicate_orders=int(row["doubles"]), executions=row["executions"])
+
+    async def _refuses(self, connection: Connection, account: asyncpg.Record, request: OrderRequest) -> Rejected | None:
+        held = await connection.fetchval(
+            "select coalesce(sum(quantity), 0) from holding where account_id = $1 and instrument_id = $2",
+            request.account_id,
+            request.instrument.instrument_id,
+        )
+        if request.side is Side.SELL:
+            if Quantity(held) < request.quantity:
+                return Rejected("SHORT_REFUSED", f"the account holds {Quantity(held)}, short sales are not offered")
+            return None
+        price = request.limit_price or request.reference_price
+        if price is not None:
+            value = notional(price, request.quantity, request.instrument.multiplier, account["currency"])
+            if value.amount > account["cash"]:
+                return Rejected("FUNDS", f"the order needs {value}, the account has {Money(account['cash'], account['currency'])}")
+        return None
+
+    async def _insert(self, connection: Connection, order_id: str, request: OrderRequest, status: str, reason: str) -> None:
+        one = request.instrument
+        await connection.execute(
+            """insert into venue_order (venue_order_id, account_id, client_ref, instrument_id, symbol, currency, multiplier, side, quantity,
+               order_type, time_in_force, limit_price, stop_price, status, reason, accepted_at, changed_at)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)""",
+            order_id, request.account_id, request.client_ref, one.instrument_id, one.symbol, one.currency, one.multiplier.value,
+            request.side, request.quantity.value, request.order_type, request.time_in_force,
+            request.limit_price and request.limit_price.value, request.stop_price and request.stop_price.value, status, reason, request.at,
+        )  # fmt: skip
+
+    async def _fill(self, connection: Connection, order: asyncpg.Record, price: Price, session: date, at: datetime) -> None:
+        """Fill all that is left of an order: the execution, the holding, the cash and the order move together."""
+        quantity = Quantity(order["quantity"]) - Quantity(order["filled"])
+        multiplier, currency = Quantity(order["multiplier"]), order["currency"]
+        value = notional(price, quantity, multiplier, currency)
+        fee = self._rules.commission.of_fill(Money(order["charged"], currency), order["quantity"], value)
+        side = Side(order["side"])
+        await connection.execute(
+            "insert into execution values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            short_token("execution", order["venue_order_id"], order["filled"], length=16), order["venue_order_id"], order["account_id"],
+            order["client_ref"], order["instrument_id"], side, quantity.value, price.value, fee.amount, currency, session, at,
+        )  # fmt: skip
+        await connection.execute(
+            """insert into holding as h values ($1, $2, $3) on conflict (account_id, instrument_id)
+               do update set quantity = h.quantity + excluded.quantity""",
+            order["account_id"],
+            order["instrument_id"],
+            quantity.value * side.sign,
+        )
+        await connection.execute(
+            "update account set cash = cash - $2 where account_id = $1",
+            order["account_id"],
+            value.amount * side.sign + fee.amount,
+        )
+        await connection.execute(
+            "update venue_order set filled = quantity, status = 'filled', charged = charged + $2, changed_at = $3 where venue_order_id = $1",
+            order["venue_order_id"],
+            fee.amount,
+            at,
+        )
+
+
+def _matched(order: asyncpg.Record, bar: Bar, opened_at: datetime) -> Price | None:
+    return fill_price(
+        Side(order["side"]),
+        OrderType(order["order_type"]),
+        Price(order["limit_price"]) if order["limit_price"] is not None else None,
+        Price(order["stop_price"]) if order["stop_price"] is not None else None,
+        order["accepted_at"],
+        opened_at,
+        (bar.open, bar.high, bar.low),
+    )
+
+
+def _order(row: asyncpg.Record) -> BrokerOrder:
+    return BrokerOrder(
+        broker_order_id=row["venue_order_id"],
+        client_ref=row["client_ref"],
+        status=row["status"],
+        quantity=Quantity(row["quantity"]),
+        filled=Quantity(row["filled"]),
+        limit_price=Price(row["limit_price"]) if row["limit_price"] is not None else None,
+        stop_price=Price(row["stop_price"]) if row["stop_price"] is not None else None,
+        reason=row["reason"],
+    )
+
+
+def _execution(row: asyncpg.Record) -> Execution:
+    return Execution(
+        execution_id=row["execution_id"],
+        client_ref=row["client_ref"],
+        broker_order_id=row["venue_order_id"],
+        side=Side(row["side"]),
+        quantity=Quantity(row["quantity"]),
+        price=Price(row["price"]),
+        fee=Money(row["fee"], row["currency"]),
+        session=row["session"],
+        executed_at=row["executed_at"],
+    )

@@ -1,0 +1,39 @@
+"""Execution's face towards NATS. What it says stands in `contracts/orders.py` and `contracts/fills.py`."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from quantmatrix.common.contracts.asking.execution import AccountsAsked, BooksAsked, FillsAsked, OrdersAsked
+from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
+from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, SetTradingState
+from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
+from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
+from quantmatrix.common.runtime import hearing
+from quantmatrix.common.runtime.hearing import Bus, Hears
+from quantmatrix.execution.answers import Answers
+from quantmatrix.execution.handlers import Handlers
+
+
+def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
+    """The table of contents."""
+    return Bus(
+        hears=(
+            Hears(InstrumentListed, handlers.instrument_listed),
+            Hears(CorporateActionAnnounced, handlers.action_announced),
+            Hears(BarsClosed, handlers.bars_closed),
+            Hears(PricesWatermark, handlers.prices_reached),
+            Hears(SignalRaised, handlers.signal_raised, when=handlers.may_act_on),
+            Hears(SignalsWatermark, handlers.decisions_reached, when=handlers.may_settle),
+            Hears(PlaceOrder, handlers.place_order),
+            Hears(CancelOrder, handlers.cancel_order),
+            Hears(SetTradingState, handlers.set_trading_state),
+        ),
+        answers=(
+            hearing.Answers(AccountsAsked, answers.accounts),
+            hearing.Answers(OrdersAsked, answers.orders),
+            hearing.Answers(FillsAsked, answers.fills),
+            hearing.Answers(BooksAsked, answers.books),
+            hearing.Answers(LedgerDigestAsked, answers.ledger_digest),
+        ),
+        background=background,
+    )

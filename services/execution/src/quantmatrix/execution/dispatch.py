@@ -1,0 +1,222 @@
+"""What happens after the commit: stored orders go to their brokers, and the answers come back as events."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import structlog
+
+from quantmatrix.common.names import OrderId, OrderState
+from quantmatrix.common.runtime.database import Pool
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.page import Page, origin
+from quantmatrix.common.runtime.service import Parts
+from quantmatrix.execution.domain.orders import Order
+from quantmatrix.execution.domain.states import OrderEventKind
+from quantmatrix.execution.lifecycle import move
+from quantmatrix.execution.ports import (
+    Absent,
+    Accepted,
+    Broker,
+    BrokerOrder,
+    OrderRequest,
+    Rejected,
+    SubmitOutcome,
+    Unknown,
+)
+from quantmatrix.execution.reconcile import Brokers, take_changes
+from quantmatrix.execution.store import Account, ExecutionStore
+
+log = structlog.get_logger(__name__)
+LOOK_S = 1.0
+RETRY_S = 0.1
+ABSENT_TWICE_S = 0.5
+
+_WAITING = (OrderState.SUBMITTING, OrderState.CANCELLING, OrderState.UNKNOWN)
+
+
+class Dispatcher:
+    """Sends each stored order once. An order that this process did not store itself is looked for before it is sent.
+
+    While nobody knows whether an order arrived it is looked for; after `answer_timeout_s` without an answer it is
+    called unknown, and stays so until the broker tells. Time alone never ends that.
+    """
+
+    def __init__(self, parts: Parts, brokers: Brokers, *, answer_timeout_s: float, settle: Callable[[Page], Awaitable[None]]) -> None:
+        self._parts = parts
+        self._brokers = brokers
+        self._answer_timeout_s = answer_timeout_s
+        self._settle = settle
+        self._fresh: set[OrderId] = set()
+        self._doubt_since: dict[OrderId, float] = {}
+        self._absent_since: dict[OrderId, float] = {}
+        self._wake = asyncio.Event()
+
+    def send(self, order_id: OrderId) -> None:
+        """An order of ours was just committed: it has never been sent."""
+        self._fresh.add(order_id)
+        self._wake.set()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            try:
+                left = await self._round()
+            except TRANSIENT as error:
+                log.warning("dispatch.waiting", error=repr(error))
+                left = True
+            if self._wake.is_set():
+                self._wake.clear()
+                continue
+            try:
+                await asyncio.wait_for(self._wake.wait(), RETRY_S if left else LOOK_S)
+            except TimeoutError:
+                continue
+            self._wake.clear()
+
+    async def _round(self) -> bool:
+        """One pass over the orders that wait for an answer; returns whether any is left."""
+        orders, accounts = await self._load(self._parts.pool)
+        left = False
+        for order in orders:
+            account = accounts[order.account_id]
+            answered = await self._advance(order, account, self._brokers.of(account))
+            left = left or not answered
+        return left
+
+    async def _load(self, pool: Pool) -> tuple[list[Order], dict[str, Account]]:
+        async with pool.acquire(timeout=5) as connection:
+            store = ExecutionStore(connection)
+            orders = await store.orders_in(_WAITING)
+            return orders, {account.account_id: account for account in await store.accounts()} if orders else {}
+
+    async def _advance(self, order: Order, account: Account, broker: Broker) -> bool:
+        if order.state is OrderState.CANCELLING:
+            return await self._cancel(order, account, broker)
+        if order.state is OrderState.SUBMITTING and order.order_id in self._fresh:
+            self._fresh.discard(order.order_id)
+            outcome = await self._submit(order, broker)
+        else:
+            outcome = await self._look_for(order, broker)
+        if isinstance(outcome, Unknown):
+            return await self._doubt(order, account, outcome)
+        self._doubt_since.pop(order.order_id, None)
+        self._absent_since.pop(order.order_id, None)
+        await self._record(order, account, broker, outcome)
+        return True
+
+    async def _submit(self, order: Order, broker: Broker) -> SubmitOutcome:
+        try:
+            async with asyncio.timeout(self._answer_timeout_s):
+                return await broker.submit(_request(order))
+        except TRANSIENT as error:
+            return Unknown(repr(error))
+
+    async def _look_for(self, order: Order, broker: Broker) -> SubmitOutcome:
+        """Ask the broker by our reference. An order that is certainly not there was never taken, and is sent now."""
+        try:
+            async with asyncio.timeout(self._answer_timeout_s):
+                found = await broker.find(order.account_id, order.client_ref)
+        except TRANSIENT as error:
+            return Unknown(repr(error))
+        if isinstance(found, Absent):
+            # Two readings some time apart: during the first the order may still have been on its way.
+            now = self._parts.clock.monotonic()
+            if now - self._absent_since.setdefault(order.order_id, now) < ABSENT_TWICE_S:
+                return Unknown("absent at the first reading")
+            log.info("order.absent", order_id=str(order.order_id), client_ref=order.client_ref)
+            return await self._submit(order, broker)
+        return _as_outcome(found)
+
+    async def _doubt(self, order: Order, account: Account, unknown: Unknown) -> bool:
+        since = self._doubt_since.setdefault(order.order_id, self._parts.clock.monotonic())
+        waited = self._parts.clock.monotonic() - since
+        if waited >= self._answer_timeout_s and order.state is not OrderState.UNKNOWN:
+            await self._do(
+                order,
+                lambda fresh, page, at: self._move(fresh, OrderEventKind.NO_ANSWER, page, at, detail=unknown.detail),
+            )
+        return False
+
+    async def _cancel(self, order: Order, account: Account, broker: Broker) -> bool:
+        try:
+            async with asyncio.timeout(self._answer_timeout_s):
+                outcome = await broker.cancel(order.account_id, order.client_ref, order.created_at)
+                found = await broker.find(order.account_id, order.client_ref)
+        except TRANSIENT as error:
+            outcome = Unknown(repr(error))
+        if isinstance(outcome, Unknown):
+            return False
+        if isinstance(found, Absent):
+            kind = OrderEventKind.CANCEL_CONFIRMED
+        else:
+            kind = {"cancelled": OrderEventKind.CANCEL_CONFIRMED, "expired": OrderEventKind.EXPIRED}.get(
+                found.status, OrderEventKind.CANCEL_REFUSED
+            )
+        if isinstance(found, BrokerOrder) and found.status == "filled":
+            await self._record(order, account, broker, Accepted(found.broker_order_id))
+            return True
+        await self._do(order, lambda fresh, page, at: self._move(fresh, kind, page, at))
+        return True
+
+    async def _record(self, order: Order, account: Account, broker: Broker, outcome: Accepted | Rejected) -> None:
+        """Store the broker's answer together with whatever it has filled already."""
+
+        async def record(fresh: Order, page: Page, at: datetime) -> None:
+            if isinstance(outcome, Rejected):
+                await self._move(fresh, OrderEventKind.REJECTED, page, at, code=outcome.code, detail=outcome.detail)
+                return
+            await self._move(fresh, OrderEventKind.ACCEPTED, page, at, broker_order_id=outcome.broker_order_id)
+            await take_changes(broker, account, order.created_at, page)
+
+        await self._do(order, record)
+
+    async def _move(
+        self,
+        order: Order,
+        kind: OrderEventKind,
+        page: Page,
+        at: datetime,
+        *,
+        broker_order_id: str = "",
+        code: str = "",
+        detail: str = "",
+    ) -> None:
+        await move(order, kind, page, at=at, session=order.session, broker_order_id=broker_order_id, code=code, detail=detail)
+
+    async def _do(self, order: Order, work: Callable[[Order, Page, datetime], Awaitable[None]]) -> None:
+        """Change an order on a page of its own, and let a waiting watermark pass when nothing is left in the air."""
+
+        async def job(page: Page) -> None:
+            fresh = await ExecutionStore(page.connection).order(order.order_id)
+            if fresh is not None:
+                await work(fresh, page, fresh.created_at)
+            await self._settle(page)
+
+        await self._parts.desk.do(job, origin("dispatch", order.order_id, order.version, occurred_at=order.created_at))
+
+
+def _request(order: Order) -> OrderRequest:
+    return OrderRequest(
+        account_id=order.account_id,
+        client_ref=order.client_ref,
+        instrument=order.instrument,
+        side=order.side,
+        quantity=order.quantity,
+        order_type=order.order_type,
+        time_in_force=order.time_in_force,
+        limit_price=order.limit_price,
+        stop_price=order.stop_price,
+        reference_price=order.reference_price,
+        at=order.created_at,
+    )
+
+
+def _as_outcome(found: BrokerOrder) -> Accepted | Rejected:
+    if found.status == "rejected":
+        code, _, detail = found.reason.partition(": ")
+        return Rejected(code, detail)
+    return Accepted(found.broker_order_id)

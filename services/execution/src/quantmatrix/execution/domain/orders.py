@@ -1,0 +1,103 @@
+"""Intents and orders as values."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from uuid import UUID
+
+from quantmatrix.common.ids import derived_id, short_token
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, FillId, OrderId, OrderState, OrderType, Side, TimeInForce, UserId
+from quantmatrix.common.values import Money, Price, Quantity
+
+CLIENT_REF_LENGTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Somebody's wish to trade, before risk has looked at it. wanted_at: event time; price: what the wish was based on."""
+
+    intent_id: UUID
+    order_id: OrderId
+    user_id: UserId
+    account_id: AccountId
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Price | None
+    stop_price: Price | None
+    price: Price | None
+    triggered_by: str
+    wanted_at: datetime
+    expires_at: datetime | None
+    session: date
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it is stored. `last_event` is the message that told of its latest change."""
+
+    order_id: OrderId
+    account_id: AccountId
+    user_id: UserId
+    client_ref: str
+    intent_id: UUID
+    broker_order_id: str
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    filled: Quantity
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Price | None
+    stop_price: Price | None
+    reference_price: Price | None
+    state: OrderState
+    code: str | None
+    detail: str | None
+    triggered_by: str
+    session: date
+    created_at: datetime
+    last_event: UUID | None
+    trace: UUID | None
+    version: int
+
+    @property
+    def leaves(self) -> Quantity:
+        """What is not filled yet; never below zero, also when the broker filled too much."""
+        return max(self.quantity - self.filled, Quantity(0))
+
+    def in_state(self, state: OrderState) -> "Order":
+        return replace(self, state=state)
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution as a broker reports it; `execution_id` is the broker's, unique within the account."""
+
+    execution_id: str
+    client_ref: str
+    broker_order_id: str
+    side: Side
+    quantity: Quantity
+    price: Price
+    fee: Money
+    session: date
+    executed_at: datetime
+    corrects: str | None = None
+
+
+def order_of(intent_id: UUID) -> OrderId:
+    """The id of the order that an intent becomes, the same however often the intent is heard."""
+    return OrderId(derived_id("order", intent_id))
+
+
+def client_ref_of(order_id: OrderId) -> str:
+    """The reference every broker can carry: 20 characters of 0-9 and A-Z, the same for every sending of this order."""
+    return short_token("client-ref", order_id, length=CLIENT_REF_LENGTH)
+
+
+def fill_of(account_id: AccountId, execution_id: str) -> FillId:
+    """The id of a broker's execution, the same however often it is reported."""
+    return FillId(derived_id("fill", account_id, execution_id))

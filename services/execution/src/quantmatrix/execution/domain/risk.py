@@ -1,0 +1,157 @@
+"""The risk gate: an intent becomes an approved order, or a denial with a code and its figures. Nothing else makes either."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from quantmatrix.common.names import OrderType, Side, TradingState
+from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.execution.domain.orders import Intent
+
+_SEAL: Final = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits of an account. Notional limits are in the account's currency."""
+
+    order_quantity_max: Quantity
+    order_notional_max: Money
+    position_notional_max: Money
+    open_orders_max: int
+    price_collar_pct: Decimal
+    short_allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the account looks like at this instant, working orders included. price: the last raw price of the instrument."""
+
+    trading_state: TradingState
+    cash: Money
+    reserved: Money
+    position: Quantity
+    working_buys: Quantity
+    working_sells: Quantity
+    open_orders: int
+    open_breaks: int
+    price: Price | None
+    instrument_known: bool
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Denial:
+    """Our own no: a stable code CATEGORY_CONDITION and the figures behind it."""
+
+    code: str
+    detail: str
+
+
+class ApprovedOrder:
+    """An intent that passed every check. Only `assess` can make one."""
+
+    __slots__ = ("intent", "reference_price")
+
+    def __init__(self, intent: Intent, reference_price: Price, seal: object) -> None:
+        if seal is not _SEAL:
+            raise TypeError("only the risk gate approves orders")
+        self.intent = intent
+        self.reference_price = reference_price
+
+
+def assess(intent: Intent, standing: Standing, limits: Limits) -> ApprovedOrder | Denial:
+    """Check an intent against the account and its limits, in a fixed order; the first no is the answer.
+
+    An order that only reduces what is held is spared the limits on size in money, so that a way out is never closed;
+    the trading state HALTED closes it on purpose.
+    """
+    reducing = is_reducing(intent, standing)
+    price = standing.price
+    if denial := _standing_says_no(intent, standing, reducing=reducing):
+        return denial
+    if price is None:
+        return Denial("PRICE_UNKNOWN", f"no price of {intent.instrument.symbol} has been seen yet")
+    if denial := _size_says_no(intent, standing, limits, price, reducing=reducing):
+        return denial
+    if denial := _price_says_no(intent, limits, price):
+        return denial
+    if denial := _cash_says_no(intent, standing, price, reducing=reducing):
+        return denial
+    return ApprovedOrder(intent, price, _SEAL)
+
+
+def is_reducing(intent: Intent, standing: Standing) -> bool:
+    """Whether the order, with those under way, can only bring the position closer to zero."""
+    if intent.side is Side.SELL:
+        return standing.position - standing.working_sells >= intent.quantity
+    return standing.position + standing.working_buys + intent.quantity <= Quantity(0)
+
+
+def _standing_says_no(intent: Intent, standing: Standing, *, reducing: bool) -> Denial | None:
+    if not standing.instrument_known:
+        return Denial("INSTRUMENT_UNKNOWN", f"{intent.instrument.symbol} ({intent.instrument.instrument_id}) is not listed here")
+    if standing.trading_state is TradingState.HALTED:
+        return Denial("TRADING_HALTED", "the account is halted")
+    if standing.trading_state is TradingState.REDUCING and not reducing:
+        return Denial("TRADING_REDUCING", "the account may only reduce positions")
+    if standing.open_breaks and not reducing:
+        return Denial("ACCOUNT_BREAK", f"{standing.open_breaks} open differences between the broker's books and ours")
+    if intent.expires_at is not None and standing.now > intent.expires_at:
+        return Denial("INTENT_EXPIRED", f"valid until {intent.expires_at:%Y-%m-%d %H:%M}Z, it is {standing.now:%Y-%m-%d %H:%M}Z")
+    return None
+
+
+def _size_says_no(intent: Intent, standing: Standing, limits: Limits, price: Price, *, reducing: bool) -> Denial | None:
+    if intent.quantity.value <= 0:
+        return Denial("ORDER_QUANTITY", f"quantity={intent.quantity}, a quantity is above zero")
+    if intent.quantity > limits.order_quantity_max:
+        return Denial("ORDER_QUANTITY", f"quantity={intent.quantity} limit={limits.order_quantity_max}")
+    if standing.open_orders >= limits.open_orders_max:
+        return Denial("ORDERS_OPEN", f"open={standing.open_orders} limit={limits.open_orders_max}")
+    if reducing:
+        return None
+    after = standing.position + (
+        standing.working_buys + intent.quantity if intent.side is Side.BUY else -standing.working_sells - intent.quantity
+    )
+    if after < Quantity(0) and not limits.short_allowed:
+        return Denial(
+            "POSITION_SHORT",
+            f"held={standing.position} selling={standing.working_sells + intent.quantity}, short positions are not allowed",
+        )
+    value = _value(intent, price)
+    if value > limits.order_notional_max:
+        return Denial("ORDER_NOTIONAL", f"notional={value} limit={limits.order_notional_max}")
+    position_value = abs(notional(price, after, intent.instrument.multiplier, value.currency))
+    if position_value > limits.position_notional_max:
+        return Denial("POSITION_NOTIONAL", f"position={position_value} limit={limits.position_notional_max}")
+    return None
+
+
+def _price_says_no(intent: Intent, limits: Limits, price: Price) -> Denial | None:
+    """Every price the order was made with stays within the collar around the last price."""
+    if intent.order_type is OrderType.LIMIT and intent.limit_price is None:
+        return Denial("ORDER_PRICE", "a limit order needs a limit price")
+    if intent.order_type is OrderType.STOP and intent.stop_price is None:
+        return Denial("ORDER_PRICE", "a stop order needs a stop price")
+    for name, given in (("limit", intent.limit_price), ("stop", intent.stop_price), ("decided", intent.price)):
+        if given is None:
+            continue
+        off = abs(given.value - price.value) / price.value * 100
+        if off > limits.price_collar_pct:
+            return Denial("PRICE_COLLAR", f"{name}={given} last={price} off={off:.2f}% limit={limits.price_collar_pct}%")
+    return None
+
+
+def _cash_says_no(intent: Intent, standing: Standing, price: Price, *, reducing: bool) -> Denial | None:
+    if intent.side is Side.SELL or reducing:
+        return None
+    needed, free = _value(intent, price), standing.cash - standing.reserved
+    if needed > free:
+        return Denial("BUYING_POWER", f"needed={needed} free={free}")
+    return None
+
+
+def _value(intent: Intent, price: Price) -> Money:
+    return notional(intent.limit_price or price, intent.quantity, intent.instrument.multiplier, intent.instrument.currency)

@@ -1,0 +1,200 @@
+"""What execution does with what it hears: prices reach the venues, decisions pass the risk gate, commands are obeyed."""
+
+from datetime import datetime
+
+import structlog
+
+from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, SetTradingState
+from quantmatrix.common.contracts.fills import ExecutionStage, ExecutionWatermark
+from quantmatrix.common.contracts.message import Head, Watermark
+from quantmatrix.common.contracts.orders import TradingStateChanged
+from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
+from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
+from quantmatrix.common.names import ActionKind, OrderType, TimeInForce
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.execution.dispatch import Dispatcher
+from quantmatrix.execution.domain.orders import Intent, order_of
+from quantmatrix.execution.domain.risk import Denial, Limits, assess
+from quantmatrix.execution.domain.states import OrderEventKind
+from quantmatrix.execution.lifecycle import adjust, is_over, move, store_approved, store_denial
+from quantmatrix.execution.reconcile import Brokers, take_changes
+from quantmatrix.execution.store import ExecutionStore
+
+log = structlog.get_logger(__name__)
+PRICES = "prices"
+
+
+class Handlers:
+    """One method per message."""
+
+    def __init__(self, brokers: Brokers, dispatcher: Dispatcher, limits: Limits) -> None:
+        self._brokers = brokers
+        self._dispatcher = dispatcher
+        self._limits = limits
+
+    async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
+        await ExecutionStore(page.connection).keep_instrument(listed)
+
+    async def action_announced(self, action: CorporateActionAnnounced, page: Page) -> None:
+        """A split reaches the venue first, then our positions, marks and working orders; each of them once."""
+        if action.kind is not ActionKind.SPLIT:
+            return
+        for broker in self._brokers.price_driven():
+            await broker.action_effective(action)
+        store = ExecutionStore(page.connection)
+        if not await store.first_time(action.action_id):
+            return
+        await store.split(action.instrument.instrument_id, action.numerator, action.denominator)
+        for order in await store.open_orders_of(action.instrument.instrument_id):
+            reason = f"split {action.numerator} for {action.denominator}"
+            await adjust(
+                order,
+                action.numerator,
+                action.denominator,
+                page,
+                at=action.head.occurred_at,
+                session=action.effective,
+                reason=reason,
+            )
+
+    async def bars_closed(self, closed: BarsClosed, page: Page) -> None:
+        """Venues fill on these bars; what they filled is booked with the message, however often either is tried."""
+        store = ExecutionStore(page.connection)
+        for name, broker in self._brokers.price_driven_by_name().items():
+            if await broker.bars_closed(closed.session, closed.opened_at, closed.closed_at, closed.bars):
+                for account in [one for one in await store.accounts() if one.broker == name]:
+                    await take_changes(self._brokers.of(account), account, closed.opened_at, page)
+        await store.keep_marks(closed.bars, closed.session, closed.closed_at)
+
+    async def prices_reached(self, watermark: PricesWatermark, page: Page) -> None:
+        await ExecutionStore(page.connection).set_clock(PRICES, watermark.calendar, watermark.moment, watermark.session)
+        _say_watermark(page, watermark, ExecutionStage.MATCHED)
+
+    async def may_act_on(self, signal: SignalRaised, page: Page) -> bool:
+        """A decision waits until the prices that it was made on have been matched here."""
+        reading = await ExecutionStore(page.connection).clock(PRICES, signal.calendar)
+        return reading is not None and reading.moment >= signal.decided_at
+
+    async def signal_raised(self, signal: SignalRaised, page: Page) -> None:
+        """A decision that trades becomes an intent; others are for people."""
+        if signal.side is None or signal.quantity is None:
+            return
+        intent = Intent(
+            intent_id=signal.signal_id,
+            order_id=order_of(signal.signal_id),
+            user_id=signal.user_id,
+            account_id=signal.account_id,
+            instrument=signal.instrument,
+            side=signal.side,
+            quantity=signal.quantity,
+            order_type=OrderType.MARKET,
+            time_in_force=TimeInForce.DAY,
+            limit_price=None,
+            stop_price=None,
+            price=signal.price,
+            triggered_by=signal.triggered_by,
+            wanted_at=signal.decided_at,
+            expires_at=signal.expires_at,
+            session=signal.session,
+        )
+        await self._consider(intent, signal.decided_at, page)
+
+    async def may_settle(self, watermark: SignalsWatermark, page: Page) -> bool:
+        reading = await ExecutionStore(page.connection).clock(PRICES, watermark.calendar)
+        return reading is not None and reading.moment >= watermark.moment
+
+    async def decisions_reached(self, watermark: SignalsWatermark, page: Page) -> None:
+        """Every decision on this moment was heard: say so as soon as all of its orders are at their brokers."""
+        store = ExecutionStore(page.connection)
+        head = watermark.head
+        await store.wait_with(watermark.calendar, watermark.timeframe, watermark.session, watermark.moment, head.message_id, head.trace)
+        await settle_if_clear(page)
+
+    async def place_order(self, command: PlaceOrder, page: Page) -> None:
+        """A person's order. Event time is the prices' time, so that it fills on the next bar and not on one of the past."""
+        reading = await ExecutionStore(page.connection).latest_clock()
+        at = reading.moment if reading else command.head.occurred_at
+        intent = Intent(
+            intent_id=command.command_id,
+            order_id=order_of(command.command_id),
+            user_id=command.user_id,
+            account_id=command.account_id,
+            instrument=command.instrument,
+            side=command.side,
+            quantity=command.quantity,
+            order_type=command.order_type,
+            time_in_force=command.time_in_force,
+            limit_price=command.limit_price,
+            stop_price=command.stop_price,
+            price=None,
+            triggered_by=command.triggered_by,
+            wanted_at=at,
+            expires_at=None,
+            session=reading.session if reading else at.date(),
+        )
+        await self._consider(intent, at, page)
+
+    async def cancel_order(self, command: CancelOrder, page: Page) -> None:
+        """Ask for a cancel; what is over already stays as it is."""
+        store = ExecutionStore(page.connection)
+        order = await store.order(command.order_id)
+        if order is None or order.user_id != command.user_id or is_over(order):
+            return
+        reading = await store.latest_clock()
+        at = reading.moment if reading else command.head.occurred_at
+        await move(order, OrderEventKind.CANCEL_ASKED, page, at=at, session=reading.session if reading else at.date())
+        page.after_commit(self._dispatcher.wake)
+
+    async def set_trading_state(self, command: SetTradingState, page: Page) -> None:
+        store = ExecutionStore(page.connection)
+        account = await store.account(command.account_id, lock=True)
+        if account is None or account.user_id != command.user_id or account.trading_state is command.state:
+            return
+        await store.set_trading_state(command.account_id, command.state)
+        page.say(TradingStateChanged(user_id=account.user_id, account_id=account.account_id, state=command.state, reason=command.reason))
+
+    async def _consider(self, intent: Intent, now: datetime, page: Page) -> None:
+        """The one way from a wish to an order: the same wish heard twice is one order."""
+        store = ExecutionStore(page.connection)
+        if await store.known_intent(intent.intent_id) is not None:
+            return
+        account = await store.account(intent.account_id, lock=True)
+        if account is None or account.user_id != intent.user_id:
+            log.error("intent.without_account", account_id=intent.account_id, intent_id=str(intent.intent_id))
+            return
+        verdict = assess(intent, await store.standing(intent, account, now), self._limits)
+        if isinstance(verdict, Denial):
+            await store_denial(intent, verdict, page)
+            return
+        order = await store_approved(verdict, page)
+        page.after_commit(lambda: self._dispatcher.send(order.order_id))
+
+
+async def settle_if_clear(page: Page) -> None:
+    """Pass a waiting watermark on when no order waits for a broker's answer any more."""
+    store = ExecutionStore(page.connection)
+    if await store.unanswered():
+        return
+    for row in await store.take_waiting():
+        page.because_of(Head(message_id=row["message_id"], caused_by=None, occurred_at=row["moment"], trace=row["trace"]))
+        page.say(
+            ExecutionWatermark(
+                calendar=row["calendar"],
+                timeframe=row["timeframe"],
+                session=row["session"],
+                moment=row["moment"],
+                stage=ExecutionStage.SETTLED,
+            )
+        )
+
+
+def _say_watermark(page: Page, watermark: Watermark, stage: ExecutionStage) -> None:
+    page.say(
+        ExecutionWatermark(
+            calendar=watermark.calendar,
+            timeframe=watermark.timeframe,
+            session=watermark.session,
+            moment=watermark.moment,
+            stage=stage,
+        )
+    )

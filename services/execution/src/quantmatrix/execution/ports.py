@@ -1,0 +1,137 @@
+"""What execution needs from the outside: brokers, and the outcomes a call to one may have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol, runtime_checkable
+
+from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, InstrumentId, OrderType, Side, TimeInForce
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.domain.orders import Execution
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRequest:
+    """What is sent to a broker. client_ref is the same for every sending of one order; at: event time."""
+
+    account_id: AccountId
+    client_ref: str
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Price | None
+    stop_price: Price | None
+    reference_price: Price | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The broker works the order under this id."""
+
+    broker_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The broker refused the order."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """Bytes left and no answer came back. Never sent again without asking first."""
+
+    detail: str
+
+
+SubmitOutcome = Accepted | Rejected | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerOrder:
+    """An order in the broker's book. status: working, filled, cancelled, expired or rejected."""
+
+    broker_order_id: str
+    client_ref: str
+    status: str
+    quantity: Quantity
+    filled: Quantity
+    limit_price: Price | None
+    stop_price: Price | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The broker has never heard of this reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerPosition:
+    instrument_id: InstrumentId
+    quantity: Quantity
+
+
+class Broker(Protocol):
+    """One broker, as one order model. Adapters raise TryLater, Refused or OutcomeUnknown and nothing else."""
+
+    @property
+    def name(self) -> str:
+        """How accounts name it."""
+
+    async def start(self) -> None:
+        """Connect. Raises TryLater when the broker cannot be reached."""
+
+    async def stop(self) -> None:
+        """Disconnect."""
+
+    async def submit(self, request: OrderRequest) -> SubmitOutcome:
+        """Send an order once."""
+
+    async def cancel(self, account_id: AccountId, client_ref: str, at: datetime) -> SubmitOutcome:
+        """Ask to cancel what is left of an order; at: event time."""
+
+    async def find(self, account_id: AccountId, client_ref: str) -> BrokerOrder | Absent:
+        """Look for an order by our reference. Raises TryLater when the broker cannot tell."""
+
+    async def changed_since(self, account_id: AccountId, since: datetime) -> tuple[Sequence[BrokerOrder], Sequence[Execution]]:
+        """Orders that changed and executions that happened at or after an instant (event time), in the broker's order."""
+
+    async def positions(self, account_id: AccountId) -> Sequence[BrokerPosition]:
+        """What the broker says the account holds."""
+
+    async def cash(self, account_id: AccountId) -> Money:
+        """What the broker says the account has."""
+
+
+@runtime_checkable
+class PriceDriven(Protocol):
+    """A broker that lives on our prices: it fills on them, and corporate actions must be brought to it."""
+
+    async def open_account(self, account_id: AccountId, cash: Money) -> None:
+        """Open an account with this cash; again with the same name changes nothing."""
+
+    async def bars_closed(self, session: date, opened_at: datetime, closed_at: datetime, bars: Sequence[Bar]) -> bool:
+        """Fill what these bars fill; returns whether the book changed on them. Hearing the same bars again changes nothing."""
+
+    async def action_effective(self, action: CorporateActionAnnounced) -> None:
+        """Split positions and working orders. Hearing it again changes nothing."""
+
+    async def book(self) -> "VenueBook":
+        """Everything the venue remembers, for checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class VenueBook:
+    """Counts of a venue's own book: the independent side of every check."""
+
+    orders: int
+    duplicate_orders: int
+    executions: int

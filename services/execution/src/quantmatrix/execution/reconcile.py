@@ -1,0 +1,113 @@
+"""Our books against the brokers': what changed there is booked here, and what differs becomes a break that a person sees."""
+
+from datetime import datetime, timedelta
+
+import structlog
+
+from quantmatrix.common.contracts.orders import BreakFound
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.execution.domain.states import OrderEventKind
+from quantmatrix.execution.lifecycle import book, move
+from quantmatrix.execution.ports import Broker, BrokerOrder, PriceDriven
+from quantmatrix.execution.store import Account, ExecutionStore
+
+log = structlog.get_logger(__name__)
+OVERLAP = timedelta(hours=24)
+
+_ENDED = {"cancelled": OrderEventKind.CANCEL_CONFIRMED, "expired": OrderEventKind.EXPIRED}
+
+
+class Brokers:
+    """The connected brokers by name."""
+
+    def __init__(self, brokers: dict[str, Broker]) -> None:
+        self._brokers = brokers
+
+    def of(self, account: Account) -> Broker:
+        return self._brokers[account.broker]
+
+    def price_driven(self) -> list[PriceDriven]:
+        return [broker for broker in self._brokers.values() if isinstance(broker, PriceDriven)]
+
+    def price_driven_by_name(self) -> dict[str, PriceDriven]:
+        return {name: broker for name, broker in self._brokers.items() if isinstance(broker, PriceDriven)}
+
+    def all(self) -> list[Broker]:
+        return list(self._brokers.values())
+
+
+async def take_changes(broker: Broker, account: Account, since: datetime, page: Page) -> int:
+    """Book what a broker reports since an instant: executions first, they are the truth; then orders that ended unfilled."""
+    orders, executions = await broker.changed_since(account.account_id, since)
+    store = ExecutionStore(page.connection)
+    booked = 0
+    for execution in executions:
+        order = await store.order_by_ref(execution.client_ref)
+        if order is None:
+            log.error("execution.foreign", account_id=account.account_id, execution_id=execution.execution_id)
+            continue
+        before = order.filled
+        booked += (await book(order, execution, page)).filled != before
+    for reported in orders:
+        if reported.status in _ENDED:
+            await _end(reported, page)
+    return booked
+
+
+async def _end(reported: BrokerOrder, page: Page) -> None:
+    store = ExecutionStore(page.connection)
+    order = await store.order_by_ref(reported.client_ref)
+    if order is None:
+        return
+    reading = await store.latest_clock()
+    session = reading.session if reading else order.session
+    await move(order, _ENDED[reported.status], page, at=reading.moment if reading else order.created_at, session=session)
+
+
+async def reconcile(account: Account, broker: Broker, page: Page, now: datetime) -> list[str]:
+    """Bring our books up to the broker's, then compare positions and cash. Returns the open differences in words."""
+    store = ExecutionStore(page.connection)
+    last = await store.last_execution_at(account.account_id)
+    since = last - OVERLAP if last is not None else datetime.min.replace(tzinfo=now.tzinfo)
+    booked = await take_changes(broker, account, since, page)
+    if booked:
+        log.info("reconciled.executions", account_id=account.account_id, booked=booked)
+    if await store.unanswered():
+        return []
+    fresh = await store.account(account.account_id)
+    differences = await _differences(fresh or account, broker, store)
+    for about, ours, theirs in differences:
+        break_id = derived_id("break", account.account_id, about, ours, theirs, now)
+        if await store.find_break(break_id, account.account_id, about, ours, theirs, now):
+            page.say(
+                BreakFound(
+                    user_id=account.user_id,
+                    account_id=account.account_id,
+                    subject_of_break=about,
+                    ours=ours,
+                    theirs=theirs,
+                    found_at=now,
+                ),
+                identity=break_id,
+                occurred_at=now,
+            )
+            log.error("break.found", account_id=account.account_id, about=about, ours=ours, theirs=theirs)
+    healed = await store.heal_breaks(account.account_id, [about for about, _, _ in differences], now)
+    if healed:
+        log.info("break.gone", account_id=account.account_id, healed=healed)
+    return [f"{about}: ours {ours}, the broker's {theirs}" for about, ours, theirs in differences]
+
+
+async def _differences(account: Account, broker: Broker, store: ExecutionStore) -> list[tuple[str, str, str]]:
+    ours = await store.positions(account.account_id)
+    theirs = {position.instrument_id: position.quantity for position in await broker.positions(account.account_id)}
+    found = []
+    for instrument in sorted(set(ours) | set(theirs)):
+        left, right = ours.get(instrument), theirs.get(instrument)
+        if left != right:
+            found.append((f"position {instrument}", str(left or 0), str(right or 0)))
+    cash = await broker.cash(account.account_id)
+    if cash != account.cash:
+        found.append(("cash", str(account.cash), str(cash)))
+    return found

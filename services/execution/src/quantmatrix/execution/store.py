@@ -1,0 +1,408 @@
+"""Execution's tables: accounts, orders and their events, executions, positions, marks, breaks, clocks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+import asyncpg
+
+from quantmatrix.common.contracts.prices import Bar, InstrumentListed
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import (
+    AccountId,
+    AssetClass,
+    InstrumentId,
+    OrderId,
+    OrderState,
+    OrderType,
+    Side,
+    TimeInForce,
+    TradingState,
+    UserId,
+)
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.execution.domain.orders import Execution, Intent, Order, client_ref_of, fill_of
+from quantmatrix.execution.domain.risk import Standing
+from quantmatrix.execution.domain.states import OPEN, UNANSWERED
+
+_OPEN = sorted(OPEN)
+_UNANSWERED = sorted(UNANSWERED)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account at one broker."""
+
+    account_id: AccountId
+    user_id: UserId
+    broker: str
+    currency: str
+    paper: bool
+    trading_state: TradingState
+    opening_cash: Money
+    cash: Money
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClockReading:
+    """How far event time has come for a calendar."""
+
+    moment: datetime
+    session: date
+
+
+class ExecutionStore:
+    """Reads and writes on one connection; the caller owns the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    # Reference data and clocks
+
+    async def keep_instrument(self, listed: InstrumentListed) -> None:
+        one = listed.instrument
+        await self._connection.execute(
+            """insert into instrument (instrument_id, symbol, asset_class, currency, multiplier, tick_size, lot_size, calendar)
+               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (instrument_id) do update
+               set symbol = excluded.symbol, tick_size = excluded.tick_size, lot_size = excluded.lot_size""",
+            one.instrument_id, one.symbol, one.asset_class, one.currency, one.multiplier.value, listed.tick_size.value,
+            listed.lot_size.value, listed.calendar,
+        )  # fmt: skip
+
+    async def keep_marks(self, bars: Sequence[Bar], session: date, at: datetime) -> None:
+        await self._connection.execute(
+            """insert into mark (instrument_id, price, session, marked_at)
+               select i, p, $3, $4 from unnest($1::text[], $2::numeric[]) as n (i, p) on conflict (instrument_id)
+               do update set price = excluded.price, session = excluded.session, marked_at = excluded.marked_at""",
+            [bar.instrument_id for bar in bars],
+            [bar.close.value for bar in bars],
+            session,
+            at,
+        )
+
+    async def clock(self, name: str, calendar: str) -> ClockReading | None:
+        row = await self._connection.fetchrow("select moment, session from clock where name = $1 and calendar = $2", name, calendar)
+        return ClockReading(row["moment"], row["session"]) if row else None
+
+    async def latest_clock(self) -> ClockReading | None:
+        row = await self._connection.fetchrow("select moment, session from clock where name = 'prices' order by moment desc limit 1")
+        return ClockReading(row["moment"], row["session"]) if row else None
+
+    async def set_clock(self, name: str, calendar: str, moment: datetime, session: date) -> None:
+        await self._connection.execute(
+            """insert into clock (name, calendar, moment, session) values ($1, $2, $3, $4) on conflict (name, calendar)
+               do update set moment = excluded.moment, session = excluded.session""",
+            name,
+            calendar,
+            moment,
+            session,
+        )
+
+    async def first_time(self, action_id: UUID) -> bool:
+        """Whether a corporate action is new here; from now on it is not."""
+        new = await self._connection.fetchval(
+            "insert into action_applied (action_id) values ($1) on conflict do nothing returning true", action_id
+        )
+        return bool(new)
+
+    async def split(self, instrument: InstrumentId, numerator: int, denominator: int) -> None:
+        """Positions and the mark follow a split."""
+        await self._connection.execute(
+            "update position set quantity = quantity * $2::int / $3::int where instrument_id = $1",
+            instrument,
+            numerator,
+            denominator,
+        )
+        await self._connection.execute(
+            "update mark set price = price * $3::int / $2::int where instrument_id = $1",
+            instrument,
+            numerator,
+            denominator,
+        )
+
+    # Accounts
+
+    async def open_account(self, account: Account, at: datetime) -> bool:
+        """Store a new account; False when it is here already."""
+        new = await self._connection.fetchval(
+            """insert into account (account_id, user_id, broker, currency, paper, opening_cash, cash, opened_at)
+               values ($1, $2, $3, $4, $5, $6, $6, $7) on conflict do nothing returning true""",
+            account.account_id, account.user_id, account.broker, account.currency, account.paper, account.opening_cash.amount, at,
+        )  # fmt: skip
+        return bool(new)
+
+    async def account(self, account_id: AccountId, *, lock: bool = False) -> Account | None:
+        row = await self._connection.fetchrow(f"select * from account where account_id = $1 {'for update' if lock else ''}", account_id)
+        return _account(row) if row else None
+
+    async def accounts(self) -> list[Account]:
+        return [_account(row) for row in await self._connection.fetch("select * from account order by account_id")]
+
+    async def set_trading_state(self, account_id: AccountId, state: TradingState) -> None:
+        await self._connection.execute(
+            "update account set trading_state = $2, version = version + 1 where account_id = $1", account_id, state
+        )
+
+    async def standing(self, intent: Intent, account: Account, now: datetime) -> Standing:
+        """What the risk gate looks at. The account's row is locked by the caller, so two intents cannot both pass."""
+        instrument = intent.instrument.instrument_id
+        row = await self._connection.fetchrow(
+            """
+            select
+              (select quantity from position where account_id = $1 and instrument_id = $2) as position,
+              (select coalesce(sum(quantity - filled), 0) from orders where account_id = $1 and instrument_id = $2 and state = any($3) and side = 'BUY') as buys,
+              (select coalesce(sum(quantity - filled), 0) from orders where account_id = $1 and instrument_id = $2 and state = any($3) and side = 'SELL') as sells,
+              (select count(*) from orders where account_id = $1 and state = any($3)) as open_orders,
+              (select coalesce(sum((quantity - filled) * multiplier * coalesce(limit_price, reference_price)), 0) from orders
+                where account_id = $1 and state = any($3) and side = 'BUY') as reserved,
+              (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
+              (select price from mark where instrument_id = $2) as price,
+              (select count(*) from instrument where instrument_id = $2) as known
+            """,
+            account.account_id,
+            instrument,
+            _OPEN,
+        )
+        if row is None:
+            raise RuntimeError("a query of one row returned none")
+        return Standing(
+            trading_state=account.trading_state,
+            cash=account.cash,
+            reserved=Money(row["reserved"].quantize(Decimal("1e-12")), account.currency),
+            position=Quantity(row["position"] or 0),
+            working_buys=Quantity(row["buys"]),
+            working_sells=Quantity(row["sells"]),
+            open_orders=row["open_orders"],
+            open_breaks=row["breaks"],
+            price=Price(row["price"]) if row["price"] is not None else None,
+            instrument_known=bool(row["known"]),
+            now=now,
+        )
+
+    # Orders
+
+    async def known_intent(self, intent_id: UUID) -> Order | None:
+        row = await self._connection.fetchrow("select * from orders where intent_id = $1", intent_id)
+        return _order(row) if row else None
+
+    async def add_order(
+        self,
+        intent: Intent,
+        state: OrderState,
+        *,
+        reference_price: Price | None,
+        code: str | None,
+        detail: str | None,
+        trace: UUID,
+    ) -> Order:
+        one = intent.instrument
+        row = await self._connection.fetchrow(
+            """insert into orders (order_id, account_id, user_id, client_ref, intent_id, instrument_id, symbol, asset_class, currency, multiplier,
+               side, quantity, order_type, time_in_force, limit_price, stop_price, reference_price, state, code, detail, triggered_by, session,
+               created_at, trace)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+               returning *""",
+            intent.order_id, intent.account_id, intent.user_id, client_ref_of(intent.order_id), intent.intent_id, one.instrument_id, one.symbol,
+            one.asset_class, one.currency, one.multiplier.value, intent.side, intent.quantity.value, intent.order_type, intent.time_in_force,
+            intent.limit_price and intent.limit_price.value, intent.stop_price and intent.stop_price.value,
+            reference_price and reference_price.value, state, code, detail, intent.triggered_by, intent.session, intent.wanted_at, trace,
+        )  # fmt: skip
+        if row is None:
+            raise RuntimeError("an insert returned no row")
+        return _order(row)
+
+    async def move_order(self, order: Order, *, event: str, message_id: UUID, at: datetime, detail: str | None = None) -> None:
+        """Store an order's new state, and the event that led to it."""
+        await self._connection.execute(
+            """update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6, broker_order_id = $7, code = $8,
+               detail = $9, last_event = $10, version = version + 1 where order_id = $1""",
+            order.order_id, order.state, order.filled.value, order.quantity.value, order.limit_price and order.limit_price.value,
+            order.stop_price and order.stop_price.value, order.broker_order_id, order.code, order.detail, message_id,
+        )  # fmt: skip
+        await self._connection.execute(
+            """insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
+               select $1, count(*) + 1, $2, $3, $4, $5 from order_event where order_id = $1""",
+            order.order_id, event, order.state, at, detail,
+        )  # fmt: skip
+
+    async def order(self, order_id: OrderId) -> Order | None:
+        row = await self._connection.fetchrow("select * from orders where order_id = $1 for update", order_id)
+        return _order(row) if row else None
+
+    async def order_by_ref(self, client_ref: str) -> Order | None:
+        row = await self._connection.fetchrow("select * from orders where client_ref = $1 for update", client_ref)
+        return _order(row) if row else None
+
+    async def orders_in(self, states: Sequence[OrderState], account_id: AccountId | None = None) -> list[Order]:
+        rows = await self._connection.fetch(
+            "select * from orders where state = any($1) and ($2::text is null or account_id = $2) order by created_at, order_id",
+            [str(state) for state in states],
+            account_id,
+        )
+        return [_order(row) for row in rows]
+
+    async def open_orders_of(self, instrument: InstrumentId) -> list[Order]:
+        rows = await self._connection.fetch(
+            "select * from orders where instrument_id = $1 and state = any($2) order by created_at, order_id",
+            instrument,
+            _OPEN,
+        )
+        return [_order(row) for row in rows]
+
+    async def unanswered(self) -> bool:
+        """Whether any order still waits for a broker's answer."""
+        return bool(await self._connection.fetchval("select exists (select from orders where state = any($1))", _UNANSWERED))
+
+    # Executions
+
+    async def book_execution(self, order: Order, execution: Execution) -> bool:
+        """Store an execution and move position and cash with it; False when it was booked before."""
+        new = await self._connection.fetchval(
+            """insert into execution (account_id, execution_id, fill_id, order_id, instrument_id, side, quantity, price, fee, currency, session,
+               executed_at, corrects) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing returning true""",
+            order.account_id, execution.execution_id, fill_of(order.account_id, execution.execution_id), order.order_id,
+            order.instrument.instrument_id, execution.side, execution.quantity.value, execution.price.value, execution.fee.amount,
+            execution.fee.currency, execution.session, execution.executed_at, execution.corrects,
+        )  # fmt: skip
+        if new:
+            await self._move_books(order, execution, 1)
+        return bool(new)
+
+    async def undo_corrected(self, order: Order, execution: Execution) -> Quantity:
+        """Take the execution that this one corrects out of position and cash; returns its quantity, zero when it is not known."""
+        row = await self._connection.fetchrow(
+            "select * from execution where account_id = $1 and execution_id = $2", order.account_id, execution.corrects
+        )
+        if row is None:
+            return Quantity(0)
+        old = replace(
+            execution,
+            side=Side(row["side"]),
+            quantity=Quantity(row["quantity"]),
+            price=Price(row["price"]),
+            fee=Money(row["fee"], row["currency"]),
+        )
+        await self._move_books(order, old, -1)
+        return old.quantity
+
+    async def _move_books(self, order: Order, execution: Execution, direction: int) -> None:
+        sign = execution.side.sign * direction
+        await self._connection.execute(
+            """insert into position as p (account_id, instrument_id, quantity) values ($1, $2, $3)
+               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity""",
+            order.account_id,
+            order.instrument.instrument_id,
+            execution.quantity.value * sign,
+        )
+        value = notional(execution.price, execution.quantity, order.instrument.multiplier, execution.fee.currency)
+        await self._connection.execute(
+            "update account set cash = cash - $2 where account_id = $1",
+            order.account_id,
+            value.amount * sign + execution.fee.amount * direction,
+        )
+
+    async def last_execution_at(self, account_id: AccountId) -> datetime | None:
+        found: datetime | None = await self._connection.fetchval("select max(executed_at) from execution where account_id = $1", account_id)
+        return found
+
+    async def positions(self, account_id: AccountId) -> dict[InstrumentId, Quantity]:
+        rows = await self._connection.fetch(
+            "select instrument_id, quantity from position where account_id = $1 and quantity <> 0", account_id
+        )
+        return {InstrumentId(row["instrument_id"]): Quantity(row["quantity"]) for row in rows}
+
+    # Breaks
+
+    async def find_break(self, break_id: UUID, account_id: AccountId, about: str, ours: str, theirs: str, at: datetime) -> bool:
+        """Store a difference; False when the same one is open already."""
+        new = await self._connection.fetchval(
+            """insert into break (break_id, account_id, about, ours, theirs, found_at) values ($1, $2, $3, $4, $5, $6)
+               on conflict do nothing returning true""",
+            break_id,
+            account_id,
+            about,
+            ours,
+            theirs,
+            at,
+        )
+        return bool(new)
+
+    async def heal_breaks(self, account_id: AccountId, still_open: Sequence[str], at: datetime) -> int:
+        """Close the differences that are gone."""
+        done = await self._connection.fetch(
+            """update break set resolved_at = $3, resolution = 'gone at the next comparison'
+               where account_id = $1 and resolved_at is null and not about = any($2) returning break_id""",
+            account_id,
+            list(still_open),
+            at,
+        )
+        return len(done)
+
+    # The lockstep's waiting watermark
+
+    async def wait_with(self, calendar: str, timeframe: str, session: date, moment: datetime, message_id: UUID, trace: UUID) -> None:
+        await self._connection.execute(
+            """insert into waiting_watermark values ($1, $2, $3, $4, $5, $6) on conflict (calendar) do update set timeframe = excluded.timeframe,
+               session = excluded.session, moment = excluded.moment, message_id = excluded.message_id, trace = excluded.trace""",
+            calendar, timeframe, session, moment, message_id, trace,
+        )  # fmt: skip
+
+    async def take_waiting(self) -> list[asyncpg.Record]:
+        return await self._connection.fetch("delete from waiting_watermark returning *")
+
+
+def _account(row: asyncpg.Record) -> Account:
+    return Account(
+        account_id=AccountId(row["account_id"]),
+        user_id=UserId(row["user_id"]),
+        broker=row["broker"],
+        currency=row["currency"],
+        paper=row["paper"],
+        trading_state=TradingState(row["trading_state"]),
+        opening_cash=Money(row["opening_cash"], row["currency"]),
+        cash=Money(row["cash"], row["currency"]),
+        version=row["version"],
+    )
+
+
+def _order(row: asyncpg.Record) -> Order:
+    return Order(
+        order_id=OrderId(row["order_id"]),
+        account_id=AccountId(row["account_id"]),
+        user_id=UserId(row["user_id"]),
+        client_ref=row["client_ref"],
+        intent_id=row["intent_id"],
+        broker_order_id=row["broker_order_id"],
+        instrument=Instrument(
+            InstrumentId(row["instrument_id"]),
+            row["symbol"],
+            AssetClass(row["asset_class"]),
+            row["currency"],
+            Quantity(row["multiplier"]),
+        ),
+        side=Side(row["side"]),
+        quantity=Quantity(row["quantity"]),
+        filled=Quantity(row["filled"]),
+        order_type=OrderType(row["order_type"]),
+        time_in_force=TimeInForce(row["time_in_force"]),
+        limit_price=_price(row["limit_price"]),
+        stop_price=_price(row["stop_price"]),
+        reference_price=_price(row["reference_price"]),
+        state=OrderState(row["state"]),
+        code=row["code"],
+        detail=row["detail"],
+        triggered_by=row["triggered_by"],
+        session=row["session"],
+        created_at=row["created_at"],
+        last_event=row["last_event"],
+        trace=row["trace"],
+        version=row["version"],
+    )
+
+
+def _price(value: Decimal | None) -> Price | None:
+    return None if value is None else Price(value)

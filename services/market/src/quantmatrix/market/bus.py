@@ -1,0 +1,79 @@
+"""Market's face towards NATS: what it hears, what it answers. What it says stands in `contracts/prices.py`."""
+
+from datetime import date
+
+from quantmatrix.common.contracts.asking.market import (
+    BarColumns,
+    BarsAsked,
+    Instruments,
+    InstrumentsAsked,
+    ListedInstrument,
+    ReplayControlAsked,
+    ReplayStatus,
+    ReplayStatusAsked,
+)
+from quantmatrix.common.contracts.portfolio import LedgerWatermark
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
+from quantmatrix.market.handlers import Replay, announced, status_of, until_published, wire_instrument
+from quantmatrix.market.store import MarketStore
+
+
+def bus(replay: Replay) -> Bus:
+    """The table of contents."""
+    return Bus(
+        hears=(Hears(LedgerWatermark, replay.ledger_settled),),
+        answers=(
+            Answers(InstrumentsAsked, instruments),
+            Answers(BarsAsked, bars),
+            Answers(ReplayStatusAsked, replay_status),
+        ),
+        does=(Does(ReplayControlAsked, replay.control),),
+        background=(replay.pace,),
+    )
+
+
+async def instruments(asked: InstrumentsAsked, connection: Connection) -> Instruments:
+    store = MarketStore(connection)
+    aliases = await store.aliases()
+    return Instruments(
+        tuple(
+            ListedInstrument(
+                wire_instrument(one),
+                one.name,
+                one.calendar,
+                one.tick_size,
+                one.lot_size,
+                aliases.get(one.instrument_id, ()),
+            )
+            for one in await store.listings()
+            if asked.symbol is None or asked.symbol == one.symbol
+        )
+    )
+
+
+async def bars(asked: BarsAsked, connection: Connection) -> BarColumns:
+    """History up to what has been published. Raises Refused for an instrument nobody listed."""
+    store = MarketStore(connection)
+    listing = next((one for one in await store.listings() if one.instrument_id == asked.instrument_id), None)
+    if listing is None:
+        raise Refused("INSTRUMENT_UNKNOWN", f"no instrument has the id {asked.instrument_id}")
+    until = until_published(await store.replay(), asked.until)
+    found = await store.history(asked.instrument_id, asked.timeframe, until or date.min, asked.limit)
+    actions = await store.actions_of(asked.instrument_id, until or date.min)
+    return BarColumns(
+        instrument_id=asked.instrument_id,
+        timeframe=asked.timeframe,
+        sessions=tuple(bar.session for bar in found),
+        open=tuple(str(bar.open) for bar in found),
+        high=tuple(str(bar.high) for bar in found),
+        low=tuple(str(bar.low) for bar in found),
+        close=tuple(str(bar.close) for bar in found),
+        volume=tuple(str(bar.volume) for bar in found),
+        actions=announced(actions, listing),
+    )
+
+
+async def replay_status(_: ReplayStatusAsked, connection: Connection) -> ReplayStatus:
+    return await status_of(connection)

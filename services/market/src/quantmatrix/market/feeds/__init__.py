@@ -1,0 +1,1 @@
+"""The slot of feeds: one file each, with a function `make(settings) -> Feed`."""

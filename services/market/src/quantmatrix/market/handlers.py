@@ -1,0 +1,243 @@
+"""What market does: it replays history moment by moment, and the next moment waits until the last one is booked."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import date
+
+import structlog
+
+from quantmatrix.common.calendars import Session, TradingCalendar
+from quantmatrix.common.contracts.asking.market import ReplayControlAsked, ReplayStatus
+from quantmatrix.common.contracts.portfolio import LedgerWatermark
+from quantmatrix.common.contracts.prices import (
+    Bar,
+    BarsClosed,
+    CorporateActionAnnounced,
+    InstrumentListed,
+    PricesWatermark,
+    SessionPhaseChanged,
+)
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import InstrumentId, SessionPhase
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.errors import TRANSIENT, Refused
+from quantmatrix.common.runtime.page import Page, origin
+from quantmatrix.common.runtime.service import Parts
+from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing
+from quantmatrix.market.store import MarketStore, ReplayRow
+
+log = structlog.get_logger(__name__)
+
+BARS_IN_A_MESSAGE = 500
+PACE_MAX_S = 3_600.0
+LOOK_S = 1.0
+
+
+class Replay:
+    """Publishes history in lockstep: one moment, then the watermark's way round through every service, then the next."""
+
+    def __init__(self, parts: Parts, calendar: TradingCalendar) -> None:
+        self._parts = parts
+        self._calendar = calendar
+        self._wake = asyncio.Event()
+        self._listings: Mapping[InstrumentId, Listing] = {}
+
+    async def ledger_settled(self, watermark: LedgerWatermark, page: Page) -> None:
+        """A moment is booked everywhere. At full speed the next one goes out in the same transaction."""
+        store = MarketStore(page.connection)
+        await store.settled(watermark.session)
+        replay = await store.replay()
+        if replay is not None and replay.may_publish and replay.pace_s == 0:
+            await self._publish_next(replay, store, page)
+        else:
+            self._wake.set()
+
+    async def control(self, asked: ReplayControlAsked, page: Page) -> ReplayStatus:
+        """Pause, resume or change the pace. Raises Refused when there is nothing to control or the pace makes no sense."""
+        store = MarketStore(page.connection)
+        replay = await store.replay()
+        if replay is None:
+            raise Refused("REPLAY_ABSENT", "no replay is loaded")
+        if asked.pace_s is not None:
+            if not 0 <= asked.pace_s <= PACE_MAX_S:
+                raise Refused("REPLAY_PACE", f"the pace is between 0 and {PACE_MAX_S:g} seconds, not {asked.pace_s:g}")
+            await store.set_pace(asked.pace_s)
+        if asked.paused is not None and replay.state != "finished":
+            await store.set_state("paused" if asked.paused else "running")
+        self._wake.set()
+        return await status_of(page.connection)
+
+    async def pace(self) -> None:
+        """Let the next moment out when it is due. A crash between two moments loses nothing: the table says where we are."""
+        while True:
+            try:
+                wait_s = await self._let_out()
+            except TRANSIENT as error:
+                log.warning("replay.waiting", error=repr(error))
+                wait_s = LOOK_S
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), wait_s)
+            except TimeoutError:
+                continue
+            await self._pause_between()
+
+    async def _pause_between(self) -> None:
+        """A moment was settled: keep to the pace, but notice when the pace is changed meanwhile."""
+        async with self._parts.pool.acquire() as connection:
+            replay = await MarketStore(connection).replay()
+        if replay is not None and replay.may_publish and replay.pace_s > 0:
+            self._wake.clear()
+            try:
+                await asyncio.wait_for(self._wake.wait(), replay.pace_s)
+            except TimeoutError:
+                return
+
+    async def _let_out(self) -> float:
+        async with self._parts.pool.acquire() as connection:
+            replay = await MarketStore(connection).replay()
+        if replay is None or not replay.may_publish:
+            return LOOK_S
+        await self._parts.desk.do(self._publish_if_due, origin("replay", self._parts.clock.now(), occurred_at=self._parts.clock.now()))
+        return LOOK_S
+
+    async def _publish_if_due(self, page: Page) -> None:
+        store = MarketStore(page.connection)
+        replay = await store.replay()
+        if replay is not None and replay.may_publish:
+            await self._publish_next(replay, store, page)
+
+    async def _publish_next(self, replay: ReplayRow, store: MarketStore, page: Page) -> None:
+        bars = await store.next_bars(replay)
+        if not bars:
+            await store.set_state("finished")
+            log.info("replay.finished", session=str(replay.published), bars=replay.bars_published)
+            return
+        session = self._calendar.session(bars[0].session)
+        if session is None:
+            raise RuntimeError(f"{bars[0].session} is not a session of {self._calendar.name}, and the feed should have been refused")
+        if not self._listings:
+            self._listings = {listing.instrument_id: listing for listing in await store.listings()}
+        actions = await store.actions_between(replay.published, session.day)
+        say_moment(page, replay.feed, session, bars, actions, self._listings)
+        await store.published(session.day, session.closed_at, len(bars))
+
+
+def say_moment(
+    page: Page,
+    feed: str,
+    session: Session,
+    bars: list[DailyBar],
+    actions: list[CorporateAction],
+    listings: Mapping[InstrumentId, Listing],
+) -> None:
+    """One session as it would have been lived: actions before the open, the open, the bars at the close, the watermark."""
+    page.starting_from(origin("moment", feed, session.day, occurred_at=session.closed_at))
+    for action in actions:
+        listing = listings.get(action.instrument_id)
+        if listing is not None:
+            page.say(_announced(action, listing), identity=action.action_id, occurred_at=session.opened_at)
+    page.say(_phase(session, SessionPhase.OPEN), occurred_at=session.opened_at)
+    parts = [bars[start : start + BARS_IN_A_MESSAGE] for start in range(0, len(bars), BARS_IN_A_MESSAGE)]
+    for number, part in enumerate(parts, start=1):
+        page.say(
+            BarsClosed(
+                calendar="XNYS",
+                timeframe=DAILY,
+                session=session.day,
+                opened_at=session.opened_at,
+                closed_at=session.closed_at,
+                part=number,
+                parts=len(parts),
+                bars=tuple(_wire_bar(bar, listings[bar.instrument_id]) for bar in part),
+            ),
+        )
+    page.say(_phase(session, SessionPhase.COOLDOWN))
+    page.say(PricesWatermark(calendar="XNYS", timeframe=DAILY, session=session.day, moment=session.closed_at))
+
+
+def say_listings(page: Page, listings: list[Listing]) -> None:
+    """Every instrument, before anything is said about it."""
+    for listing in listings:
+        page.say(
+            InstrumentListed(
+                instrument=wire_instrument(listing),
+                name=listing.name,
+                calendar=listing.calendar,
+                tick_size=listing.tick_size,
+                lot_size=listing.lot_size,
+                valid_from=listing.listed_on,
+            ),
+            identity=(listing.instrument_id, listing.symbol),
+        )
+
+
+def wire_instrument(listing: Listing) -> Instrument:
+    return Instrument(listing.instrument_id, listing.symbol, listing.asset_class, listing.currency, listing.multiplier)
+
+
+def _wire_bar(bar: DailyBar, listing: Listing) -> Bar:
+    return Bar(bar.instrument_id, listing.symbol, listing.currency, bar.open, bar.high, bar.low, bar.close, bar.volume)
+
+
+def _announced(action: CorporateAction, listing: Listing) -> CorporateActionAnnounced:
+    return CorporateActionAnnounced(
+        action_id=action.action_id,
+        kind=action.kind,
+        instrument=wire_instrument(listing),
+        calendar=listing.calendar,
+        effective=action.effective,
+        numerator=action.numerator,
+        denominator=action.denominator,
+        amount=action.amount,
+        derived=action.derived,
+        source=action.source,
+    )
+
+
+def announced(actions: list[CorporateAction], listing: Listing) -> tuple[CorporateActionAnnounced, ...]:
+    """Actions as they were announced, for those who ask for history."""
+    return tuple(_announced(action, listing) for action in actions)
+
+
+def _phase(session: Session, phase: SessionPhase) -> SessionPhaseChanged:
+    return SessionPhaseChanged(
+        calendar="XNYS",
+        phase=phase,
+        session=session.day,
+        opens_at=session.opened_at,
+        closes_at=session.closed_at,
+        early_close=session.early_close,
+    )
+
+
+async def status_of(connection: Connection) -> ReplayStatus:
+    """Where the replay stands, for people and other services."""
+    store = MarketStore(connection)
+    replay = await store.replay()
+    if replay is None:
+        raise Refused("REPLAY_ABSENT", "no replay is loaded")
+    finished = replay.state == "finished"
+    return ReplayStatus(
+        feed=replay.feed,
+        state="finished" if finished else replay.state,
+        pace_s=replay.pace_s,
+        session=replay.published,
+        settled=replay.settled,
+        first=replay.first,
+        last=replay.last,
+        sessions_done=await store.sessions_done(replay),
+        sessions_total=replay.sessions,
+        bars_published=replay.bars_published,
+        as_of=replay.published_at,
+    )
+
+
+def until_published(replay: ReplayRow | None, wanted: date | None) -> date | None:
+    """How far history may be told: never beyond what has been published. None when nothing has."""
+    if replay is None:
+        return None
+    last = replay.published
+    if last is None or (wanted is not None and wanted < last):
+        return wanted if last is not None else None
+    return last

@@ -1,0 +1,274 @@
+"""Market's tables: what was listed, every raw bar, the corporate actions, and where the replay stands."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import asyncpg
+
+from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.values import Price, Quantity, optional
+from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing
+from quantmatrix.market.ports import FeedContent
+
+BARS_ANSWERED_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """Where the replay stands. published and settled are sessions; published_at is the close of the published one."""
+
+    feed: str
+    content: str
+    first: date
+    last: date
+    sessions: int
+    state: str
+    pace_s: float
+    published: date | None
+    published_at: datetime | None
+    settled: date | None
+    bars_published: int
+
+    @property
+    def may_publish(self) -> bool:
+        """Whether the next moment may go out: running, and the last one is booked everywhere."""
+        return self.state == "running" and self.published == self.settled
+
+
+def digest_of(content: FeedContent, first: date, last: date) -> str:
+    """SHA-256 over everything that decides what a replay does."""
+    seen = hashlib.sha256(f"{first} {last}\n".encode())
+    for listing in content.listings:
+        seen.update(f"{listing}\n".encode())
+    for bar in content.bars:
+        seen.update(f"{bar}\n".encode())
+    for action in content.actions:
+        seen.update(f"{action}\n".encode())
+    return seen.hexdigest()
+
+
+class MarketStore:
+    """Reads and writes on one connection; the caller owns the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def replay(self) -> ReplayRow | None:
+        row = await self._connection.fetchrow("select * from replay")
+        if row is None:
+            return None
+        return ReplayRow(
+            feed=row["feed"],
+            content=row["content"],
+            first=row["first_session"],
+            last=row["last_session"],
+            sessions=row["sessions"],
+            state=row["state"],
+            pace_s=row["pace_s"],
+            published=row["published"],
+            published_at=row["published_at"],
+            settled=row["settled"],
+            bars_published=row["bars_published"],
+        )
+
+    async def load(self, feed: str, content: FeedContent, *, first: date, last: date, pace_s: float) -> None:
+        """Store a feed's content once, and the replay at its beginning."""
+        await self._connection.executemany(
+            """insert into instrument (instrument_id, asset_class, name, currency, multiplier, tick_size, lot_size, calendar)
+               values ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            [
+                (
+                    i.instrument_id,
+                    i.asset_class,
+                    i.name,
+                    i.currency,
+                    i.multiplier.value,
+                    i.tick_size.value,
+                    i.lot_size.value,
+                    i.calendar,
+                )
+                for i in content.listings
+            ],
+        )
+        await self._connection.executemany(
+            "insert into symbol_alias (instrument_id, symbol, valid_from) values ($1, $2, $3)",
+            [(i.instrument_id, i.symbol, i.listed_on) for i in content.listings],
+        )
+        await self._connection.copy_records_to_table(
+            "bar",
+            records=[
+                (
+                    DAILY,
+                    b.session,
+                    b.instrument_id,
+                    b.open.value,
+                    b.high.value,
+                    b.low.value,
+                    b.close.value,
+                    b.volume.value,
+                )
+                for b in content.bars
+            ],
+            columns=["timeframe", "session", "instrument_id", "open", "high", "low", "close", "volume"],
+        )
+        await self._connection.executemany(
+            """insert into corporate_action (action_id, kind, instrument_id, effective, numerator, denominator, amount, derived, source)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+            [
+                (
+                    a.action_id,
+                    a.kind,
+                    a.instrument_id,
+                    a.effective,
+                    a.numerator,
+                    a.denominator,
+                    a.amount and a.amount.value,
+                    a.derived,
+                    a.source,
+                )
+                for a in content.actions
+            ],
+        )
+        sessions = len({bar.session for bar in content.bars if first <= bar.session <= last})
+        await self._connection.execute(
+            """insert into replay (feed, content, first_session, last_session, sessions, state, pace_s)
+               values ($1, $2, $3, $4, $5, 'running', $6)""",
+            feed, digest_of(content, first, last), first, last, sessions, pace_s,
+        )  # fmt: skip
+
+    async def next_bars(self, replay: ReplayRow) -> list[DailyBar]:
+        """The bars of the session after the published one, ordered by instrument; empty at the end."""
+        rows = await self._connection.fetch(
+            """
+            select * from bar where timeframe = $1 and session = (
+                select min(session) from bar where timeframe = $1 and session <= $3
+                and case when $2::date is null then session >= $4 else session > $2 end
+            ) order by instrument_id
+            """,
+            DAILY,
+            replay.published,
+            replay.last,
+            replay.first,
+        )
+        return [_bar(row) for row in rows]
+
+    async def actions_between(self, after: date | None, until: date) -> list[CorporateAction]:
+        """The actions effective after one session and up to another, in order; without a session before, those of the day itself."""
+        rows = await self._connection.fetch(
+            """select * from corporate_action where effective > coalesce($1::date, $2::date - 1) and effective <= $2::date
+               order by effective, instrument_id, kind""",
+            after,
+            until,
+        )
+        return [_action(row) for row in rows]
+
+    async def published(self, session: date, at: datetime, bars: int) -> None:
+        await self._connection.execute(
+            "update replay set published = $1, published_at = $2, bars_published = bars_published + $3, version = version + 1",
+            session,
+            at,
+            bars,
+        )
+
+    async def settled(self, session: date) -> None:
+        await self._connection.execute("update replay set settled = $1 where published = $1", session)
+
+    async def set_state(self, state: str) -> None:
+        await self._connection.execute("update replay set state = $1, version = version + 1", state)
+
+    async def set_pace(self, pace_s: float) -> None:
+        await self._connection.execute("update replay set pace_s = $1, version = version + 1", pace_s)
+
+    async def sessions_done(self, replay: ReplayRow) -> int:
+        if replay.published is None:
+            return 0
+        done = await self._connection.fetchval(
+            "select count(distinct session) from bar where timeframe = $1 and session between $2 and $3",
+            DAILY,
+            replay.first,
+            replay.published,
+        )
+        return int(done)
+
+    async def listings(self) -> list[Listing]:
+        """Every instrument under its latest symbol."""
+        rows = await self._connection.fetch(
+            """
+            select i.*, a.symbol, a.valid_from from instrument i
+            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id order by valid_from desc limit 1) a on true
+            order by a.symbol
+            """
+        )
+        return [_listing(row) for row in rows]
+
+    async def aliases(self) -> dict[InstrumentId, tuple[str, ...]]:
+        rows = await self._connection.fetch(
+            "select instrument_id, array_agg(symbol order by valid_from) as symbols from symbol_alias group by 1"
+        )
+        return {InstrumentId(row["instrument_id"]): tuple(row["symbols"]) for row in rows}
+
+    async def history(self, instrument: InstrumentId, timeframe: str, until: date, limit: int) -> list[DailyBar]:
+        """The last bars of an instrument up to a session, oldest first."""
+        rows = await self._connection.fetch(
+            """
+            select * from (
+                select * from bar where instrument_id = $1 and timeframe = $2 and session <= $3 order by session desc limit $4
+            ) as latest order by session
+            """,
+            instrument,
+            timeframe,
+            until,
+            min(limit, BARS_ANSWERED_MAX),
+        )
+        return [_bar(row) for row in rows]
+
+    async def actions_of(self, instrument: InstrumentId, until: date) -> list[CorporateAction]:
+        rows = await self._connection.fetch(
+            "select * from corporate_action where instrument_id = $1 and effective <= $2 order by effective",
+            instrument,
+            until,
+        )
+        return [_action(row) for row in rows]
+
+
+def _bar(row: asyncpg.Record) -> DailyBar:
+    return DailyBar(
+        instrument_id=InstrumentId(row["instrument_id"]),
+        session=row["session"],
+        open=Price(row["open"]),
+        high=Price(row["high"]),
+        low=Price(row["low"]),
+        close=Price(row["close"]),
+        volume=Quantity(row["volume"]),
+    )
+
+
+def _action(row: asyncpg.Record) -> CorporateAction:
+    return CorporateAction(
+        action_id=ActionId(row["action_id"]),
+        kind=ActionKind(row["kind"]),
+        instrument_id=InstrumentId(row["instrument_id"]),
+        effective=row["effective"],
+        numerator=row["numerator"],
+        denominator=row["denominator"],
+        amount=optional(Price, row["amount"]),  # type: ignore[arg-type]  # numeric column
+        derived=row["derived"],
+        source=row["source"],
+    )
+
+
+def _listing(row: asyncpg.Record) -> Listing:
+    return Listing(
+        instrument_id=InstrumentId(row["instrument_id"]),
+        symbol=row["symbol"],
+        name=row["name"],
+        asset_class=AssetClass(row["asset_class"]),
+        currency=row["currency"],
+        multiplier=Quantity(row["multiplier"]),
+        tick_size=Price(row["tick_size"]),
+        lot_size=Quantity(row["lot_size"]),
+        calendar=row["calendar"],
+        listed_on=row["valid_from"],
+    )

@@ -1,0 +1,105 @@
+"""Notify's face towards NATS. What it says stands in `contracts/notifications.py`."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
+from quantmatrix.common.contracts.asking.notify import (
+    DeliverySummary,
+    InboxAnswer,
+    InboxAsked,
+    MarkReadAsked,
+    NotificationSummary,
+    ReadMarked,
+)
+from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
+from quantmatrix.common.contracts.orders import (
+    BreakFound,
+    OrderDenied,
+    OrderRejected,
+    OrderUnknown,
+    TradingStateChanged,
+)
+from quantmatrix.common.contracts.parked import MessageParked
+from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.names import AccountId, NotificationId, Priority
+from quantmatrix.common.runtime.canonical import digest_rows
+from quantmatrix.common.runtime.clock import Clock
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.notify.handlers import Handlers
+from quantmatrix.notify.store import NotifyStore
+
+LIMIT_MAX = 500
+
+
+def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
+    """The table of contents."""
+
+    async def mark_read(asked: MarkReadAsked, page: Page) -> ReadMarked:
+        return ReadMarked(await NotifyStore(page.connection).mark_read(asked.user_id, clock.now(), asked.notification_id))
+
+    return Bus(
+        hears=(
+            Hears(SignalRaised, handlers.signal_raised),
+            Hears(OrderFilled, handlers.order_filled),
+            Hears(FillCorrected, handlers.fill_corrected),
+            Hears(OrderDenied, handlers.order_refused),
+            Hears(OrderRejected, handlers.order_refused),
+            Hears(OrderUnknown, handlers.order_unknown),
+            Hears(BreakFound, handlers.break_found),
+            Hears(TradingStateChanged, handlers.trading_state_changed),
+            Hears(MessageParked, handlers.message_parked),
+        ),
+        answers=(Answers(InboxAsked, inbox), Answers(LedgerDigestAsked, ledger_digest)),
+        does=(Does(MarkReadAsked, mark_read),),
+        background=background,
+    )
+
+
+async def inbox(asked: InboxAsked, connection: Connection) -> InboxAnswer:
+    rows = await connection.fetch(
+        """
+        select n.*, (select json_agg(json_build_array(channel, state, tries, error) order by channel) from delivery d
+                     where d.notification_id = n.notification_id) as deliveries
+        from notification n where user_id = $1 and ($2::timestamptz is null or occurred_at < $2)
+        order by occurred_at desc, notification_id limit $3
+        """,
+        asked.user_id,
+        asked.before,
+        max(1, min(asked.limit, LIMIT_MAX)),
+    )
+    unread = await connection.fetchval("select count(*) from notification where user_id = $1 and read_at is null", asked.user_id)
+    return InboxAnswer(
+        tuple(
+            NotificationSummary(
+                notification_id=NotificationId(row["notification_id"]),
+                account_id=AccountId(row["account_id"]) if row["account_id"] else None,
+                topic=row["topic"],
+                priority=Priority(row["priority"]),
+                title=row["title"],
+                body=row["body"],
+                about=row["about"],
+                occurred_at=row["occurred_at"],
+                read_at=row["read_at"],
+                deliveries=tuple(DeliverySummary(*item) for item in json.loads(row["deliveries"] or "[]")),
+            )
+            for row in rows
+        ),
+        unread=unread,
+    )
+
+
+async def ledger_digest(_: LedgerDigestAsked, connection: Connection) -> LedgerDigest:
+    """Notifications and the outcome of their deliveries, in canonical rows."""
+    notifications = await connection.fetch(
+        "select notification_id, user_id, account_id, topic, priority, title, body, about, occurred_at from notification order by notification_id"
+    )
+    deliveries = await connection.fetch("select notification_id, channel, state from delivery order by notification_id, channel")
+    doubles = await connection.fetchval("select count(*) - count(distinct (user_id, about)) from notification")
+    return LedgerDigest(
+        digest=digest_rows({"notifications": notifications, "deliveries": deliveries}),
+        counts={"notifications": len(notifications), "deliveries": len(deliveries), "duplicate_notifications": doubles},
+    )

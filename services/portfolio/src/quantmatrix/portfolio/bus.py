@@ -1,0 +1,39 @@
+"""Portfolio's face towards NATS. What it says stands in `contracts/portfolio.py`."""
+
+from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
+from quantmatrix.common.contracts.asking.portfolio import (
+    ClosingsAsked,
+    LedgerSumsAsked,
+    LotsAsked,
+    PortfolioAsked,
+    SnapshotsAsked,
+)
+from quantmatrix.common.contracts.fills import ExecutionWatermark, FillCorrected, OrderFilled
+from quantmatrix.common.contracts.orders import AccountOpened
+from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
+from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
+from quantmatrix.portfolio import answers, handlers
+
+
+def bus() -> Bus:
+    """The table of contents."""
+    return Bus(
+        hears=(
+            Hears(InstrumentListed, handlers.instrument_listed),
+            Hears(CorporateActionAnnounced, handlers.action_announced),
+            Hears(BarsClosed, handlers.bars_closed),
+            Hears(PricesWatermark, handlers.prices_reached),
+            Hears(AccountOpened, handlers.account_opened),
+            Hears(OrderFilled, handlers.order_filled, when=handlers.may_book),
+            Hears(FillCorrected, handlers.fill_corrected, when=handlers.may_book),
+            Hears(ExecutionWatermark, handlers.execution_reached, when=handlers.may_snapshot),
+        ),
+        answers=(
+            Answers(PortfolioAsked, answers.portfolio),
+            Answers(LotsAsked, answers.lots),
+            Answers(ClosingsAsked, answers.closings),
+            Answers(SnapshotsAsked, answers.snapshots),
+            Answers(LedgerSumsAsked, answers.ledger_sums),
+            Answers(LedgerDigestAsked, answers.ledger_digest),
+        ),
+    )

@@ -1,0 +1,69 @@
+"""An account's book of one instrument: its lots and what they have realised, made from facts one after the other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from quantmatrix.common.names import LotId
+from quantmatrix.common.values import Money, Quantity
+from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Split, book_fill, split_lot
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Lots by id (closed ones too, with nothing left), realised gain, and the cash the fills moved."""
+
+    currency: str
+    lots: dict[LotId, Lot] = field(default_factory=dict)
+    realised: Money | None = None
+    cash: Money | None = None
+
+    @property
+    def quantity(self) -> Quantity:
+        total = Quantity(0)
+        for lot in self.lots.values():
+            total += lot.quantity
+        return total
+
+    @property
+    def basis(self) -> Money:
+        total = Money.zero(self.currency)
+        for lot in self.lots.values():
+            total += lot.basis
+        return total
+
+
+def with_fill(book: Book, fill: Fill) -> tuple[Book, Booked]:
+    """The book after a fill, and what the fill did."""
+    booked = book_fill(fill, [lot for lot in book.lots.values() if lot.quantity])
+    lots = dict(book.lots)
+    for lot in booked.changed:
+        lots[lot.lot_id] = lot
+    if booked.opened is not None:
+        lots[booked.opened.lot_id] = booked.opened
+    gain = booked.realised or Money.zero(book.currency)
+    moved = cash_moved(fill)
+    return replace(
+        book,
+        lots=lots,
+        realised=(book.realised or Money.zero(book.currency)) + gain,
+        cash=(book.cash or Money.zero(book.currency)) + moved,
+    ), booked
+
+
+def with_split(book: Book, split: Split) -> Book:
+    """The book after a split."""
+    return replace(book, lots={lot_id: split_lot(lot, split) for lot_id, lot in book.lots.items()})
+
+
+def rebuilt(currency: str, facts: Iterable[Fill | Split]) -> Book:
+    """The book that these facts make, from nothing, in their order."""
+    book = Book(currency)
+    for fact in facts:
+        book = with_split(book, fact) if isinstance(fact, Split) else with_fill(book, fact)[0]
+    return book
+
+
+def cash_moved(fill: Fill) -> Money:
+    """What a fill does to the cash: the trade's value against its side, less the fee."""
+    value = fill.value
+    return (-value if fill.side.sign > 0 else value) - fill.fee

@@ -1,0 +1,35 @@
+"""Puts signals together: the strategies of the slot, the slate of series, the handlers."""
+
+from quantmatrix.common.runtime.errors import ConfigurationError
+from quantmatrix.common.runtime.hearing import Bus
+from quantmatrix.common.runtime.service import Parts, run_service
+from quantmatrix.common.runtime.slot import load, names_in
+from quantmatrix.signals import strategies
+from quantmatrix.signals.bus import bus
+from quantmatrix.signals.handlers import Handlers
+from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.settings import SignalsSettings
+from quantmatrix.signals.slate import MarketHistory, Slate
+
+
+def strategies_in_slot() -> dict[str, type[Strategy]]:
+    """Every strategy by its name."""
+    found: dict[str, type[Strategy]] = {}
+    for module in names_in(strategies):
+        strategy: type[Strategy] = load(strategies, module).STRATEGY
+        found[strategy.name] = strategy
+    return found
+
+
+async def serve(settings: SignalsSettings) -> None:
+    """Run signals until it is asked to stop."""
+    known = strategies_in_slot()
+    if settings.default_strategy and settings.default_strategy not in known:
+        raise ConfigurationError(
+            f"QM_SIGNALS_DEFAULT_STRATEGY: there is no strategy {settings.default_strategy!r}; there is {', '.join(known)}"
+        )
+
+    async def build(parts: Parts) -> Bus:
+        return bus(Handlers(Slate(MarketHistory(parts.ask)), known, settings.default_strategy))
+
+    await run_service(settings, build)

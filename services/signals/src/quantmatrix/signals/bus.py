@@ -1,0 +1,65 @@
+"""Signals' face towards NATS: what it hears, what it answers. What it says stands in `contracts/signals.py`."""
+
+from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
+from quantmatrix.common.contracts.asking.signals import Runs, RunsAsked, RunSummary, Signals, SignalsAsked
+from quantmatrix.common.contracts.codec import decode_as
+from quantmatrix.common.contracts.fills import ExecutionWatermark, OrderFilled
+from quantmatrix.common.contracts.orders import (
+    AccountOpened,
+    OrderAdjusted,
+    OrderCancelled,
+    OrderDenied,
+    OrderExpired,
+    OrderRejected,
+)
+from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
+from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.runtime.canonical import digest_rows
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
+from quantmatrix.signals.handlers import Handlers
+from quantmatrix.signals.store import SignalsStore
+
+
+def bus(handlers: Handlers) -> Bus:
+    """The table of contents."""
+    return Bus(
+        hears=(
+            Hears(InstrumentListed, handlers.instrument_listed),
+            Hears(CorporateActionAnnounced, handlers.action_announced),
+            Hears(BarsClosed, handlers.bars_closed),
+            Hears(PricesWatermark, handlers.decide, when=handlers.may_decide),
+            Hears(AccountOpened, handlers.account_opened),
+            Hears(OrderFilled, handlers.order_filled),
+            Hears(OrderDenied, handlers.order_ended),
+            Hears(OrderRejected, handlers.order_ended),
+            Hears(OrderCancelled, handlers.order_ended),
+            Hears(OrderExpired, handlers.order_ended),
+            Hears(OrderAdjusted, handlers.order_adjusted),
+            Hears(ExecutionWatermark, handlers.execution_reached),
+        ),
+        answers=(Answers(SignalsAsked, signals), Answers(RunsAsked, runs), Answers(LedgerDigestAsked, ledger_digest)),
+    )
+
+
+async def signals(asked: SignalsAsked, connection: Connection) -> Signals:
+    rows = await SignalsStore(connection).latest_signals(asked.user_id, asked.account_id, asked.limit, asked.before)
+    return Signals(tuple(decode_as(SignalRaised, row.encode()) for row in rows))
+
+
+async def runs(asked: RunsAsked, connection: Connection) -> Runs:
+    store = SignalsStore(connection)
+    found = []
+    for run in await store.runs():
+        if run.user_id == asked.user_id:
+            held = len(await store.holdings(run.run_id))
+            found.append(RunSummary(run.run_id, run.account_id, run.strategy, run.triggered_by, run.state, run.base, run.cash, held))
+    return Runs(tuple(found))
+
+
+async def ledger_digest(_: LedgerDigestAsked, connection: Connection) -> LedgerDigest:
+    """What was decided belongs to the ledger's proof, though not to the ledger."""
+    rows = await connection.fetch(
+        "select signal_id, run_id, account_id, instrument_id, kind, session, body ->> 'side', body ->> 'quantity', body ->> 'price' from signal order by signal_id"
+    )
+    return LedgerDigest(digest=digest_rows({"signals": rows}), counts={"signals": len(rows)})

@@ -1,0 +1,72 @@
+"""What a strategy is shown, and what it may decide: plain values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.door import Door
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a run holds of one instrument since it was last flat. stop_level is on the forward-adjusted series."""
+
+    quantity: Quantity
+    initial: Quantity
+    stop_level: float | None = None
+    levels_done: frozenset[int] = frozenset()
+
+
+FLAT = Holding(Quantity(0), Quantity(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything a decision may depend on: this bar's columns and the run's own state. No clock, no other instrument.
+
+    row: the strategy's columns on the latest bar, null where history is too short. close: today's raw price.
+    pending: whether an order of this run for this instrument is under way.
+    """
+
+    row: Mapping[str, float | None]
+    close: Price
+    holding: Holding
+    pending: bool
+    equity: Money
+    door: Door
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One condition that was looked at, and whether it held."""
+
+    code: str
+    met: bool
+    text: str
+    weight: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One thing to do or to tell. Prices are today's raw prices; stop_level is kept for the series."""
+
+    kind: SignalKind
+    strength: float
+    confidence: float
+    valid_for: timedelta
+    reasons: tuple[Because, ...]
+    side: Side | None = None
+    quantity: Quantity | None = None
+    stop: Price | None = None
+    stop_level: float | None = None
+    targets: tuple[Price, ...] = ()
+    risk_reward: float | None = None
+    horizon_days: int | None = None
+    level: int | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def trades(self) -> bool:
+        return self.side is not None and self.quantity is not None

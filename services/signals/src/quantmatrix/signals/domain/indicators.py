@@ -1,0 +1,54 @@
+"""Indicators as Polars expressions over columns open, high, low, close, volume (float64, oldest first, one instrument).
+
+Statistics only: no value here is money. Where history is too short the result is null, never a guess.
+"""
+
+from typing import Literal
+
+import polars as pl
+
+Seed = Literal["wilder", "talib"]
+
+
+def true_range() -> pl.Expr:
+    """max(H, previous C) - min(L, previous C); the first bar has H - L (Wilder, New Concepts, 1978)."""
+    before = pl.col("close").shift(1)
+    return pl.max_horizontal(pl.col("high"), before) - pl.min_horizontal(pl.col("low"), before)
+
+
+def atr(length: int = 14, seed: Seed = "wilder") -> pl.Expr:
+    """Average true range by Wilder's recursion ATR = (ATR' * (n - 1) + TR) / n.
+
+    seed wilder: the first value stands at index n-1 and is the mean of the first n true ranges, the first bar's included.
+    seed talib: it stands at index n and is the mean of the true ranges 1 to n, as TA-Lib has it. Null before.
+    """
+    first = length - 1 if seed == "wilder" else length
+    position = pl.int_range(pl.len())
+    ranges = true_range()
+    seeded = pl.when(position < first).then(None).when(position == first).then(ranges.rolling_mean(length)).otherwise(ranges)
+    return seeded.ewm_mean(alpha=1.0 / length, adjust=False, ignore_nulls=True)
+
+
+def sma(length: int) -> pl.Expr:
+    """Simple moving average of the close; null until there are `length` bars."""
+    return pl.col("close").rolling_mean(length)
+
+
+def ema(length: int) -> pl.Expr:
+    """Exponential moving average of the close, alpha 2 / (n + 1), started with the mean of the first n closes. Null before."""
+    position = pl.int_range(pl.len())
+    close = pl.col("close")
+    seeded = pl.when(position < length - 1).then(None).when(position == length - 1).then(close.rolling_mean(length)).otherwise(close)
+    return seeded.ewm_mean(alpha=2.0 / (length + 1), adjust=False, ignore_nulls=True)
+
+
+def position_in_range(length: int = 20) -> pl.Expr:
+    """Where the close stands between the lowest low and the highest high of `length` bars, 0 to 100; null when these are equal."""
+    low = pl.col("low").rolling_min(length)
+    high = pl.col("high").rolling_max(length)
+    return pl.when(high > low).then(100.0 * (pl.col("close") - low) / (high - low))
+
+
+def bars_so_far() -> pl.Expr:
+    """How many bars there are up to and including this one."""
+    return pl.int_range(1, pl.len() + 1)

@@ -1,0 +1,91 @@
+"""An instrument's forward-adjusted bars: a split multiplies later prices, so the past never changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import polars as pl
+
+from quantmatrix.common.names import ActionId
+
+SCHEMA = {
+    "session": pl.Date,
+    "open": pl.Float64,
+    "high": pl.Float64,
+    "low": pl.Float64,
+    "close": pl.Float64,
+    "volume": pl.Float64,
+}
+_PRICES = ("open", "high", "low", "close")
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """numerator new units for denominator old ones, effective before the open of a session."""
+
+    action_id: ActionId
+    effective: date
+    numerator: int
+    denominator: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawBar:
+    """One raw bar as statistics."""
+
+    session: date
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+@dataclass(slots=True)
+class Series:
+    """Columns from the series' start to its latest bar. factor is the product of the splits since the start."""
+
+    frame: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCHEMA))
+    factor: float = 1.0
+    splits: dict[ActionId, Split] = field(default_factory=dict)
+
+    @property
+    def last_session(self) -> date | None:
+        return self.frame.item(-1, "session") if self.frame.height else None
+
+    def apply(self, split: Split) -> None:
+        """From the next bar on, one unit counts as denominator/numerator of the series' units. Hearing it twice changes nothing."""
+        if split.action_id not in self.splits:
+            self.splits[split.action_id] = split
+            self.factor = self.factor * split.numerator / split.denominator
+
+    def append(self, bar: RawBar) -> None:
+        """Add the next bar; an older or equal session is ignored, it is here already."""
+        last = self.last_session
+        if last is not None and bar.session <= last:
+            return
+        row = {name: [getattr(bar, name) * self.factor] for name in _PRICES}
+        self.frame.extend(pl.DataFrame({"session": [bar.session], **row, "volume": [bar.volume / self.factor]}, schema=SCHEMA))
+
+    def latest(self, columns: Mapping[str, pl.Expr]) -> dict[str, float | None]:
+        """The columns' values on the latest bar; all of the series is looked at, so values do not depend on where one starts reading."""
+        return self.frame.select(**columns).row(-1, named=True)
+
+
+def series_from(bars: Sequence[RawBar], splits: Sequence[Split]) -> Series:
+    """A series of many bars at once: the same values as appending them one by one."""
+    series = Series()
+    waiting = sorted(splits, key=lambda split: split.effective)
+    factors = []
+    for bar in bars:
+        while waiting and waiting[0].effective <= bar.session:
+            series.apply(waiting.pop(0))
+        factors.append(series.factor)
+    columns: dict[str, list[object]] = {"session": [bar.session for bar in bars]}
+    for name in _PRICES:
+        columns[name] = [getattr(bar, name) * factor for bar, factor in zip(bars, factors, strict=True)]
+    columns["volume"] = [bar.volume / factor for bar, factor in zip(bars, factors, strict=True)]
+    series.frame = pl.DataFrame(columns, schema=SCHEMA)
+    for split in waiting:
+        series.apply(split)
+    return series

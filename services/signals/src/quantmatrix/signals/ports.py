@@ -1,0 +1,36 @@
+"""What signals needs from the outside: strategies in the slot, and history from market."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import ClassVar, Protocol
+
+import polars as pl
+from pydantic import BaseModel
+
+from quantmatrix.common.contracts.asking.market import BarColumns
+from quantmatrix.common.names import InstrumentId
+from quantmatrix.signals.domain.decisions import Decision, Situation
+
+
+class Strategy(Protocol):
+    """A decision engine: columns over the bars, and a decision on each closed bar. It emits signals, never orders.
+
+    The same two functions run in backtest, replay and live, so neither may look at anything it is not handed.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    parameters: ClassVar[type[BaseModel]]
+
+    def columns(self) -> Mapping[str, pl.Expr]:
+        """Expressions over open, high, low, close, volume (forward-adjusted float64, oldest first, one instrument)."""
+
+    def decide(self, situation: Situation) -> Sequence[Decision]:
+        """What to do on the close of the latest bar; usually nothing."""
+
+
+class History(Protocol):
+    """Where past bars come from. Raises TryLater when they cannot be had now."""
+
+    async def bars(self, instrument: InstrumentId, until: date) -> BarColumns:
+        """Raw daily bars and splits of an instrument up to and including a session."""

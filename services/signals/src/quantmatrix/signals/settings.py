@@ -1,0 +1,18 @@
+"""What signals can be told."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from quantmatrix.common.runtime.settings import ServiceSettings
+
+
+class SignalsSettings(ServiceSettings):
+    """Settings of the signals service, read from QM_SIGNALS_*."""
+
+    SERVICE: ClassVar[str] = "signals"
+
+    default_strategy: str = Field(
+        "atr_matrix",
+        description="The strategy that a new paper account runs, with its cash as envelope; empty for none.",
+    )

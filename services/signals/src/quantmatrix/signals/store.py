@@ -1,0 +1,239 @@
+"""Signals' tables: instruments, runs with what they hold and have under way, raised signals, clocks."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import asyncpg
+
+from quantmatrix.common.contracts.codec import encode
+from quantmatrix.common.contracts.prices import InstrumentListed
+from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, RunId, Side, SignalKind, UserId
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.decisions import FLAT, Holding
+
+SIGNALS_ANSWERED_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A strategy at work for a user on an account, with its own capital envelope."""
+
+    run_id: RunId
+    user_id: UserId
+    account_id: AccountId
+    strategy: str
+    parameters: dict[str, object]
+    triggered_by: str
+    state: str
+    base: Money
+    cash: Money
+
+
+@dataclass(frozen=True, slots=True)
+class KnownInstrument:
+    """What signals needs to know of an instrument."""
+
+    instrument: Instrument
+    tick_size: Price
+    lot_size: Quantity
+    calendar: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingOrder:
+    """An order that a run asked for and whose end is not known yet."""
+
+    order_id: OrderId
+    run_id: RunId
+    instrument_id: InstrumentId
+    kind: SignalKind
+    side: Side
+    quantity: Quantity
+    filled: Quantity
+    stop_level: float | None
+
+
+class SignalsStore:
+    """Reads and writes on one connection; the caller owns the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def keep_instrument(self, listed: InstrumentListed) -> None:
+        one = listed.instrument
+        await self._connection.execute(
+            """insert into instrument (instrument_id, symbol, asset_class, currency, multiplier, tick_size, lot_size, calendar)
+               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (instrument_id) do update
+               set symbol = excluded.symbol, tick_size = excluded.tick_size, lot_size = excluded.lot_size""",
+            one.instrument_id, one.symbol, one.asset_class, one.currency, one.multiplier.value, listed.tick_size.value,
+            listed.lot_size.value, listed.calendar,
+        )  # fmt: skip
+
+    async def instruments(self, calendar: str) -> list[KnownInstrument]:
+        rows = await self._connection.fetch("select * from instrument where calendar = $1 order by instrument_id", calendar)
+        return [
+            KnownInstrument(
+                Instrument(
+                    InstrumentId(row["instrument_id"]),
+                    row["symbol"],
+                    AssetClass(row["asset_class"]),
+                    row["currency"],
+                    Quantity(row["multiplier"]),
+                ),
+                Price(row["tick_size"]),
+                Quantity(row["lot_size"]),
+                row["calendar"],
+            )
+            for row in rows
+        ]
+
+    async def start_run(self, run: Run, started_at: datetime) -> None:
+        await self._connection.execute(
+            """insert into run (run_id, user_id, account_id, strategy, parameters, triggered_by, state, currency, base, cash, started_at)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing""",
+            run.run_id, run.user_id, run.account_id, run.strategy, json.dumps(run.parameters), run.triggered_by, run.state,
+            run.base.currency, run.base.amount, run.cash.amount, started_at,
+        )  # fmt: skip
+
+    async def runs(self) -> list[Run]:
+        rows = await self._connection.fetch("select * from run order by run_id")
+        return [_run(row) for row in rows]
+
+    async def run_by_trigger(self, triggered_by: str) -> Run | None:
+        row = await self._connection.fetchrow("select * from run where triggered_by = $1", triggered_by)
+        return _run(row) if row else None
+
+    async def set_cash(self, run_id: RunId, cash: Money) -> None:
+        await self._connection.execute("update run set cash = $2, version = version + 1 where run_id = $1", run_id, cash.amount)
+
+    async def holdings(self, run_id: RunId) -> dict[InstrumentId, Holding]:
+        rows = await self._connection.fetch("select * from holding where run_id = $1", run_id)
+        return {InstrumentId(row["instrument_id"]): _holding(row) for row in rows}
+
+    async def holding(self, run_id: RunId, instrument: InstrumentId) -> Holding:
+        row = await self._connection.fetchrow("select * from holding where run_id = $1 and instrument_id = $2", run_id, instrument)
+        return _holding(row) if row else FLAT
+
+    async def holders_of(self, instrument: InstrumentId) -> list[tuple[RunId, Holding]]:
+        rows = await self._connection.fetch("select * from holding where instrument_id = $1 order by run_id", instrument)
+        return [(RunId(row["run_id"]), _holding(row)) for row in rows]
+
+    async def keep_holding(self, run_id: RunId, instrument: InstrumentId, holding: Holding) -> None:
+        """Store what a run holds; flat is no row."""
+        if holding == FLAT:
+            await self._connection.execute("delete from holding where run_id = $1 and instrument_id = $2", run_id, instrument)
+            return
+        await self._connection.execute(
+            """insert into holding (run_id, instrument_id, quantity, initial, stop_level, levels_done) values ($1, $2, $3, $4, $5, $6)
+               on conflict (run_id, instrument_id) do update set quantity = excluded.quantity, initial = excluded.initial,
+               stop_level = excluded.stop_level, levels_done = excluded.levels_done""",
+            run_id, instrument, holding.quantity.value, holding.initial.value, holding.stop_level, sorted(holding.levels_done),
+        )  # fmt: skip
+
+    async def working(self, run_id: RunId) -> dict[InstrumentId, list[WorkingOrder]]:
+        rows = await self._connection.fetch("select * from working where run_id = $1 order by order_id", run_id)
+        found: dict[InstrumentId, list[WorkingOrder]] = {}
+        for row in rows:
+            found.setdefault(InstrumentId(row["instrument_id"]), []).append(_working(row))
+        return found
+
+    async def working_order(self, order_id: OrderId) -> WorkingOrder | None:
+        row = await self._connection.fetchrow("select * from working where order_id = $1", order_id)
+        return _working(row) if row else None
+
+    async def keep_working(self, order: WorkingOrder, signal: SignalRaised) -> None:
+        await self._connection.execute(
+            """insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
+               values ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            order.order_id, signal.signal_id, order.run_id, order.instrument_id, order.kind, order.side, order.quantity.value, order.stop_level,
+        )  # fmt: skip
+
+    async def fill_working(self, order_id: OrderId, filled: Quantity) -> None:
+        await self._connection.execute("update working set filled = $2 where order_id = $1", order_id, filled.value)
+
+    async def resize_working(self, order_id: OrderId, quantity: Quantity, filled: Quantity) -> None:
+        await self._connection.execute(
+            "update working set quantity = $2, filled = $3 where order_id = $1", order_id, quantity.value, filled.value
+        )
+
+    async def end_working(self, order_id: OrderId) -> None:
+        await self._connection.execute("delete from working where order_id = $1", order_id)
+
+    async def waits_for_orders(self, calendar: str) -> bool:
+        """Whether a decision must wait for execution: an order is under way, or nobody has decided anything yet."""
+        waits = await self._connection.fetchval(
+            "select exists (select from working) or not exists (select from clock where name = 'decided' and calendar = $1)",
+            calendar,
+        )
+        return bool(waits)
+
+    async def clock(self, name: str, calendar: str) -> datetime | None:
+        found: datetime | None = await self._connection.fetchval(
+            "select moment from clock where name = $1 and calendar = $2", name, calendar
+        )
+        return found
+
+    async def set_clock(self, name: str, calendar: str, moment: datetime, session: date) -> None:
+        await self._connection.execute(
+            """insert into clock (name, calendar, moment, session) values ($1, $2, $3, $4) on conflict (name, calendar)
+               do update set moment = excluded.moment, session = excluded.session""",
+            name,
+            calendar,
+            moment,
+            session,
+        )
+
+    async def keep_signal(self, signal: SignalRaised) -> None:
+        await self._connection.execute(
+            """insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at, strength, body)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+            signal.signal_id, signal.run_id, signal.user_id, signal.account_id, signal.instrument.instrument_id, signal.kind,
+            signal.session, signal.decided_at, signal.expires_at, signal.strength, encode(signal).decode(),
+        )  # fmt: skip
+
+    async def latest_signals(self, user_id: UserId, account_id: AccountId | None, limit: int, before: datetime | None) -> Sequence[str]:
+        rows = await self._connection.fetch(
+            """select body::text as body from signal where user_id = $1 and ($2::text is null or account_id = $2)
+               and ($3::timestamptz is null or decided_at < $3) order by decided_at desc, signal_id limit $4""",
+            user_id,
+            account_id,
+            before,
+            min(limit, SIGNALS_ANSWERED_MAX),
+        )
+        return [row["body"] for row in rows]
+
+
+def _run(row: asyncpg.Record) -> Run:
+    return Run(
+        run_id=RunId(row["run_id"]),
+        user_id=UserId(row["user_id"]),
+        account_id=AccountId(row["account_id"]),
+        strategy=row["strategy"],
+        parameters=json.loads(row["parameters"]),
+        triggered_by=row["triggered_by"],
+        state=row["state"],
+        base=Money(row["base"], row["currency"]),
+        cash=Money(row["cash"], row["currency"]),
+    )
+
+
+def _holding(row: asyncpg.Record) -> Holding:
+    return Holding(Quantity(row["quantity"]), Quantity(row["initial"]), row["stop_level"], frozenset(row["levels_done"]))
+
+
+def _working(row: asyncpg.Record) -> WorkingOrder:
+    return WorkingOrder(
+        order_id=OrderId(row["order_id"]),
+        run_id=RunId(row["run_id"]),
+        instrument_id=InstrumentId(row["instrument_id"]),
+        kind=SignalKind(row["kind"]),
+        side=Side(row["side"]),
+        quantity=Quantity(row["quantity"]),
+        filled=Quantity(row["filled"]),
+        stop_level=row["stop_level"],
+    )

@@ -1,0 +1,1 @@
+"""The slot of strategies: one file each, with a class `STRATEGY`."""

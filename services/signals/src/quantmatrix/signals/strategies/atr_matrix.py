@@ -1,0 +1,281 @@
+"""ATR Matrix: buy close to a rising base, measured in average true ranges from the 50-day average; sell into strength.
+
+The measure is Jeff Sun's "ATR% multiple from the 50-MA" (TradingView, 27 June 2023), used here as a distance, so that
+targets invert exactly: price = SMA50 + k × ATR.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import ClassVar, Literal
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field
+
+from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.values import Price, Quantity
+from quantmatrix.signals.domain.decisions import Because, Decision, Situation
+from quantmatrix.signals.domain.indicators import atr, bars_so_far, ema, position_in_range, sma
+
+BARS_FOR_ANYTHING = 50
+BARS_FOR_ALIGNMENT = 200
+ATR_LENGTH = 14
+ENTRY_WEIGHTS = {"v1": (0.30, 0.20, 0.25, 0.15, 0.10), "v2": (0.35, 0.25, 0.20, 0.10, 0.10)}
+STRENGTH_MIN = {"v1": 0.50, "v2": 0.60}
+HORIZONS = ((2.0, 18), (3.0, 10), (4.0, 2))
+
+
+class AtrMatrixParameters(BaseModel):
+    """Bounds and defaults; forms are drawn from this model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: Literal["v1", "v2"] = Field("v2", title="Preset", description="Weights and thresholds of the entry conditions.")
+    distance_max: float = Field(4.0, ge=0.5, le=7.0, title="Furthest entry", description="ATRs above the 50-day average, at most.")
+    position_min: float = Field(50.0, ge=0, le=100, title="20-day position", description="Percent of the 20-day range, at least.")
+    atr_pct_min: float = Field(3.0, ge=0, le=20, title="Least movement", description="ATR in percent of the price, at least.")
+    risk_reward_min: float = Field(2.0, ge=0, le=10, title="Risk to reward", description="First target over stop distance, at least.")
+    quality_min: float = Field(0.65, ge=0, le=1, title="Data quality", description="Share of the wanted history that is there, at least.")
+    stop_atr: float = Field(1.5, ge=0.25, le=6, title="Stop distance", description="ATRs below the close.")
+    stop_floor_pct: float = Field(90.0, ge=50, le=99.5, title="Stop floor", description="Percent of the close below which no stop lies.")
+    target_levels: tuple[float, float, float] = Field((7.0, 10.0, 12.0), title="Targets", description="ATRs above the 50-day average.")
+    scale_out_levels: tuple[int, ...] = Field((7, 8, 9, 10), title="Scale-out levels", description="ATRs above the 50-day average.")
+    scale_out_pct: float = Field(25.0, gt=0, le=100, title="Scale-out size", description="Percent of the initial quantity at each level.")
+    extended_at: float = Field(12.0, ge=5, le=30, title="Extended", description="ATRs above the average from which a warning is given.")
+    max_position_pct: float = Field(5.0, gt=0, le=100, title="Largest position", description="Percent of the run's equity.")
+    risk_pct: float = Field(1.0, gt=0, le=10, title="Risk per trade", description="Percent of the run's equity between entry and stop.")
+
+
+class AtrMatrix:
+    """See the module's text; formulas in docs/how-to/atr-matrix.md."""
+
+    name: ClassVar[str] = "atr_matrix"
+    title: ClassVar[str] = "ATR Matrix"
+    parameters: ClassVar[type[BaseModel]] = AtrMatrixParameters
+
+    def __init__(self, parameters: AtrMatrixParameters) -> None:
+        self._p = parameters
+
+    def columns(self) -> Mapping[str, pl.Expr]:
+        return {
+            "close": pl.col("close"),
+            "bars": bars_so_far(),
+            "atr": atr(ATR_LENGTH),
+            "sma20": sma(20 if self._p.preset == "v1" else 21),
+            "sma50": sma(50),
+            "sma100": sma(100),
+            "sma200": sma(200),
+            "ema10": ema(10),
+            "sma20_aligned": sma(20),
+            "position": position_in_range(20),
+        }
+
+    def decide(self, situation: Situation) -> Sequence[Decision]:
+        figures = _figures(situation.row)
+        if figures is None or situation.pending:
+            return ()
+        if situation.holding.quantity:
+            return self._manage(situation, figures)
+        entry = self._entry(situation, figures)
+        return (entry,) if entry else ()
+
+    def _entry(self, situation: Situation, f: Mapping[str, float]) -> Decision | None:
+        p = self._p
+        reasons = self._conditions(situation.row, f)
+        strength = round(sum(reason.weight for reason in reasons if reason.met), 3)
+        hard = reasons[0].met and reasons[1].met
+        stop_level = max(f["close"] - p.stop_atr * f["atr"], f["close"] * p.stop_floor_pct / 100)
+        risk = f["close"] - stop_level
+        targets = [f["sma50"] + level * f["atr"] for level in p.target_levels]
+        risk_reward = (targets[0] - f["close"]) / risk if risk > 0 else 0.0
+        if not hard or strength < STRENGTH_MIN[p.preset] or risk_reward < p.risk_reward_min or f["quality"] < p.quality_min:
+            return None
+        stop = situation.door.price(stop_level)
+        quantity = self._size(situation, stop)
+        if not quantity:
+            return None
+        reasons += (
+            Because(
+                "RISK_REWARD",
+                True,
+                f"first target over stop distance {risk_reward:.2f}, at least {p.risk_reward_min:g}",
+            ),
+            Because("SIZE", True, f"{quantity} units: at most {p.max_position_pct:g} % of equity, {p.risk_pct:g} % at risk"),
+        )
+        return Decision(
+            kind=SignalKind.ENTRY,
+            strength=strength,
+            confidence=round(strength * f["quality"], 3),
+            valid_for=timedelta(hours=24),
+            reasons=reasons,
+            side=Side.BUY,
+            quantity=quantity,
+            stop=stop,
+            stop_level=stop_level,
+            targets=tuple(situation.door.price(level) for level in targets),
+            risk_reward=round(risk_reward, 3),
+            horizon_days=next((days for limit, days in HORIZONS if f["distance"] <= limit), HORIZONS[-1][1]),
+            metrics=_told(f),
+        )
+
+    def _conditions(self, row: Mapping[str, float | None], f: Mapping[str, float]) -> tuple[Because, ...]:
+        weights = ENTRY_WEIGHTS[self._p.preset]
+        p, position = self._p, row["position"]
+        average = row["sma20"] or float("inf")
+        return (
+            Because(
+                "NEAR_BASE",
+                0 <= f["distance"] <= p.distance_max,
+                f"{f['distance']:.2f} ATR above the 50-day average, 0 to {p.distance_max:g}",
+                weights[0],
+            ),
+            Because(
+                "ABOVE_AVERAGE",
+                f["close"] > average,
+                f"close above the {20 if p.preset == 'v1' else 21}-day average",
+                weights[1],
+            ),
+            Because("ALIGNED", is_aligned(row), "EMA10 ≥ SMA20 ≥ SMA50 ≥ SMA100 ≥ SMA200", weights[2]),
+            Because(
+                "UPPER_RANGE",
+                position is not None and position > p.position_min,
+                f"20-day position {position or 0:.0f} %, above {p.position_min:g}",
+                weights[3],
+            ),
+            Because(
+                "MOVES_ENOUGH",
+                f["atr_pct"] >= p.atr_pct_min,
+                f"ATR {f['atr_pct']:.2f} % of the price, at least {p.atr_pct_min:g}",
+                weights[4],
+            ),
+        )
+
+    def _size(self, situation: Situation, stop: Price) -> Quantity:
+        """Turtle sizing: what the largest position allows, and what the risk between entry and stop allows; the smaller."""
+        door, equity, close = situation.door, situation.equity, situation.close
+        by_position = door.lots(equity.times(Decimal(str(self._p.max_position_pct)) / 100), close)
+        by_risk = door.lots(equity.times(Decimal(str(self._p.risk_pct)) / 100), close - stop)
+        return min(by_position, by_risk)
+
+    def _manage(self, situation: Situation, f: Mapping[str, float]) -> Sequence[Decision]:
+        holding = situation.holding
+        if f["close"] < f["sma50"]:
+            return (
+                _sell(
+                    SignalKind.EXIT,
+                    holding.quantity,
+                    0.90,
+                    12,
+                    f,
+                    Because("BELOW_BASE", True, "close below the 50-day average"),
+                ),
+            )
+        if holding.stop_level is not None and f["close"] <= holding.stop_level:
+            text = f"close at or below the stop of {situation.door.price(holding.stop_level)}"
+            return (_sell(SignalKind.STOP_LOSS, holding.quantity, 0.90, 12, f, Because("STOP", True, text)),)
+        decisions = self._scale_out(situation, f)
+        if f["distance"] > self._p.extended_at and int(self._p.extended_at) not in holding.levels_done:
+            decisions.append(_warn(f, self._p.extended_at))
+        return decisions
+
+    def _scale_out(self, situation: Situation, f: Mapping[str, float]) -> list[Decision]:
+        """A part of the initial quantity at every level reached for the first time since the run was flat."""
+        holding, left = situation.holding, situation.holding.quantity
+        decisions = []
+        for level in self._p.scale_out_levels:
+            if level in holding.levels_done or f["distance"] < level:
+                continue
+            part = Quantity(holding.initial.value * Decimal(str(self._p.scale_out_pct)) / 100).floored_to(situation.door.lot_size)
+            part = min(part, left)
+            if not part:
+                continue
+            left -= part
+            strength = round(0.70 + min(0.05 * (f["distance"] - level), 0.25), 3)
+            because = Because("LEVEL_REACHED", True, f"{f['distance']:.2f} ATR above the 50-day average, level {level}")
+            decisions.append(_sell(SignalKind.SCALE_OUT, part, strength, 6, f, because, level=level))
+        return decisions
+
+
+STRATEGY = AtrMatrix
+
+
+def is_aligned(row: Mapping[str, float | None]) -> bool:
+    """EMA10 ≥ SMA20 ≥ SMA50 ≥ SMA100 ≥ SMA200; false while any of them is missing."""
+    chain = [row[name] for name in ("ema10", "sma20_aligned", "sma50", "sma100", "sma200")]
+    values = [value for value in chain if value is not None]
+    return len(values) == len(chain) and all(left >= right for left, right in itertools.pairwise(values))
+
+
+def zone_of(distance: float) -> str:
+    """Where a distance in ATRs lies: BELOW_BASE, BUY, HOLD, SCALE_OUT (up to and including 10) or EXTENDED."""
+    if distance < 0:
+        return "BELOW_BASE"
+    if distance < 4:
+        return "BUY"
+    if distance < 7:
+        return "HOLD"
+    return "SCALE_OUT" if distance <= 10 else "EXTENDED"
+
+
+def _figures(row: Mapping[str, float | None]) -> dict[str, float] | None:
+    """The figures that every decision needs; None while history is too short or nothing moves."""
+    close, average, true_range, bars = row["close"], row["sma50"], row["atr"], row["bars"]
+    if close is None or average is None or true_range is None or bars is None or bars < BARS_FOR_ANYTHING or true_range <= 0:
+        return None
+    distance = (close - average) / true_range
+    return {
+        "close": close,
+        "sma50": average,
+        "atr": true_range,
+        "distance": distance,
+        "atr_pct": 100 * true_range / close,
+        "atr_pct_multiple": distance * close / average,
+        "quality": min(1.0, bars / BARS_FOR_ALIGNMENT),
+    }
+
+
+def _told(f: Mapping[str, float]) -> dict[str, float]:
+    return {
+        "atr": f["atr"],
+        "atr_pct": f["atr_pct"],
+        "atr_distance": f["distance"],
+        "atr_pct_multiple": f["atr_pct_multiple"],
+        "sma50": f["sma50"],
+        "quality": f["quality"],
+    }
+
+
+def _sell(
+    kind: SignalKind,
+    quantity: Quantity,
+    strength: float,
+    hours: int,
+    f: Mapping[str, float],
+    because: Because,
+    level: int | None = None,
+) -> Decision:
+    return Decision(
+        kind=kind,
+        strength=strength,
+        confidence=strength,
+        valid_for=timedelta(hours=hours),
+        reasons=(because,),
+        side=Side.SELL,
+        quantity=quantity,
+        level=level,
+        metrics=_told(f),
+    )
+
+
+def _warn(f: Mapping[str, float], limit: float) -> Decision:
+    because = Because("EXTENDED", True, f"{f['distance']:.2f} ATR above the 50-day average, beyond {limit:g}")
+    return Decision(
+        kind=SignalKind.RISK_WARNING,
+        strength=0.75,
+        confidence=0.75,
+        valid_for=timedelta(hours=24),
+        reasons=(because,),
+        level=int(limit),
+        metrics=_told(f),
+    )
