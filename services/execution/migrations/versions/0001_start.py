@@ -1,4 +1,4 @@
-"""Accounts with their limits and state, orders with every event, executions, positions, marks, breaks, clocks."""
+"""Accounts with their limits and state, orders with every event, executions, positions, marks, breaks."""
 
 from quantmatrix.common.runtime.migrations import run_sql
 from quantmatrix.common.runtime.tables import MESSAGING
@@ -115,13 +115,6 @@ create table break (
     resolution   text
 );
 create unique index break_open on break (account_id, about) where resolved_at is null;
-create table clock (
-    name      text not null,
-    calendar  text not null,
-    moment    timestamptz not null,
-    session   date not null,
-    primary key (name, calendar)
-);
 create table waiting_watermark (
     calendar    text primary key,
     timeframe   text not null,

@@ -127,13 +127,6 @@ create table snapshot (
     positions     integer not null,
     primary key (account_id, session)
 );
-create table clock (
-    name      text not null,
-    calendar  text not null,
-    moment    timestamptz not null,
-    session   date not null,
-    primary key (name, calendar)
-);
 """
 
 

@@ -69,13 +69,6 @@ create table signal (
     body           jsonb not null
 );
 create index signal_recent on signal (user_id, decided_at desc);
-create table clock (
-    name     text not null,
-    calendar text not null,
-    moment   timestamptz not null,
-    session  date not null,
-    primary key (name, calendar)
-);
 """
 
 

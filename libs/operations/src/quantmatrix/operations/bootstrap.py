@@ -53,5 +53,6 @@ async def _make_role(connection: "asyncpg.Connection[asyncpg.Record]", name: str
         ("statement_timeout", quoted(STATEMENT_TIMEOUT)),
         ("lock_timeout", quoted(LOCK_TIMEOUT)),
         ("idle_in_transaction_session_timeout", quoted(IDLE_TIMEOUT)),
+        ("plan_cache_mode", "force_generic_plan"),  # statements are few and the same: plan each once a connection
     ):
         await connection.execute(f"alter role {role} set {setting} = {value}")

@@ -38,7 +38,7 @@ class Plan:
 
     services: tuple[str, ...] = SERVICES
     environment: Mapping[str, str] = field(default_factory=dict)
-    durable_bus: bool = True
+    durable_bus: bool = False
     console_port: int | None = None
 
 
@@ -218,7 +218,7 @@ class Supervisor:
                 await provision(client.jetstream())
                 self._bus_ready.set()
                 return
-            except Exception as error:  # noqa: BLE001 - the server may still be loading its streams: try again
+            except Exception as error:
                 log.warning("provision.again", error=repr(error))
                 await asyncio.sleep(WATCH_S / 5)
             finally:

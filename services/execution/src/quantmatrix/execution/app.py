@@ -10,7 +10,6 @@ from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.names import AccountId, TradingState
 from quantmatrix.common.runtime.errors import TRANSIENT, TryLater
 from quantmatrix.common.runtime.hearing import Bus
-from quantmatrix.common.runtime.outbox import append
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts, run_service
 from quantmatrix.common.runtime.slot import load, names_in
@@ -81,34 +80,29 @@ async def open_paper_account(parts: Parts, settings: ExecutionSettings, brokers:
     if isinstance(broker, PriceDriven):
         await broker.open_account(account.account_id, cash)
     now = parts.clock.now()
-    async with parts.pool.acquire() as connection, connection.transaction():
-        if not await ExecutionStore(connection).open_account(account, now):
+
+    async def open_here(page: Page) -> None:
+        if not await ExecutionStore(page.connection).open_account(account, now):
             return
-        page = Page(connection, origin("account", account.account_id, occurred_at=now), from_message=False)
-        page.say(
-            AccountOpened(
-                user_id=account.user_id,
-                account_id=account.account_id,
-                broker=account.broker,
-                currency=cash.currency,
-                cash=cash,
-                paper=True,
-            ),
-            identity=account.account_id,
+        opened = AccountOpened(
+            user_id=account.user_id, account_id=account.account_id, broker=account.broker, currency=cash.currency, cash=cash, paper=True
         )
-        await append(connection, page.said)
-    log.info("account.opened", account_id=account.account_id, cash=str(cash))
+        page.say(opened, identity=account.account_id)
+        log.info("account.opened", account_id=account.account_id, cash=str(cash))
+
+    await parts.write(open_here, origin("account", account.account_id, occurred_at=now))
 
 
 async def reconcile_at_start(parts: Parts, brokers: Brokers) -> None:
     """Before anything is heard: what happened at the brokers while we were away."""
     now = parts.clock.now()
-    async with parts.pool.acquire() as connection, connection.transaction():
-        page = Page(connection, origin("reconcile", now, occurred_at=now), from_message=False)
-        for account in await ExecutionStore(connection).accounts():
+
+    async def compare(page: Page) -> None:
+        for account in await ExecutionStore(page.connection).accounts():
             differences = await reconcile(account, brokers.of(account), page, now)
             log.info("reconciled", account_id=account.account_id, differences=differences)
-        await append(connection, page.said)
+
+    await parts.write(compare, origin("reconcile", now, occurred_at=now))
 
 
 async def keep_reconciled(parts: Parts, brokers: Brokers, every_s: float) -> None:

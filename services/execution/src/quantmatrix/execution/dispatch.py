@@ -1,6 +1,7 @@
 """What happens after the commit: stored orders go to their brokers, and the answers come back as events."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from quantmatrix.common.runtime.database import Pool
 from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
+from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.execution.domain.orders import Order
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import move
@@ -47,44 +49,54 @@ class Dispatcher:
         self._brokers = brokers
         self._answer_timeout_s = answer_timeout_s
         self._settle = settle
-        self._fresh: set[OrderId] = set()
+        self._fresh: deque[tuple[Order, Account]] = deque()
         self._doubt_since: dict[OrderId, float] = {}
         self._absent_since: dict[OrderId, float] = {}
         self._wake = asyncio.Event()
 
-    def send(self, order_id: OrderId) -> None:
+    def send(self, order: Order, account: Account) -> None:
         """An order of ours was just committed: it has never been sent."""
-        self._fresh.add(order_id)
+        self._fresh.append((order, account))
         self._wake.set()
 
     def wake(self) -> None:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled: new orders at once, orders in doubt again and again."""
+        left = True
         while True:
             try:
-                left = await self._round()
+                while self._fresh:
+                    left = not await self._send_fresh() or left
+                if left or not self._wake.is_set():
+                    left = await self._round()
             except TRANSIENT as error:
                 log.warning("dispatch.waiting", error=repr(error))
                 left = True
-            if self._wake.is_set():
-                self._wake.clear()
-                continue
-            try:
-                await asyncio.wait_for(self._wake.wait(), RETRY_S if left else LOOK_S)
-            except TimeoutError:
-                continue
+            await woken(self._wake, RETRY_S if left else LOOK_S)
             self._wake.clear()
+
+    async def _send_fresh(self) -> bool:
+        """Send one order for the first time; returns whether its answer is stored."""
+        order, account = self._fresh.popleft()
+        broker = self._brokers.of(account)
+        outcome = await self._submit(order, broker)
+        if isinstance(outcome, Unknown):
+            return await self._doubt(order, account, outcome)
+        await self._record(order, account, broker, outcome)
+        return True
 
     async def _round(self) -> bool:
         """One pass over the orders that wait for an answer; returns whether any is left."""
         orders, accounts = await self._load(self._parts.pool)
+        fresh = {order.order_id for order, _ in self._fresh}
         left = False
         for order in orders:
-            account = accounts[order.account_id]
-            answered = await self._advance(order, account, self._brokers.of(account))
-            left = left or not answered
+            if order.order_id not in fresh:
+                account = accounts[order.account_id]
+                answered = await self._advance(order, account, self._brokers.of(account))
+                left = left or not answered
         return left
 
     async def _load(self, pool: Pool) -> tuple[list[Order], dict[str, Account]]:
@@ -96,11 +108,7 @@ class Dispatcher:
     async def _advance(self, order: Order, account: Account, broker: Broker) -> bool:
         if order.state is OrderState.CANCELLING:
             return await self._cancel(order, account, broker)
-        if order.state is OrderState.SUBMITTING and order.order_id in self._fresh:
-            self._fresh.discard(order.order_id)
-            outcome = await self._submit(order, broker)
-        else:
-            outcome = await self._look_for(order, broker)
+        outcome = await self._look_for(order, broker)
         if isinstance(outcome, Unknown):
             return await self._doubt(order, account, outcome)
         self._doubt_since.pop(order.order_id, None)
@@ -170,7 +178,8 @@ class Dispatcher:
                 await self._move(fresh, OrderEventKind.REJECTED, page, at, code=outcome.code, detail=outcome.detail)
                 return
             await self._move(fresh, OrderEventKind.ACCEPTED, page, at, broker_order_id=outcome.broker_order_id)
-            await take_changes(broker, account, order.created_at, page)
+            if not outcome.filled_nothing:
+                await take_changes(broker, account, order.created_at, page)
 
         await self._do(order, record)
 

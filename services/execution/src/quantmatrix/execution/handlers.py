@@ -1,16 +1,16 @@
 """What execution does with what it hears: prices reach the venues, decisions pass the risk gate, commands are obeyed."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import structlog
 
 from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, SetTradingState
-from quantmatrix.common.contracts.fills import ExecutionStage, ExecutionWatermark
-from quantmatrix.common.contracts.message import Head, Watermark
+from quantmatrix.common.contracts.fills import MatchedWatermark, SettledWatermark
+from quantmatrix.common.contracts.message import Head
 from quantmatrix.common.contracts.orders import TradingStateChanged
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
-from quantmatrix.common.names import ActionKind, OrderType, TimeInForce
+from quantmatrix.common.names import ActionKind, InstrumentId, OrderType, TimeInForce
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.execution.dispatch import Dispatcher
 from quantmatrix.execution.domain.orders import Intent, order_of
@@ -21,7 +21,7 @@ from quantmatrix.execution.reconcile import Brokers, take_changes
 from quantmatrix.execution.store import ExecutionStore
 
 log = structlog.get_logger(__name__)
-PRICES = "prices"
+PRICES_PATIENCE_S = 0.05
 
 
 class Handlers:
@@ -31,6 +31,11 @@ class Handlers:
         self._brokers = brokers
         self._dispatcher = dispatcher
         self._limits = limits
+        self._orders_may_be_open = True
+
+    def patience_with_prices(self) -> float:
+        """Prices that can fill something are matched at once; others may wait for the decisions made on them."""
+        return 0.0 if self._orders_may_be_open else PRICES_PATIENCE_S
 
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
         await ExecutionStore(page.connection).keep_instrument(listed)
@@ -60,20 +65,24 @@ class Handlers:
     async def bars_closed(self, closed: BarsClosed, page: Page) -> None:
         """Venues fill on these bars; what they filled is booked with the message, however often either is tried."""
         store = ExecutionStore(page.connection)
+        self._orders_may_be_open = False
         for name, broker in self._brokers.price_driven_by_name().items():
             if await broker.bars_closed(closed.session, closed.opened_at, closed.closed_at, closed.bars):
+                self._orders_may_be_open = True
                 for account in [one for one in await store.accounts() if one.broker == name]:
                     await take_changes(self._brokers.of(account), account, closed.opened_at, page)
         await store.keep_marks(closed.bars, closed.session, closed.closed_at)
 
     async def prices_reached(self, watermark: PricesWatermark, page: Page) -> None:
-        await ExecutionStore(page.connection).set_clock(PRICES, watermark.calendar, watermark.moment, watermark.session)
-        _say_watermark(page, watermark, ExecutionStage.MATCHED)
+        """The prices of this moment have been matched; what they filled is said before this."""
+        page.say(
+            MatchedWatermark(calendar=watermark.calendar, timeframe=watermark.timeframe, session=watermark.session, moment=watermark.moment)
+        )
 
     async def may_act_on(self, signal: SignalRaised, page: Page) -> bool:
         """A decision waits until the prices that it was made on have been matched here."""
-        reading = await ExecutionStore(page.connection).clock(PRICES, signal.calendar)
-        return reading is not None and reading.moment >= signal.decided_at
+        reached = page.reached(PricesWatermark.key_for(signal.calendar)).moment
+        return reached is not None and reached >= signal.decided_at
 
     async def signal_raised(self, signal: SignalRaised, page: Page) -> None:
         """A decision that trades becomes an intent; others are for people."""
@@ -100,8 +109,8 @@ class Handlers:
         await self._consider(intent, signal.decided_at, page)
 
     async def may_settle(self, watermark: SignalsWatermark, page: Page) -> bool:
-        reading = await ExecutionStore(page.connection).clock(PRICES, watermark.calendar)
-        return reading is not None and reading.moment >= watermark.moment
+        reached = page.reached(PricesWatermark.key_for(watermark.calendar)).moment
+        return reached is not None and reached >= watermark.moment
 
     async def decisions_reached(self, watermark: SignalsWatermark, page: Page) -> None:
         """Every decision on this moment was heard: say so as soon as all of its orders are at their brokers."""
@@ -111,9 +120,8 @@ class Handlers:
         await settle_if_clear(page)
 
     async def place_order(self, command: PlaceOrder, page: Page) -> None:
-        """A person's order. Event time is the prices' time, so that it fills on the next bar and not on one of the past."""
-        reading = await ExecutionStore(page.connection).latest_clock()
-        at = reading.moment if reading else command.head.occurred_at
+        """A person's order, at the time of the latest prices: it fills on the next bar and not on one of the past."""
+        at, session = await event_time(command.instrument.instrument_id, command.head.occurred_at, page)
         intent = Intent(
             intent_id=command.command_id,
             order_id=order_of(command.command_id),
@@ -130,7 +138,7 @@ class Handlers:
             triggered_by=command.triggered_by,
             wanted_at=at,
             expires_at=None,
-            session=reading.session if reading else at.date(),
+            session=session,
         )
         await self._consider(intent, at, page)
 
@@ -140,9 +148,8 @@ class Handlers:
         order = await store.order(command.order_id)
         if order is None or order.user_id != command.user_id or is_over(order):
             return
-        reading = await store.latest_clock()
-        at = reading.moment if reading else command.head.occurred_at
-        await move(order, OrderEventKind.CANCEL_ASKED, page, at=at, session=reading.session if reading else at.date())
+        at, session = await event_time(order.instrument.instrument_id, command.head.occurred_at, page)
+        await move(order, OrderEventKind.CANCEL_ASKED, page, at=at, session=session)
         page.after_commit(self._dispatcher.wake)
 
     async def set_trading_state(self, command: SetTradingState, page: Page) -> None:
@@ -167,7 +174,17 @@ class Handlers:
             await store_denial(intent, verdict, page)
             return
         order = await store_approved(verdict, page)
-        page.after_commit(lambda: self._dispatcher.send(order.order_id))
+        self._orders_may_be_open = True
+        page.after_commit(lambda: self._dispatcher.send(order, account))
+
+
+async def event_time(instrument: InstrumentId, otherwise: datetime, page: Page) -> tuple[datetime, date]:
+    """The moment and session of the latest prices of an instrument's calendar; before any were heard, the caller's own."""
+    calendar = await ExecutionStore(page.connection).calendar_of(instrument)
+    reached = page.reached(PricesWatermark.key_for(calendar)) if calendar else None
+    if reached is None or reached.moment is None or reached.session is None:
+        return otherwise, otherwise.date()
+    return reached.moment, reached.session
 
 
 async def settle_if_clear(page: Page) -> None:
@@ -177,24 +194,4 @@ async def settle_if_clear(page: Page) -> None:
         return
     for row in await store.take_waiting():
         page.because_of(Head(message_id=row["message_id"], caused_by=None, occurred_at=row["moment"], trace=row["trace"]))
-        page.say(
-            ExecutionWatermark(
-                calendar=row["calendar"],
-                timeframe=row["timeframe"],
-                session=row["session"],
-                moment=row["moment"],
-                stage=ExecutionStage.SETTLED,
-            )
-        )
-
-
-def _say_watermark(page: Page, watermark: Watermark, stage: ExecutionStage) -> None:
-    page.say(
-        ExecutionWatermark(
-            calendar=watermark.calendar,
-            timeframe=watermark.timeframe,
-            session=watermark.session,
-            moment=watermark.moment,
-            stage=stage,
-        )
-    )
+        page.say(SettledWatermark(calendar=row["calendar"], timeframe=row["timeframe"], session=row["session"], moment=row["moment"]))

@@ -31,9 +31,10 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker works the order under this id."""
+    """The broker works the order under this id. filled_nothing: it is certain that no execution has happened yet."""
 
     broker_order_id: str
+    filled_nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ SubmitOutcome = Accepted | Rejected | Unknown
 
 @dataclass(frozen=True, slots=True)
 class BrokerOrder:
-    """An order in the broker's book. status: working, filled, cancelled, expired or rejected."""
+    """An order in the broker's book. status: working, filled, cancelled, expired or rejected. changed_at: event time, UTC."""
 
     broker_order_id: str
     client_ref: str
@@ -66,6 +67,7 @@ class BrokerOrder:
     limit_price: Price | None
     stop_price: Price | None
     reason: str
+    changed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

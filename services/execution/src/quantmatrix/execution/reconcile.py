@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from quantmatrix.common.calendars import NEW_YORK
 from quantmatrix.common.contracts.orders import BreakFound
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.page import Page
@@ -56,13 +57,10 @@ async def take_changes(broker: Broker, account: Account, since: datetime, page: 
 
 
 async def _end(reported: BrokerOrder, page: Page) -> None:
-    store = ExecutionStore(page.connection)
-    order = await store.order_by_ref(reported.client_ref)
-    if order is None:
-        return
-    reading = await store.latest_clock()
-    session = reading.session if reading else order.session
-    await move(order, _ENDED[reported.status], page, at=reading.moment if reading else order.created_at, session=session)
+    order = await ExecutionStore(page.connection).order_by_ref(reported.client_ref)
+    if order is not None:
+        session = reported.changed_at.astimezone(NEW_YORK).date()
+        await move(order, _ENDED[reported.status], page, at=reported.changed_at, session=session)
 
 
 async def reconcile(account: Account, broker: Broker, page: Page, now: datetime) -> list[str]:

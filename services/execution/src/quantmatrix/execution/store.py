@@ -1,4 +1,4 @@
-"""Execution's tables: accounts, orders and their events, executions, positions, marks, breaks, clocks."""
+"""Execution's tables: accounts, orders and their events, executions, positions, marks, breaks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -47,21 +47,13 @@ class Account:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class ClockReading:
-    """How far event time has come for a calendar."""
-
-    moment: datetime
-    session: date
-
-
 class ExecutionStore:
     """Reads and writes on one connection; the caller owns the transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    # Reference data and clocks
+    # Reference data
 
     async def keep_instrument(self, listed: InstrumentListed) -> None:
         one = listed.instrument
@@ -84,23 +76,9 @@ class ExecutionStore:
             at,
         )
 
-    async def clock(self, name: str, calendar: str) -> ClockReading | None:
-        row = await self._connection.fetchrow("select moment, session from clock where name = $1 and calendar = $2", name, calendar)
-        return ClockReading(row["moment"], row["session"]) if row else None
-
-    async def latest_clock(self) -> ClockReading | None:
-        row = await self._connection.fetchrow("select moment, session from clock where name = 'prices' order by moment desc limit 1")
-        return ClockReading(row["moment"], row["session"]) if row else None
-
-    async def set_clock(self, name: str, calendar: str, moment: datetime, session: date) -> None:
-        await self._connection.execute(
-            """insert into clock (name, calendar, moment, session) values ($1, $2, $3, $4) on conflict (name, calendar)
-               do update set moment = excluded.moment, session = excluded.session""",
-            name,
-            calendar,
-            moment,
-            session,
-        )
+    async def calendar_of(self, instrument: InstrumentId) -> str | None:
+        found: str | None = await self._connection.fetchval("select calendar from instrument where instrument_id = $1", instrument)
+        return found
 
     async def first_time(self, action_id: UUID) -> bool:
         """Whether a corporate action is new here; from now on it is not."""

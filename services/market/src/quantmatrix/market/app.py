@@ -6,7 +6,6 @@ import structlog
 
 from quantmatrix.common.calendars import TradingCalendar
 from quantmatrix.common.runtime.hearing import Bus
-from quantmatrix.common.runtime.outbox import append
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts, run_service
 from quantmatrix.common.runtime.slot import load
@@ -42,23 +41,18 @@ async def bring_in(parts: Parts, settings: MarketSettings, name: str, content: F
     last = min(settings.replay_to or sessions[-1], sessions[-1])
     if first > last:
         raise FeedError(f"nothing to replay between {first} and {last}; the feed has {sessions[0]} to {sessions[-1]}")
-    async with parts.pool.acquire() as connection, connection.transaction():
-        store = MarketStore(connection)
+
+    async def bring(page: Page) -> None:
+        store = MarketStore(page.connection)
         replay = await store.replay()
         if replay is None:
             await store.load(name, content, first=first, last=last, pace_s=settings.replay_pace_s)
-            page = Page(connection, origin("feed", name, occurred_at=parts.clock.now()), from_message=False)
             say_listings(page, list(content.listings))
-            await append(connection, page.said)
-            log.info(
-                "feed.loaded",
-                feed=name,
-                instruments=len(content.listings),
-                bars=len(content.bars),
-                actions=len(content.actions),
-            )
+            log.info("feed.loaded", feed=name, instruments=len(content.listings), bars=len(content.bars), actions=len(content.actions))
         elif replay.content != digest_of(content, first, last):
             raise FeedError(
-                f"these data were filled by the feed {replay.feed} ({replay.first} to {replay.last}) and the settings now ask for something else; "
-                "restart the replay, or use another data folder (QM_HOME)"
+                f"these data were filled by the feed {replay.feed} ({replay.first} to {replay.last}) and the settings now ask for "
+                "something else; restart the replay, or use another data folder (QM_HOME)"
             )
+
+    await parts.write(bring, origin("feed", name, occurred_at=parts.clock.now()))

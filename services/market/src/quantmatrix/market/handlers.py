@@ -1,7 +1,7 @@
 """What market does: it replays history moment by moment, and the next moment waits until the last one is booked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import structlog
@@ -31,6 +31,7 @@ log = structlog.get_logger(__name__)
 BARS_IN_A_MESSAGE = 500
 PACE_MAX_S = 3_600.0
 LOOK_S = 1.0
+SESSIONS_AHEAD = 64
 
 
 class Replay:
@@ -41,14 +42,17 @@ class Replay:
         self._calendar = calendar
         self._wake = asyncio.Event()
         self._listings: Mapping[InstrumentId, Listing] = {}
+        self._actions: Sequence[CorporateAction] = ()
+        self._ahead: Mapping[date | None, list[DailyBar]] = {}
 
     async def ledger_settled(self, watermark: LedgerWatermark, page: Page) -> None:
         """A moment is booked everywhere. At full speed the next one goes out in the same transaction."""
         store = MarketStore(page.connection)
-        await store.settled(watermark.session)
-        replay = await store.replay()
-        if replay is not None and replay.may_publish and replay.pace_s == 0:
-            await self._publish_next(replay, store, page)
+        bars = await self._bars_after(watermark.session, store)
+        session = self._session_of(bars) if bars else None
+        moved = await store.settled(watermark.session, session, len(bars))
+        if moved is not None and session is not None and moved.published == session.day:
+            await self._say_moment(moved, session, bars, watermark.session, store, page)
         else:
             self._wake.set()
 
@@ -108,19 +112,35 @@ class Replay:
             await self._publish_next(replay, store, page)
 
     async def _publish_next(self, replay: ReplayRow, store: MarketStore, page: Page) -> None:
-        bars = await store.next_bars(replay)
+        bars = await self._bars_after(replay.published, store)
         if not bars:
             await store.set_state("finished")
             log.info("replay.finished", session=str(replay.published), bars=replay.bars_published)
             return
+        session = self._session_of(bars)
+        await self._say_moment(replay, session, bars, replay.published, store, page)
+        await store.published(session.day, session.closed_at, len(bars))
+
+    async def _bars_after(self, session: date | None, store: MarketStore) -> list[DailyBar]:
+        """The bars of the session after one, empty at the end. History never changes, so it is read some way ahead."""
+        if session not in self._ahead:
+            self._ahead = await store.bars_ahead(session, SESSIONS_AHEAD)
+        return self._ahead.get(session, [])
+
+    def _session_of(self, bars: list[DailyBar]) -> Session:
         session = self._calendar.session(bars[0].session)
         if session is None:
             raise RuntimeError(f"{bars[0].session} is not a session of {self._calendar.name}, and the feed should have been refused")
+        return session
+
+    async def _say_moment(
+        self, replay: ReplayRow, session: Session, bars: list[DailyBar], before: date | None, store: MarketStore, page: Page
+    ) -> None:
         if not self._listings:
             self._listings = {listing.instrument_id: listing for listing in await store.listings()}
-        actions = await store.actions_between(replay.published, session.day)
+            self._actions = await store.actions_until(replay.last)
+        actions = [action for action in self._actions if is_due(action, before, session.day)]
         say_moment(page, replay.feed, session, bars, actions, self._listings)
-        await store.published(session.day, session.closed_at, len(bars))
 
 
 def say_moment(
@@ -131,7 +151,7 @@ def say_moment(
     actions: list[CorporateAction],
     listings: Mapping[InstrumentId, Listing],
 ) -> None:
-    """One session as it would have been lived: actions before the open, the open, the bars at the close, the watermark."""
+    """One session as daily bars know it: actions before the open, the open, the bars at the close, the watermark."""
     page.starting_from(origin("moment", feed, session.day, occurred_at=session.closed_at))
     for action in actions:
         listing = listings.get(action.instrument_id)
@@ -152,8 +172,12 @@ def say_moment(
                 bars=tuple(_wire_bar(bar, listings[bar.instrument_id]) for bar in part),
             ),
         )
-    page.say(_phase(session, SessionPhase.COOLDOWN))
     page.say(PricesWatermark(calendar="XNYS", timeframe=DAILY, session=session.day, moment=session.closed_at))
+
+
+def is_due(action: CorporateAction, published: date | None, session: date) -> bool:
+    """Whether an action became effective after the last published session and up to this one."""
+    return action.effective == session if published is None else published < action.effective <= session
 
 
 def say_listings(page: Page, listings: list[Listing]) -> None:

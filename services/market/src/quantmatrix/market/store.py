@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 import asyncpg
 
+from quantmatrix.common.calendars import Session
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Price, Quantity, optional
@@ -57,21 +58,7 @@ class MarketStore:
 
     async def replay(self) -> ReplayRow | None:
         row = await self._connection.fetchrow("select * from replay")
-        if row is None:
-            return None
-        return ReplayRow(
-            feed=row["feed"],
-            content=row["content"],
-            first=row["first_session"],
-            last=row["last_session"],
-            sessions=row["sessions"],
-            state=row["state"],
-            pace_s=row["pace_s"],
-            published=row["published"],
-            published_at=row["published_at"],
-            settled=row["settled"],
-            bars_published=row["bars_published"],
-        )
+        return _replay(row) if row else None
 
     async def load(self, feed: str, content: FeedContent, *, first: date, last: date, pace_s: float) -> None:
         """Store a feed's content once, and the replay at its beginning."""
@@ -138,29 +125,37 @@ class MarketStore:
             feed, digest_of(content, first, last), first, last, sessions, pace_s,
         )  # fmt: skip
 
-    async def next_bars(self, replay: ReplayRow) -> list[DailyBar]:
-        """The bars of the session after the published one, ordered by instrument; empty at the end."""
+    async def bars_ahead(self, after: date | None, sessions: int) -> dict[date | None, list[DailyBar]]:
+        """The bars of the next sessions, each list under the session before it; the last session has an empty list after it.
+
+        after: a session, or None for the start of the replay. Bars of a session are ordered by instrument.
+        """
         rows = await self._connection.fetch(
             """
-            select * from bar where timeframe = $1 and session = (
-                select min(session) from bar where timeframe = $1 and session <= $3
-                and case when $2::date is null then session >= $4 else session > $2 end
-            ) order by instrument_id
+            with ahead as (
+                select distinct b.session from bar b, replay r
+                where b.timeframe = $1 and b.session <= r.last_session and b.session >= r.first_session and ($2::date is null or b.session > $2)
+                order by b.session limit $3
+            )
+            select * from bar where timeframe = $1 and session in (select session from ahead) order by session, instrument_id
             """,
             DAILY,
-            replay.published,
-            replay.last,
-            replay.first,
-        )
-        return [_bar(row) for row in rows]
-
-    async def actions_between(self, after: date | None, until: date) -> list[CorporateAction]:
-        """The actions effective after one session and up to another, in order; without a session before, those of the day itself."""
-        rows = await self._connection.fetch(
-            """select * from corporate_action where effective > coalesce($1::date, $2::date - 1) and effective <= $2::date
-               order by effective, instrument_id, kind""",
             after,
-            until,
+            sessions,
+        )
+        found: dict[date | None, list[DailyBar]] = {after: []}
+        before, current = after, None
+        for bar in map(_bar, rows):
+            if bar.session != current:
+                before, current = (before if current is None else current), bar.session
+                found[before] = []
+            found[before].append(bar)
+        return found
+
+    async def actions_until(self, until: date) -> list[CorporateAction]:
+        """Every action effective up to a session, in order."""
+        rows = await self._connection.fetch(
+            "select * from corporate_action where effective <= $1 order by effective, instrument_id, kind", until
         )
         return [_action(row) for row in rows]
 
@@ -172,8 +167,25 @@ class MarketStore:
             bars,
         )
 
-    async def settled(self, session: date) -> None:
-        await self._connection.execute("update replay set settled = $1 where published = $1", session)
+    async def settled(self, session: date, following: Session | None, bars: int) -> ReplayRow | None:
+        """A session is booked everywhere; at full speed the following one counts as published with the same stroke.
+
+        Returns where the replay stands, None when this is not the session it waits for.
+        """
+        row = await self._connection.fetchrow(
+            """
+            update replay r set settled = $1, published = case when n.goes then $2::date else published end,
+                published_at = case when n.goes then $3::timestamptz else published_at end,
+                bars_published = bars_published + case when n.goes then $4::bigint else 0 end, version = version + 1
+            from (select state = 'running' and pace_s = 0 and $2::date is not null as goes from replay) as n
+            where r.published = $1 returning r.*
+            """,
+            session,
+            following.day if following else None,
+            following.closed_at if following else None,
+            bars,
+        )
+        return _replay(row) if row else None
 
     async def set_state(self, state: str) -> None:
         await self._connection.execute("update replay set state = $1, version = version + 1", state)
@@ -231,6 +243,22 @@ class MarketStore:
             until,
         )
         return [_action(row) for row in rows]
+
+
+def _replay(row: asyncpg.Record) -> ReplayRow:
+    return ReplayRow(
+        feed=row["feed"],
+        content=row["content"],
+        first=row["first_session"],
+        last=row["last_session"],
+        sessions=row["sessions"],
+        state=row["state"],
+        pace_s=row["pace_s"],
+        published=row["published"],
+        published_at=row["published_at"],
+        settled=row["settled"],
+        bars_published=row["bars_published"],
+    )
 
 
 def _bar(row: asyncpg.Record) -> DailyBar:

@@ -8,11 +8,14 @@ from quantmatrix.common.contracts.asking.portfolio import (
     PortfolioAsked,
     SnapshotsAsked,
 )
-from quantmatrix.common.contracts.fills import ExecutionWatermark, FillCorrected, OrderFilled
+from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import AccountOpened
-from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
+from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
 from quantmatrix.portfolio import answers, handlers
+
+MARKS_PATIENCE_S = 0.05
+"""Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
 
 
 def bus() -> Bus:
@@ -21,12 +24,11 @@ def bus() -> Bus:
         hears=(
             Hears(InstrumentListed, handlers.instrument_listed),
             Hears(CorporateActionAnnounced, handlers.action_announced),
-            Hears(BarsClosed, handlers.bars_closed),
-            Hears(PricesWatermark, handlers.prices_reached),
+            Hears(BarsClosed, handlers.bars_closed, patience_s=MARKS_PATIENCE_S),
             Hears(AccountOpened, handlers.account_opened),
             Hears(OrderFilled, handlers.order_filled, when=handlers.may_book),
             Hears(FillCorrected, handlers.fill_corrected, when=handlers.may_book),
-            Hears(ExecutionWatermark, handlers.execution_reached, when=handlers.may_snapshot),
+            Hears(SettledWatermark, handlers.execution_reached, when=handlers.may_snapshot),
         ),
         answers=(
             Answers(PortfolioAsked, answers.portfolio),

@@ -2,7 +2,7 @@
 
 import structlog
 
-from quantmatrix.common.contracts.fills import ExecutionStage, ExecutionWatermark, FillCorrected, OrderFilled
+from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.portfolio import (
     LedgerWatermark,
@@ -21,7 +21,6 @@ from quantmatrix.portfolio.rebuild import rebuild_book
 from quantmatrix.portfolio.store import Account, PortfolioStore, Position
 
 log = structlog.get_logger(__name__)
-PRICES = "prices"
 
 
 async def instrument_listed(listed: InstrumentListed, page: Page) -> None:
@@ -37,18 +36,13 @@ async def bars_closed(closed: BarsClosed, page: Page) -> None:
     await PortfolioStore(page.connection).keep_marks(closed.bars, closed.session, closed.closed_at)
 
 
-async def prices_reached(watermark: PricesWatermark, page: Page) -> None:
-    await PortfolioStore(page.connection).set_clock(PRICES, watermark.calendar, watermark.moment, watermark.session)
-
-
 async def may_book(fill: OrderFilled | FillCorrected, page: Page) -> bool:
     """A fill waits until market has told what is effective on its session: a split must reach the lots first."""
-    store = PortfolioStore(page.connection)
-    calendar = await store.calendar_of(fill.instrument.instrument_id)
+    calendar = await PortfolioStore(page.connection).calendar_of(fill.instrument.instrument_id)
     if calendar is None:
         return False
-    reached = await store.clock(PRICES, calendar)
-    return reached is not None and reached[1] >= fill.session
+    reached = page.reached(PricesWatermark.key_for(calendar)).session
+    return reached is not None and reached >= fill.session
 
 
 async def order_filled(filled: OrderFilled, page: Page) -> None:
@@ -113,16 +107,14 @@ async def action_announced(action: CorporateActionAnnounced, page: Page) -> None
             page.say(_position_changed(position, None), identity=("split", action.action_id, account_id))
 
 
-async def may_snapshot(watermark: ExecutionWatermark, page: Page) -> bool:
+async def may_snapshot(watermark: SettledWatermark, page: Page) -> bool:
     """Snapshots are taken at this moment's prices, so these must be here."""
-    reached = await PortfolioStore(page.connection).clock(PRICES, watermark.calendar)
-    return reached is not None and reached[0] >= watermark.moment
+    reached = page.reached(PricesWatermark.key_for(watermark.calendar)).moment
+    return reached is not None and reached >= watermark.moment
 
 
-async def execution_reached(watermark: ExecutionWatermark, page: Page) -> None:
+async def execution_reached(watermark: SettledWatermark, page: Page) -> None:
     """When all orders of a moment are settled, the session is closed: a snapshot per account, and the watermark passed on."""
-    if watermark.stage is not ExecutionStage.SETTLED:
-        return
     store = PortfolioStore(page.connection)
     for snapshot in await store.take_snapshots(watermark.session, watermark.moment):
         page.say(

@@ -72,20 +72,6 @@ class PortfolioStore:
         found: str | None = await self._connection.fetchval("select calendar from instrument where instrument_id = $1", instrument)
         return found
 
-    async def clock(self, name: str, calendar: str) -> tuple[datetime, date] | None:
-        row = await self._connection.fetchrow("select moment, session from clock where name = $1 and calendar = $2", name, calendar)
-        return (row["moment"], row["session"]) if row else None
-
-    async def set_clock(self, name: str, calendar: str, moment: datetime, session: date) -> None:
-        await self._connection.execute(
-            """insert into clock (name, calendar, moment, session) values ($1, $2, $3, $4) on conflict (name, calendar)
-               do update set moment = excluded.moment, session = excluded.session""",
-            name,
-            calendar,
-            moment,
-            session,
-        )
-
     async def open_account(self, account: Account, at: datetime) -> bool:
         """Store an account with its opening cash; False when it is here already."""
         new = await self._connection.fetchval(

@@ -3,7 +3,7 @@
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.signals import Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.codec import decode_as
-from quantmatrix.common.contracts.fills import ExecutionWatermark, OrderFilled
+from quantmatrix.common.contracts.fills import OrderFilled
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
     OrderAdjusted,
@@ -20,6 +20,9 @@ from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.store import SignalsStore
 
+BARS_PATIENCE_S = 0.05
+"""Bars are decided on when their watermark comes; until then they wait for it."""
+
 
 def bus(handlers: Handlers) -> Bus:
     """The table of contents."""
@@ -27,7 +30,7 @@ def bus(handlers: Handlers) -> Bus:
         hears=(
             Hears(InstrumentListed, handlers.instrument_listed),
             Hears(CorporateActionAnnounced, handlers.action_announced),
-            Hears(BarsClosed, handlers.bars_closed),
+            Hears(BarsClosed, handlers.bars_closed, patience_s=BARS_PATIENCE_S),
             Hears(PricesWatermark, handlers.decide, when=handlers.may_decide),
             Hears(AccountOpened, handlers.account_opened),
             Hears(OrderFilled, handlers.order_filled),
@@ -36,7 +39,6 @@ def bus(handlers: Handlers) -> Bus:
             Hears(OrderCancelled, handlers.order_ended),
             Hears(OrderExpired, handlers.order_ended),
             Hears(OrderAdjusted, handlers.order_adjusted),
-            Hears(ExecutionWatermark, handlers.execution_reached),
         ),
         answers=(Answers(SignalsAsked, signals), Answers(RunsAsked, runs), Answers(LedgerDigestAsked, ledger_digest)),
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from quantmatrix.common.contracts.fills import ExecutionStage, ExecutionWatermark, OrderFilled
+from quantmatrix.common.contracts.fills import MatchedWatermark, OrderFilled
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
     OrderAdjusted,
@@ -27,10 +27,9 @@ from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.slate import Slate
-from quantmatrix.signals.store import KnownInstrument, Run, SignalsStore, WorkingOrder
+from quantmatrix.signals.store import KnownInstrument, Run, RunAtWork, SignalsStore, WorkingOrder
 
 log = structlog.get_logger(__name__)
-MATCHED, DECIDED = "matched", "decided"
 
 
 class Handlers:
@@ -40,9 +39,12 @@ class Handlers:
         self._slate = slate
         self._strategies = strategies
         self._default = default_strategy
+        self._known: dict[str, list[KnownInstrument]] = {}
+        self._loaded: tuple[Page, list[RunAtWork]] | None = None
 
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
         await SignalsStore(page.connection).keep_instrument(listed)
+        self._known.clear()
 
     async def action_announced(self, action: CorporateActionAnnounced, page: Page) -> None:
         """A split: later bars are scaled, holdings and orders under way follow. Dividends change no series."""
@@ -72,37 +74,48 @@ class Handlers:
             self._slate.reached(closed.calendar, closed.session)
 
     async def may_decide(self, watermark: PricesWatermark, page: Page) -> bool:
-        """A run with an order under way waits until execution has said what this moment's prices filled."""
-        store = SignalsStore(page.connection)
-        if not await store.waits_for_orders(watermark.calendar):
+        """A run with an order under way waits until execution has said what this moment's prices filled.
+
+        The very first decision waits too, so that accounts opened before it have their runs.
+        """
+        decided = page.reached(PricesWatermark.key_for(watermark.calendar)).moment is not None
+        self._loaded = (page, await SignalsStore(page.connection).running())
+        if decided and not any(working for _, _, working in self._loaded[1]):
             return True
-        matched = await store.clock(MATCHED, watermark.calendar)
+        matched = page.reached(MatchedWatermark.key_for(watermark.calendar)).moment
         return matched is not None and matched >= watermark.moment
 
     async def decide(self, watermark: PricesWatermark, page: Page) -> None:
         """Let every run decide on this moment, in a fixed order, and say that all have."""
         store = SignalsStore(page.connection)
-        known = await store.instruments(watermark.calendar)
+        known = await self._instruments(watermark.calendar, store)
         await self._slate.load([one.instrument.instrument_id for one in known], watermark.calendar, watermark.session)
-        for run in await store.runs():
-            if run.state == "running":
-                await self._decide_run(run, known, watermark, store, page)
-        await store.set_clock(DECIDED, watermark.calendar, watermark.moment, watermark.session)
+        # `may_decide` has just read the runs on this very page, and nothing was changed since.
+        loaded_on, runs = self._loaded if self._loaded is not None else (None, [])
+        for run, holdings, working in runs if loaded_on is page else await store.running():
+            await self._decide_run(run, holdings, working, known, watermark, store, page)
         page.say(
-            SignalsWatermark(
-                calendar=watermark.calendar,
-                timeframe=watermark.timeframe,
-                session=watermark.session,
-                moment=watermark.moment,
-            )
+            SignalsWatermark(calendar=watermark.calendar, timeframe=watermark.timeframe, session=watermark.session, moment=watermark.moment)
         )
 
+    async def _instruments(self, calendar: str, store: SignalsStore) -> list[KnownInstrument]:
+        """What is listed; read again whenever a listing was heard."""
+        if calendar not in self._known:
+            self._known[calendar] = await store.instruments(calendar)
+        return self._known[calendar]
+
     async def _decide_run(
-        self, run: Run, known: list[KnownInstrument], watermark: PricesWatermark, store: SignalsStore, page: Page
+        self,
+        run: Run,
+        holdings: Mapping[InstrumentId, Holding],
+        working: frozenset[InstrumentId],
+        known: list[KnownInstrument],
+        watermark: PricesWatermark,
+        store: SignalsStore,
+        page: Page,
     ) -> None:
         strategy = self._strategy(run)
-        columns = strategy.columns()
-        holdings, working = await store.holdings(run.run_id), await store.working(run.run_id)
+        screen, columns = strategy.screen_columns(), strategy.columns()
         equity = self._equity(run, holdings, known)
         for one in known:
             instrument = one.instrument.instrument_id
@@ -110,11 +123,13 @@ class Handlers:
             if series is None or series.last_session != watermark.session:
                 continue
             holding = holdings.get(instrument, FLAT)
+            if strategy.nothing_can_happen(series.latest(screen), holding):
+                continue
             situation = Situation(
                 row=series.latest(columns),
                 close=self._slate.close(instrument),
                 holding=holding,
-                pending=bool(working.get(instrument)),
+                pending=instrument in working,
                 equity=equity,
                 door=_door(one, series.factor),
             )
@@ -210,10 +225,6 @@ class Handlers:
     async def order_adjusted(self, adjusted: OrderAdjusted, page: Page) -> None:
         """A split changed the order at the broker."""
         await SignalsStore(page.connection).resize_working(adjusted.order_id, adjusted.quantity, adjusted.filled)
-
-    async def execution_reached(self, watermark: ExecutionWatermark, page: Page) -> None:
-        if watermark.stage is ExecutionStage.MATCHED:
-            await SignalsStore(page.connection).set_clock(MATCHED, watermark.calendar, watermark.moment, watermark.session)
 
 
 def order_of(signal_id: SignalId) -> OrderId:

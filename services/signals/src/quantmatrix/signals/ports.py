@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId
-from quantmatrix.signals.domain.decisions import Decision, Situation
+from quantmatrix.signals.domain.decisions import Decision, Holding, Situation
 
 
 class Strategy(Protocol):
@@ -24,6 +24,12 @@ class Strategy(Protocol):
 
     def columns(self) -> Mapping[str, pl.Expr]:
         """Expressions over open, high, low, close, volume (forward-adjusted float64, oldest first, one instrument)."""
+
+    def screen_columns(self) -> Mapping[str, pl.Expr]:
+        """The few columns that `nothing_can_happen` looks at."""
+
+    def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
+        """Whether `decide` would certainly decide nothing, told from the screen's columns alone. It saves work, never a decision."""
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         """What to do on the close of the latest bar; usually nothing."""

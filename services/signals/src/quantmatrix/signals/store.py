@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 import asyncpg
 
@@ -56,6 +56,10 @@ class WorkingOrder:
     quantity: Quantity
     filled: Quantity
     stop_level: float | None
+
+
+RunAtWork = tuple[Run, dict[InstrumentId, Holding], frozenset[InstrumentId]]
+"""A run, what it holds, and the instruments for which it has an order under way."""
 
 
 class SignalsStore:
@@ -135,13 +139,6 @@ class SignalsStore:
             run_id, instrument, holding.quantity.value, holding.initial.value, holding.stop_level, sorted(holding.levels_done),
         )  # fmt: skip
 
-    async def working(self, run_id: RunId) -> dict[InstrumentId, list[WorkingOrder]]:
-        rows = await self._connection.fetch("select * from working where run_id = $1 order by order_id", run_id)
-        found: dict[InstrumentId, list[WorkingOrder]] = {}
-        for row in rows:
-            found.setdefault(InstrumentId(row["instrument_id"]), []).append(_working(row))
-        return found
-
     async def working_order(self, order_id: OrderId) -> WorkingOrder | None:
         row = await self._connection.fetchrow("select * from working where order_id = $1", order_id)
         return _working(row) if row else None
@@ -164,29 +161,23 @@ class SignalsStore:
     async def end_working(self, order_id: OrderId) -> None:
         await self._connection.execute("delete from working where order_id = $1", order_id)
 
-    async def waits_for_orders(self, calendar: str) -> bool:
-        """Whether a decision must wait for execution: an order is under way, or nobody has decided anything yet."""
-        waits = await self._connection.fetchval(
-            "select exists (select from working) or not exists (select from clock where name = 'decided' and calendar = $1)",
-            calendar,
+    async def running(self) -> list[RunAtWork]:
+        """Every run at work, what it holds, and the instruments for which it has an order under way; in a fixed order."""
+        rows = await self._connection.fetch(
+            """
+            select r.*, h.instrument_id, h.quantity, h.initial, h.stop_level, h.levels_done,
+                   (select array_agg(distinct w.instrument_id) from working w where w.run_id = r.run_id) as working
+            from run r left join holding h using (run_id) where r.state = 'running' order by r.run_id, h.instrument_id
+            """
         )
-        return bool(waits)
-
-    async def clock(self, name: str, calendar: str) -> datetime | None:
-        found: datetime | None = await self._connection.fetchval(
-            "select moment from clock where name = $1 and calendar = $2", name, calendar
-        )
-        return found
-
-    async def set_clock(self, name: str, calendar: str, moment: datetime, session: date) -> None:
-        await self._connection.execute(
-            """insert into clock (name, calendar, moment, session) values ($1, $2, $3, $4) on conflict (name, calendar)
-               do update set moment = excluded.moment, session = excluded.session""",
-            name,
-            calendar,
-            moment,
-            session,
-        )
+        found: dict[RunId, RunAtWork] = {}
+        for row in rows:
+            run_id = RunId(row["run_id"])
+            if run_id not in found:
+                found[run_id] = (_run(row), {}, frozenset(InstrumentId(one) for one in row["working"] or ()))
+            if row["instrument_id"] is not None:
+                found[run_id][1][InstrumentId(row["instrument_id"])] = _holding(row)
+        return list(found.values())
 
     async def keep_signal(self, signal: SignalRaised) -> None:
         await self._connection.execute(

@@ -1,7 +1,6 @@
-"""The `fills` family, said by execution: executions at a broker, their corrections, and execution's watermark."""
+"""The `fills` family, said by execution: executions at a broker, their corrections, and execution's watermarks."""
 
 from datetime import date
-from enum import StrEnum
 
 from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
 from quantmatrix.common.instruments import Instrument
@@ -49,17 +48,19 @@ class FillCorrected(_Fill, frozen=True, kw_only=True, tag="FillCorrected"):
     leaves: Quantity
 
 
-class ExecutionStage(StrEnum):
-    MATCHED = "matched"
-    SETTLED = "settled"
-
-
-class ExecutionWatermark(Watermark, frozen=True, kw_only=True, tag="ExecutionWatermark"):
-    """matched: what the broker filled on this moment's prices has been said. settled: the orders decided on it are at the broker."""
-
+class _ExecutionWatermark(Watermark, frozen=True, kw_only=True):
     OWNER = "execution"
     FAMILY = "fills"
-    SUBJECT = "fills.watermark.{m.calendar}"
     KEY = "fills.watermark.{m.calendar}"
 
-    stage: ExecutionStage
+
+class MatchedWatermark(_ExecutionWatermark, frozen=True, kw_only=True, tag="MatchedWatermark"):
+    """What brokers filled on this moment's prices has been said."""
+
+    SUBJECT = "fills.watermark.{m.calendar}.matched"
+
+
+class SettledWatermark(_ExecutionWatermark, frozen=True, kw_only=True, tag="SettledWatermark"):
+    """The orders decided on this moment are at their brokers, and every answer has been said."""
+
+    SUBJECT = "fills.watermark.{m.calendar}.settled"

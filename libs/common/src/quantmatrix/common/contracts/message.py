@@ -1,6 +1,7 @@
 """What every message has: a head, a type, a version, a subject and a key, each declared by its class."""
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -73,6 +74,11 @@ class Watermark(Message, frozen=True, kw_only=True):
     session: date
     moment: Instant
     covers: dict[str, int] = {}
+
+    @classmethod
+    def key_for(cls, calendar: str) -> str:
+        """The key under which this stage's watermarks of a calendar are said."""
+        return f"{cls.OWNER}/{cls.KEY.format(m=SimpleNamespace(calendar=calendar))}"
 
 
 AccountToken = Annotated[AccountId, msgspec.Meta(pattern=TOKEN)]

@@ -6,11 +6,13 @@ import structlog
 
 from quantmatrix.common.contracts.asking.messaging import OutboxHeadsAsked, OutboxReadAsked
 from quantmatrix.common.runtime.asking import Ask
-from quantmatrix.common.runtime.desk import Delivery, Desk
+from quantmatrix.common.runtime.delivery import Delivery
+from quantmatrix.common.runtime.desk import Desk
 from quantmatrix.common.runtime.errors import TRANSIENT, Refused
-from quantmatrix.common.runtime.inbox import Inbox
 from quantmatrix.common.runtime.keys import KeysHeard
 from quantmatrix.common.runtime.metrics import Metrics
+from quantmatrix.common.runtime.register import Register
+from quantmatrix.common.runtime.waiting import woken
 
 log = structlog.get_logger(__name__)
 RETRY_S = 0.25
@@ -26,14 +28,14 @@ class CatchUp:
         *,
         ask: Ask,
         desk: Desk,
-        inbox: Inbox,
+        register: Register,
         heard: KeysHeard,
         every_s: float,
         metrics: Metrics,
     ) -> None:
         self._ask = ask
         self._desk = desk
-        self._inbox = inbox
+        self._register = register
         self._every_s = every_s
         self._metrics = metrics
         self._patterns = heard.by_owner
@@ -58,9 +60,7 @@ class CatchUp:
         while True:
             if not self._urgent:
                 self._wake.clear()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), self._every_s)
-                except TimeoutError:
+                if not await woken(self._wake, self._every_s):
                     await self._look_at_all()
                     continue
             for owner in sorted(self._urgent):
@@ -77,10 +77,10 @@ class CatchUp:
         """Compare with one owner; fetch what is missing. A calm look waits until it sees the same number missing twice."""
         try:
             answer = await self._ask(owner, OutboxHeadsAsked(patterns=self._patterns[owner]))
-            behind = {key: self._inbox.standing(key) for key, seq in answer.heads.items() if self._behind(key, seq)}
+            behind = {key: self._register.standing(key) for key, seq in answer.heads.items() if self._behind(key, seq)}
             if not urgent:
                 behind = {key: standing for key, standing in behind.items() if self._suspected.get(key) == standing.seq}
-                self._suspected = {key: self._inbox.standing(key).seq for key, seq in answer.heads.items() if self._behind(key, seq)}
+                self._suspected = {key: self._register.standing(key).seq for key, seq in answer.heads.items() if self._behind(key, seq)}
             if behind:
                 await self._fetch(owner, {key: standing.seq for key, standing in behind.items()})
         except AWAY as error:
@@ -89,14 +89,14 @@ class CatchUp:
         return True
 
     def _behind(self, key: str, seq: int) -> bool:
-        standing = self._inbox.standing(key)
+        standing = self._register.standing(key)
         return standing.seq < seq and not standing.stopped
 
     async def _fetch(self, owner: str, after: dict[str, int]) -> None:
         fetched = 0
         for _ in range(PAGES_MAX):
             page = await self._ask(owner, OutboxReadAsked(after=after))
-            self._desk.hear_again(Delivery(m.subject, m.payload, m.key, m.seq) for m in page.messages)
+            self._desk.take_all(Delivery(m.subject, m.payload, m.key, m.seq) for m in page.messages)
             for message in page.messages:
                 after[message.key] = max(after[message.key], message.seq)
             fetched += len(page.messages)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 import asyncpg
 
 if TYPE_CHECKING:
+    Own: TypeAlias = asyncpg.Connection[asyncpg.Record]
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
 else:
+    Own = asyncpg.Connection
     Connection = asyncpg.Connection
     Pool = asyncpg.Pool
 
@@ -27,11 +29,16 @@ async def open_pool(url: str, *, service: str, size: int) -> Pool:
         timeout=CONNECT_TIMEOUT_S,
         command_timeout=COMMAND_TIMEOUT_S,
         max_inactive_connection_lifetime=0,
+        reset=_nothing,
         server_settings={"application_name": f"quantmatrix-{service}"},
     )
 
 
-async def connect(url: str, *, service: str) -> "asyncpg.Connection[asyncpg.Record]":
+async def _nothing(_: Connection) -> None:
+    """Connections go back as they are: every use is one transaction and leaves no session state behind."""
+
+
+async def connect(url: str, *, service: str) -> Own:
     """One connection of its own, for locks and notifications."""
     return await asyncpg.connect(
         url,

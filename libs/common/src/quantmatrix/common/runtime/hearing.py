@@ -17,11 +17,20 @@ A = TypeVar("A", bound=msgspec.Struct)
 
 @dataclass(frozen=True, slots=True)
 class Hears(Generic[M]):
-    """A message and its handler. `when` says whether everything it builds on has been heard; until then it waits."""
+    """A message and its handler.
+
+    when: whether everything the message builds on has been heard; until then it waits. patience_s: how long it may wait
+    for company, so that one transaction serves several messages; whatever is handled sooner takes it along. It is a
+    matter of speed only, so it may be worked out from what the process happens to remember.
+    """
 
     message: type[M]
     handler: Callable[[M, Page], Awaitable[None]]
     when: Callable[[M, Page], Awaitable[bool]] | None = None
+    patience_s: float | Callable[[], float] = 0.0
+
+    def patience(self) -> float:
+        return self.patience_s if isinstance(self.patience_s, float) else self.patience_s()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ import asyncio
 import asyncpg
 import structlog
 
-from quantmatrix.common.runtime.database import Connection, connect
-from quantmatrix.common.runtime.errors import TRANSIENT, LeaseLost
+from quantmatrix.common.runtime.database import connect
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.register import Fence
 
 log = structlog.get_logger(__name__)
 
@@ -17,13 +18,13 @@ WATCH_S = 1.0
 
 
 class Lease:
-    """Held by one process per service. `check` refuses a page of a process that lost it without noticing."""
+    """Held by one process per service. Pages carry its fence, so a process that lost it unnoticed writes nothing."""
 
     def __init__(self, *, service: str, database_url: str) -> None:
         self._service = service
         self._url = database_url
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
-        self.fence = 0
+        self._number = 0
 
     async def acquire(self) -> None:
         """Wait until no other process holds the lease, then raise the fence."""
@@ -32,9 +33,9 @@ class Lease:
             try:
                 connection = await connect(self._url, service=self._service)
                 if await connection.fetchval(_LOCK, "lease"):
-                    self.fence = await connection.fetchval(_RAISE, self._service)
+                    self._number = await connection.fetchval(_RAISE, self._service)
                     self._connection = connection
-                    log.info("lease.held", fence=self.fence)
+                    log.info("lease.held", fence=self._number)
                     return
                 await connection.close(timeout=1.0)
                 if not waiting_said:
@@ -45,7 +46,7 @@ class Lease:
             await asyncio.sleep(RETRY_S)
 
     async def watch(self) -> None:
-        """Raise LeaseLost when the connection that holds the lock is gone and the lease cannot be taken again at once."""
+        """When the connection that holds the lock is gone, take the lease again; meanwhile the fence guards every page."""
         while True:
             await asyncio.sleep(WATCH_S)
             if self._connection is None or self._connection.is_closed():
@@ -56,11 +57,10 @@ class Lease:
         self._connection = None
         await self.acquire()
 
-    async def check(self, connection: Connection) -> None:
-        """Within a transaction: keep the fence from rising until its end. Raises LeaseLost when it has risen already."""
-        current = await connection.fetchval("select fence from lease where name = $1 for share", self._service)
-        if current != self.fence:
-            raise LeaseLost(f"{self._service} was taken over: fence {current}, ours is {self.fence}")
+    @property
+    def fence(self) -> Fence:
+        """What every page is checked against."""
+        return Fence(self._service, self._number)
 
     async def release(self) -> None:
         if self._connection is not None:

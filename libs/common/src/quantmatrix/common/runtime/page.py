@@ -11,29 +11,24 @@ import msgspec
 from quantmatrix.common.contracts.message import Head, Message
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.register import Standing, View
 
 _M = TypeVar("_M", bound=Message)
 
 
 @dataclass(slots=True)
 class Page:
-    """What a handler works on: the transaction's connection, the head of what it hears, and `say`."""
+    """What a handler works on: the transaction's connection, the head of what it hears, how far others were heard, and `say`."""
 
     connection: Connection
     cause: Head
+    view: View
     from_message: bool = True
     said: list[Message] = field(default_factory=list)
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _counts: dict[tuple[UUID, str], int] = field(default_factory=dict)
 
-    def say(
-        self,
-        message: _M,
-        *,
-        identity: object | None = None,
-        occurred_at: datetime | None = None,
-        starts_trace: bool = False,
-    ) -> _M:
+    def say(self, message: _M, *, identity: object | None = None, occurred_at: datetime | None = None, starts_trace: bool = False) -> _M:
         """Put a message into the outbox of this transaction and return it with its head.
 
         Its id follows from what it tells of (`identity`: a fill's id, say), or else from its cause, its type and its
@@ -56,6 +51,10 @@ class Page:
         headed = msgspec.structs.replace(message, head=head)
         self.said.append(headed)
         return headed
+
+    def reached(self, key: str) -> Standing:
+        """How far a key was heard, the last watermark's moment and session included."""
+        return self.view.of(key)
 
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call this once the transaction is committed; never when it is not. It must not fail and not wait."""

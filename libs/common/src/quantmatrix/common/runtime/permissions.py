@@ -25,10 +25,10 @@ def permissions_of(service: str) -> Permissions:
     publish.append(f"parked.{service}")
     for hearing in heard_by(service):
         place = f"{hearing.stream}.{hearing.durable}"
-        publish += [f"$JS.API.CONSUMER.INFO.{place}", f"$JS.API.CONSUMER.MSG.NEXT.{place}", f"$JS.ACK.{place}.>"]
+        publish += [f"$JS.API.CONSUMER.INFO.{place}", f"$JS.ACK.{place}.>"]
     publish += [f"svc.{asked}.>" for asked in asked_by(service)]
     live = ("prices.quote.*",) if service == "gateway" else ()
-    return Permissions(tuple(publish), (f"_INBOX.{service}.>", f"svc.{service}.>", *live))
+    return Permissions(tuple(publish), (f"_INBOX.{service}.>", f"svc.{service}.>", f"deliver.{service}.>", *live))
 
 
 def password_variable(user: str) -> str:
@@ -36,7 +36,7 @@ def password_variable(user: str) -> str:
     return f"QM_NATS_{user.upper()}_PASSWORD"
 
 
-def server_configuration(*, listen: str, monitor: str | None, store_dir: str, durable: bool = True) -> str:
+def server_configuration(*, listen: str, monitor: str | None, store_dir: str, durable: bool = False) -> str:
     """A nats-server configuration file. Passwords stay in the environment (`QM_NATS_<USER>_PASSWORD`).
 
     durable: each stored message is fsynced before it is acknowledged.

@@ -55,7 +55,10 @@ def stream_config(family: Family) -> StreamConfig:
 
 
 def consumer_config(hearing: Hearing) -> ConsumerConfig:
-    """A durable pull consumer that never gives a message up by itself: tries are counted by the reader."""
+    """A durable consumer that never gives a message up by itself: tries are counted by the reader.
+
+    It delivers to a subject of its own, to one process of the service at a time, at most PENDING_MAX messages ahead.
+    """
     return ConsumerConfig(
         durable_name=hearing.durable,
         ack_policy=AckPolicy.EXPLICIT,
@@ -64,6 +67,8 @@ def consumer_config(hearing: Hearing) -> ConsumerConfig:
         max_deliver=-1,
         max_ack_pending=PENDING_MAX,
         filter_subjects=list(hearing.subjects),
+        deliver_subject=hearing.delivered_to,
+        deliver_group=hearing.service,
     )
 
 

@@ -18,22 +18,23 @@ from quantmatrix.common.contracts.asking.messaging import (
     TraceAsked,
 )
 from quantmatrix.common.contracts.codec import encode
-from quantmatrix.common.contracts.message import Message
+from quantmatrix.common.contracts.message import Head, Message
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.catchup import CatchUp
 from quantmatrix.common.runtime.clock import Clock, SystemClock
-from quantmatrix.common.runtime.database import Pool, close_pool, open_pool
+from quantmatrix.common.runtime.database import Pool, close_pool, connect, open_pool
 from quantmatrix.common.runtime.desk import Desk
 from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.health import Check, Health, make_server
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does
-from quantmatrix.common.runtime.inbox import Inbox
 from quantmatrix.common.runtime.keeper import OutboxKeeper
-from quantmatrix.common.runtime.keys import keys_heard
+from quantmatrix.common.runtime.keys import KeysHeard, keys_heard
 from quantmatrix.common.runtime.lease import Lease
 from quantmatrix.common.runtime.logs import configure_logs
 from quantmatrix.common.runtime.metrics import Metrics
+from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.parking import ParkedDesk
+from quantmatrix.common.runtime.register import Register
 from quantmatrix.common.runtime.relay import Relay
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.runtime.streams import heard_by
@@ -61,6 +62,15 @@ class Parts:
         if self._desk is None:
             raise RuntimeError("the desk is made from the service's bus; use it from handlers and background tasks only")
         return self._desk
+
+    async def write(self, work: Callable[[Page], Awaitable[None]], start: Head) -> None:
+        """One transaction before there is a desk: what a service has to store and say while it is being built."""
+        register = Register(KeysHeard({}))
+        async with self.pool.acquire(timeout=5) as connection, connection.transaction():
+            await register.load(connection)
+            page = Page(connection, start, register.view(), from_message=False)
+            await work(page)
+            await register.settle(connection, page.view, page.said, None)
 
     async def tell(self, message: Message) -> None:
         """Publish an ephemeral message: not stored, not numbered, lost on purpose when nobody listens."""
@@ -125,13 +135,13 @@ class _Runner:
             return
         hearings = heard_by(self._service)
         heard = keys_heard(self._service, hearings)
-        inbox = Inbox(heard)
+        register = Register(heard)
         relay = Relay(service=self._service, database_url=self._url, js=client.jetstream(), metrics=self._metrics)
         bus = await self._build(parts)
         desk = Desk(
             service=self._service,
-            pool=parts.pool,
-            inbox=inbox,
+            connect=lambda: connect(self._url, service=self._service),
+            register=register,
             hears=bus.hears,
             hand_over=relay.hand_over,
             metrics=self._metrics,
@@ -143,12 +153,12 @@ class _Runner:
         self._catch_up = CatchUp(
             ask=parts.ask,
             desk=desk,
-            inbox=inbox,
+            register=register,
             heard=heard,
             every_s=self._settings.catch_up_every_s,
             metrics=self._metrics,
         )
-        await self._patiently("inbox", lambda: inbox.load(parts.pool))
+        await self._patiently("register", lambda: _load(register, parts.pool))
         answering = Answering(service=self._service, pool=parts.pool, desk=desk, clock=parts.clock)
         broker.include_router(hear_streams(self._service, hearings, desk))
         broker.include_router(answering.router(*_with_common_questions(self._service, bus, parts.clock)))
@@ -202,7 +212,7 @@ class _Runner:
             try:
                 async with parts.pool.acquire(timeout=2) as connection:
                     age = await connection.fetchval(
-                        "select extract(epoch from clock_timestamp() - said_at)::float8 from outbox where published_at is null order by id limit 1"
+                        "select extract(epoch from clock_timestamp() - said_at)::float8 from outbox_waiting join outbox using (id) order by id limit 1"
                     )
                 self._metrics.outbox_age_seconds.set(age or 0.0)
             except TRANSIENT as error:
@@ -234,6 +244,11 @@ def _checks(parts: Parts, client: Client) -> dict[str, Check]:
         return None if client.is_connected else "not connected to the bus"
 
     return {"database": database, "bus": bus}
+
+
+async def _load(register: Register, pool: Pool) -> None:
+    async with pool.acquire(timeout=5) as connection:
+        await register.load(connection)
 
 
 async def _unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> bool:

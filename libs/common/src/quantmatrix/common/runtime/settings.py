@@ -68,7 +68,9 @@ class ServiceSettings(BaseSettings):
         SecretStr("postgresql://127.0.0.1:5432/quantmatrix"),
         description="Address of PostgreSQL, with this service's own role and password.",
     )
-    database_pool_size: int = Field(3, ge=2, le=50, description="Connections of the pool, at most.")
+    database_pool_size: int = Field(
+        2, ge=1, le=50, description="Connections for questions, at most; the desk and the relay have one each besides."
+    )
     health_host: str = Field("127.0.0.1", description="Address on which /healthz, /readyz and /metrics answer.")
     health_port: int = Field(0, ge=0, le=65_535, description="Port of /healthz, /readyz and /metrics; 0 switches them off.")
     catch_up_every_s: float = Field(60.0, gt=0, le=3_600, description="Seconds between comparisons with the owners of what is heard.")

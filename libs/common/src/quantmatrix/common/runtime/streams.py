@@ -27,7 +27,7 @@ class Family:
 
 
 FAMILIES: Final = (
-    Family("prices", "PRICES", ("market",), ("prices.>",), memory=True, max_age_s=DAY_S // 24, max_mib=64),
+    Family("prices", "PRICES", ("market",), ("prices.>",), memory=True, max_age_s=DAY_S // 24, max_mib=24),
     Family("signals", "SIGNALS", ("signals",), ("signals.>",)),
     Family("orders", "ORDERS", ("execution",), ("orders.>",), max_age_s=90 * DAY_S, keep_new_out_when_full=True),
     Family("fills", "FILLS", ("execution",), ("fills.>",), max_age_s=90 * DAY_S, keep_new_out_when_full=True),
@@ -54,6 +54,11 @@ class Hearing:
     @property
     def stream(self) -> str:
         return BY_NAME[self.family].stream
+
+    @property
+    def delivered_to(self) -> str:
+        """The subject on which the server hands this consumer its messages."""
+        return f"deliver.{self.service}.{self.stream}"
 
 
 _WHOLE_PRICES: Final = ("prices.instrument.*", "prices.action.*", "prices.bars.*.*", "prices.watermark.*")

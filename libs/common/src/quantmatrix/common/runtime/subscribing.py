@@ -1,21 +1,22 @@
-"""FastStream subscribes: one pull consumer per stream that a service hears, one subject per question it answers."""
+"""FastStream subscribes: one durable consumer per stream that a service hears, one subject per question it answers."""
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import structlog
 from faststream import AckPolicy
-from faststream.nats import JStream, NatsBroker, NatsMessage, NatsRouter, PullSub
+from faststream.nats import JStream, NatsBroker, NatsMessage, NatsRouter
 from faststream.security import SASLPlaintext
-from nats.js.api import ConsumerConfig
 
 from quantmatrix.common.contracts.asking.question import Problem, Question, Reply
 from quantmatrix.common.contracts.codec import MalformedMessageError, decode_as, encode
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Pool, reading
-from quantmatrix.common.runtime.desk import Delivery, Desk, Verdict
+from quantmatrix.common.runtime.delivery import Delivery, Verdict
+from quantmatrix.common.runtime.desk import Desk
 from quantmatrix.common.runtime.errors import TRANSIENT, Refused
 from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.hearing import Answers, Does
@@ -26,8 +27,6 @@ from quantmatrix.common.runtime.streams import Hearing
 
 log = structlog.get_logger(__name__)
 
-FETCH_MAX = 32
-FETCH_TIMEOUT_S = 5.0
 GIVE_BACK_S = 0.2
 GRACEFUL_S = 3.0
 RECONNECT_S = 0.2
@@ -75,31 +74,38 @@ def hear_streams(service: str, hearings: tuple[Hearing, ...], desk: Desk) -> Nat
     """Every stream this service hears, handed to the desk; acknowledged only after the desk's commit."""
     router = NatsRouter()
     for hearing in hearings:
-        subscriber = router.subscriber(
-            hearing.subjects[0] if len(hearing.subjects) == 1 else f"{hearing.family}.>",
-            stream=JStream(hearing.stream, declare=False),
-            durable=hearing.durable,
-            pull_sub=PullSub(batch_size=FETCH_MAX, timeout=FETCH_TIMEOUT_S),
-            config=ConsumerConfig(),
-            ack_policy=AckPolicy.MANUAL,
-            inbox_prefix=f"_INBOX.{service}.".encode(),
-            decoder=_whole,
-            title=f"{service} hears {hearing.family}",
-        )
+        with warnings.catch_warnings():
+            # The library warns that a durable push consumer cannot be shared; with a deliver group it can.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            subscriber = router.subscriber(
+                f"{hearing.family}.>",
+                queue=service,
+                stream=JStream(hearing.stream, declare=False),
+                durable=hearing.durable,
+                ack_policy=AckPolicy.MANUAL,
+                decoder=_whole,
+                title=f"{service} hears {hearing.family}",
+            )
         subscriber(_hand_in(desk))
     return router
 
 
 def _hand_in(desk: Desk) -> Callable[[NatsMessage], Awaitable[None]]:
+    """Hand a message to the desk and return at once; the acknowledgement follows the desk's commit, not this call."""
+
     async def hand_in(message: NatsMessage) -> None:
-        headers = message.headers
+        raw, headers = message.raw_message, message.headers
         key, seq = headers.get(KEY_HEADER), headers.get(SEQ_HEADER, "")
         numbered = key is not None and seq.isascii() and seq.isdigit()
-        delivery = Delivery(message.raw_message.subject, bytes(message.body), key if numbered else None, int(seq) if numbered else 0)
-        if await desk.hear(delivery) is Verdict.SETTLED:
-            await message.ack()
-        else:
-            await message.nack(delay=GIVE_BACK_S)
+
+        async def answer(verdict: Verdict) -> None:
+            """An answer that does not get through means another delivery, which the register recognises."""
+            try:
+                await (raw.ack() if verdict is Verdict.SETTLED else raw.nak(delay=GIVE_BACK_S))
+            except TRANSIENT as error:
+                log.debug("answer.lost", error=repr(error))
+
+        desk.take(Delivery(raw.subject, bytes(message.body), key if numbered else None, int(seq) if numbered else 0, answer))
 
     return hand_in
 

@@ -18,14 +18,16 @@ create table outbox (
     trace         uuid not null,
     occurred_at   timestamptz not null,
     said_at       timestamptz not null default clock_timestamp(),
-    published_at  timestamptz,
     payload       bytea not null,
     unique (key, seq)
 );
 create unique index outbox_message on outbox (message_id);
 create index outbox_trace on outbox (trace);
-create index outbox_unpublished on outbox (id) where published_at is null;
-comment on table outbox is 'What this service said, in order. Rows stay after publication: readers ask for what they missed.';
+comment on table outbox is 'What this service said, in order; rows are never changed. They stay: readers ask for what they missed.';
+create table outbox_waiting (
+    id  bigint primary key
+);
+comment on table outbox_waiting is 'The rows that the bus has not acknowledged yet.';
 """
 
 INBOX = """
@@ -44,10 +46,11 @@ create table inbox (
     key         text primary key,
     seq         bigint not null,
     message_id  uuid,
-    heard_at    timestamptz not null default clock_timestamp(),
+    moment      timestamptz,
+    session     date,
     stopped_by  bigint references parked (id)
 );
-comment on table inbox is 'The last number heard under each key. What is at or below it was heard; what is beyond the next is missing something.';
+comment on table inbox is 'The last number heard under each key. What is at or below it was heard; what is beyond the next is missing something. moment and session are those of the last watermark.';
 """
 
 LEASE = """

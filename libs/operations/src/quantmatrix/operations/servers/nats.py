@@ -31,7 +31,7 @@ class NatsServer:
 
     name = "nats"
 
-    def __init__(self, places: Places, secrets: Secrets, *, durable: bool = True) -> None:
+    def __init__(self, places: Places, secrets: Secrets, *, durable: bool = False) -> None:
         self._places = places
         self._secrets = secrets
         self._durable = durable

@@ -22,11 +22,10 @@ def atr(length: int = 14, seed: Seed = "wilder") -> pl.Expr:
     seed wilder: the first value stands at index n-1 and is the mean of the first n true ranges, the first bar's included.
     seed talib: it stands at index n and is the mean of the true ranges 1 to n, as TA-Lib has it. Null before.
     """
-    first = length - 1 if seed == "wilder" else length
-    position = pl.int_range(pl.len())
     ranges = true_range()
-    seeded = pl.when(position < first).then(None).when(position == first).then(ranges.rolling_mean(length)).otherwise(ranges)
-    return seeded.ewm_mean(alpha=1.0 / length, adjust=False, ignore_nulls=True)
+    if seed == "talib":
+        ranges = pl.when(bars_so_far() > 1).then(ranges)
+    return _smoothed(ranges, length, 1.0 / length)
 
 
 def sma(length: int) -> pl.Expr:
@@ -36,10 +35,14 @@ def sma(length: int) -> pl.Expr:
 
 def ema(length: int) -> pl.Expr:
     """Exponential moving average of the close, alpha 2 / (n + 1), started with the mean of the first n closes. Null before."""
-    position = pl.int_range(pl.len())
-    close = pl.col("close")
-    seeded = pl.when(position < length - 1).then(None).when(position == length - 1).then(close.rolling_mean(length)).otherwise(close)
-    return seeded.ewm_mean(alpha=2.0 / (length + 1), adjust=False, ignore_nulls=True)
+    return _smoothed(pl.col("close"), length, 2.0 / (length + 1))
+
+
+def _smoothed(values: pl.Expr, length: int, alpha: float) -> pl.Expr:
+    """Exponential smoothing that starts with the mean of the first `length` values; null before."""
+    mean = values.rolling_mean(length)
+    started = pl.when(mean.shift(1).is_null()).then(mean).otherwise(values)
+    return started.ewm_mean(alpha=alpha, adjust=False, ignore_nulls=True)
 
 
 def position_in_range(length: int = 20) -> pl.Expr:

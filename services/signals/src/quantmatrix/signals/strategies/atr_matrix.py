@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Price, Quantity
-from quantmatrix.signals.domain.decisions import Because, Decision, Situation
+from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import atr, bars_so_far, ema, position_in_range, sma
 
 BARS_FOR_ANYTHING = 50
@@ -70,6 +70,14 @@ class AtrMatrix:
             "sma20_aligned": sma(20),
             "position": position_in_range(20),
         }
+
+    def screen_columns(self) -> Mapping[str, pl.Expr]:
+        return {"close": pl.col("close"), "sma50": sma(50)}
+
+    def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
+        """Without a position only an entry can happen, and no entry lies below the base."""
+        close, average = row["close"], row["sma50"]
+        return not holding.quantity and (close is None or average is None or close < average)
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         figures = _figures(situation.row)

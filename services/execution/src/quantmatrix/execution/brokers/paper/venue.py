@@ -130,11 +130,12 @@ class PaperVenue:
                 await self._insert(connection, order_id, request, "rejected", f"{refusal.code}: {refusal.detail}")
                 return refusal
             await self._insert(connection, order_id, request, "working", "")
-            if self._rules.fill_at_once and request.order_type is OrderType.MARKET and request.reference_price is not None:
+            at_once = self._rules.fill_at_once and request.order_type is OrderType.MARKET
+            if at_once and request.reference_price is not None:
                 order = await connection.fetchrow("select * from venue_order where venue_order_id = $1", order_id)
                 if order is not None:
                     await self._fill(connection, order, request.reference_price, request.at.date(), request.at)
-        return Accepted(order_id)
+        return Accepted(order_id, filled_nothing=not at_once)
 
     async def cancel(self, account_id: AccountId, client_ref: str, at: datetime) -> SubmitOutcome:
         """Take a working order out of the book. Raises nothing: an order that is done already is a refusal."""
@@ -330,6 +331,7 @@ def _order(row: asyncpg.Record) -> BrokerOrder:
         limit_price=Price(row["limit_price"]) if row["limit_price"] is not None else None,
         stop_price=Price(row["stop_price"]) if row["stop_price"] is not None else None,
         reason=row["reason"],
+        changed_at=row["changed_at"],
     )
 
 
