@@ -6,6 +6,7 @@ from quantmatrix.common.runtime.service import Parts, run_service
 from quantmatrix.common.runtime.slot import load, names_in
 from quantmatrix.signals import strategies
 from quantmatrix.signals.bus import bus
+from quantmatrix.signals.charts import Charts
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.settings import SignalsSettings
@@ -30,6 +31,7 @@ async def serve(settings: SignalsSettings) -> None:
         )
 
     async def build(parts: Parts) -> Bus:
-        return bus(Handlers(Slate(MarketHistory(parts.ask)), known, settings.default_strategy))
+        history = MarketHistory(parts.ask)
+        return bus(Handlers(Slate(history), known, settings.default_strategy), Charts(history))
 
     await run_service(settings, build)

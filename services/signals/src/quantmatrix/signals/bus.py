@@ -1,7 +1,7 @@
 """Signals' face towards NATS: what it hears, what it answers. What it says stands in `contracts/signals.py`."""
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
-from quantmatrix.common.contracts.asking.signals import Runs, RunsAsked, RunSummary, Signals, SignalsAsked
+from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.contracts.fills import OrderFilled
 from quantmatrix.common.contracts.orders import (
@@ -17,6 +17,7 @@ from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
+from quantmatrix.signals.charts import Charts
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.store import SignalsStore
 
@@ -24,7 +25,7 @@ BARS_PATIENCE_S = 0.05
 """Bars are decided on when their watermark comes; until then they wait for it."""
 
 
-def bus(handlers: Handlers) -> Bus:
+def bus(handlers: Handlers, charts: Charts) -> Bus:
     """The table of contents."""
     return Bus(
         hears=(
@@ -40,7 +41,12 @@ def bus(handlers: Handlers) -> Bus:
             Hears(OrderExpired, handlers.order_ended),
             Hears(OrderAdjusted, handlers.order_adjusted),
         ),
-        answers=(Answers(SignalsAsked, signals), Answers(RunsAsked, runs), Answers(LedgerDigestAsked, ledger_digest)),
+        answers=(
+            Answers(SignalsAsked, signals),
+            Answers(RunsAsked, runs),
+            Answers(ChartAsked, charts.chart),
+            Answers(LedgerDigestAsked, ledger_digest),
+        ),
     )
 
 

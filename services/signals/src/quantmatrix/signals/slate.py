@@ -69,7 +69,7 @@ class Slate:
         missing = [instrument for instrument in instruments if not current or instrument not in self._series]
         for instrument in missing:
             columns = await self._history.bars(instrument, session)
-            self._series[instrument] = _series_of(columns)
+            self._series[instrument] = series_of(columns)
             if columns.close:
                 self._closes[instrument] = Price.parse(columns.close[-1])
         if missing:
@@ -77,7 +77,7 @@ class Slate:
         self._reached[calendar] = session
 
 
-def _series_of(columns: BarColumns) -> Series:
+def series_of(columns: BarColumns) -> Series:
     bars = [
         RawBar(session, float(opened), float(high), float(low), float(close), float(volume))
         for session, opened, high, low, close, volume in zip(

@@ -27,6 +27,8 @@ def permissions_of(service: str) -> Permissions:
         place = f"{hearing.stream}.{hearing.durable}"
         publish += [f"$JS.API.CONSUMER.INFO.{place}", f"$JS.ACK.{place}.>"]
     publish += [f"svc.{asked}.>" for asked in asked_by(service)]
+    if service == "gateway":
+        publish.append("svc.supervisor.>")
     live = ("prices.quote.*",) if service == "gateway" else ()
     return Permissions(tuple(publish), (f"_INBOX.{service}.>", f"svc.{service}.>", f"deliver.{service}.>", *live))
 
@@ -43,7 +45,7 @@ def server_configuration(*, listen: str, monitor: str | None, store_dir: str, du
     """
     users = [_user(service, permissions_of(service), answers=True) for service in SERVICES]
     users.append(_user(PROVISION_USER, Permissions(("$JS.API.>",), (f"_INBOX.{PROVISION_USER}.>",))))
-    users.append(_user(OPERATOR_USER, Permissions(("svc.>",), (f"_INBOX.{OPERATOR_USER}.>",))))
+    users.append(_user(OPERATOR_USER, Permissions(("svc.>",), (f"_INBOX.{OPERATOR_USER}.>", "svc.supervisor.>")), answers=True))
     lines = [
         f"listen: {_quoted(listen)}",
         *([f"http: {_quoted(monitor)}"] if monitor else []),
