@@ -160,7 +160,7 @@ def say_moment(
     page.say(_phase(session, SessionPhase.OPEN), occurred_at=session.opened_at)
     parts = [bars[start : start + BARS_IN_A_MESSAGE] for start in range(0, len(bars), BARS_IN_A_MESSAGE)]
     for number, part in enumerate(parts, start=1):
-        page.say(
+        closed = page.say(
             BarsClosed(
                 calendar="XNYS",
                 timeframe=DAILY,
@@ -172,6 +172,7 @@ def say_moment(
                 bars=tuple(_wire_bar(bar, listings[bar.instrument_id]) for bar in part),
             ),
         )
+    page.because_of(closed.head)
     page.say(PricesWatermark(calendar="XNYS", timeframe=DAILY, session=session.day, moment=session.closed_at))
 
 

@@ -41,8 +41,11 @@ def chart_of(asked: ChartAsked, series: Series) -> Chart:
     shown = frame.tail(max(1, min(asked.limit, LIMIT_MAX)))
     last = frame.row(-1, named=True) if frame.height else {"close": None, "sma50": None, "atr": None}
     close, base, true_range = last["close"], last["sma50"], last["atr"]
-    known = close is not None and base is not None and true_range is not None and true_range > 0
-    distance = (close - base) / true_range if known else None
+    distance = None
+    ladder: dict[str, float] = {}
+    if close is not None and base is not None and true_range:
+        distance = (close - base) / true_range
+        ladder = {str(level): base + level * true_range for level in LADDER}
     return Chart(
         instrument_id=asked.instrument_id,
         sessions=tuple(shown["session"].to_list()),
@@ -53,9 +56,9 @@ def chart_of(asked: ChartAsked, series: Series) -> Chart:
         volume=tuple(shown["volume"].to_list()),
         sma20=tuple(shown["sma20"].to_list()),
         sma50=tuple(shown["sma50"].to_list()),
-        ladder={str(level): base + level * true_range for level in LADDER} if known else {},
+        ladder=ladder,
         atr=true_range,
-        atr_pct=100 * true_range / close if known else None,
+        atr_pct=100 * true_range / close if true_range and close else None,
         distance=distance,
         zone=zone_of(distance) if distance is not None else None,
     )

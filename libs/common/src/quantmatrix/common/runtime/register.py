@@ -11,6 +11,7 @@ from uuid import UUID
 
 import asyncpg
 
+from quantmatrix.common.contracts.asking.messaging import InboxHeads, InboxHeadsAsked
 from quantmatrix.common.contracts.message import Message, Watermark
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import LeaseLost, TryLater
@@ -123,6 +124,13 @@ class Register:
 
     def standing(self, key: str) -> Standing:
         return self._known.get(key) or Standing()
+
+    async def heads(self, _: InboxHeadsAsked, __: Connection) -> InboxHeads:
+        """How far this process has heard, what it only remembers included."""
+        return InboxHeads(
+            heads={key: standing.seq for key, standing in self._known.items()},
+            stopped=tuple(sorted(key for key, standing in self._known.items() if standing.stopped)),
+        )
 
     def view(self) -> View:
         return View(self._known, self._heard)

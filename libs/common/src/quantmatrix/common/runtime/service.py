@@ -11,6 +11,7 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 
 from quantmatrix.common.contracts.asking.messaging import (
+    InboxHeadsAsked,
     OutboxHeadsAsked,
     OutboxReadAsked,
     ParkedAsked,
@@ -161,7 +162,7 @@ class _Runner:
         await self._patiently("register", lambda: _load(register, parts.pool))
         answering = Answering(service=self._service, pool=parts.pool, desk=desk, clock=parts.clock)
         broker.include_router(hear_streams(self._service, hearings, desk))
-        broker.include_router(answering.router(*_with_common_questions(self._service, bus, parts.clock)))
+        broker.include_router(answering.router(*_with_common_questions(self._service, bus, register, parts.clock)))
         await self._tasks(parts, broker, bus, desk, relay, client, stop)
 
     async def _tasks(
@@ -220,12 +221,15 @@ class _Runner:
             await asyncio.sleep(GAUGES_EVERY_S)
 
 
-def _with_common_questions(service: str, bus: Bus, clock: Clock) -> tuple[tuple[Answers[Any], ...], tuple[Does[Any], ...]]:
+def _with_common_questions(
+    service: str, bus: Bus, register: Register, clock: Clock
+) -> tuple[tuple[Answers[Any], ...], tuple[Does[Any], ...]]:
     keeper, parked = OutboxKeeper(service), ParkedDesk(service, bus.hears, clock)
     answers = (
         Answers(OutboxHeadsAsked, keeper.heads),
         Answers(OutboxReadAsked, keeper.read),
         Answers(TraceAsked, keeper.trace),
+        Answers(InboxHeadsAsked, register.heads),
         Answers(ParkedAsked, parked.listed),
     )
     return (*answers, *bus.answers), (Does(ParkedDecisionAsked, parked.decide), *bus.does)

@@ -21,6 +21,20 @@ class OutboxHeadsAsked(Question[OutboxHeads], frozen=True, kw_only=True):
     patterns: tuple[str, ...]
 
 
+class InboxHeads(msgspec.Struct, frozen=True):
+    """The last number heard under each key; keys that stand still for a parked message are named apart."""
+
+    heads: dict[str, int]
+    stopped: tuple[str, ...]
+
+
+class InboxHeadsAsked(Question[InboxHeads], frozen=True, kw_only=True):
+    """How far has this service heard?"""
+
+    VERB = "inbox.heads"
+    ANSWER = InboxHeads
+
+
 class StoredMessage(msgspec.Struct, frozen=True):
     key: str
     seq: int
