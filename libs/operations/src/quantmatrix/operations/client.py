@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 import nats
 
 from quantmatrix.common.runtime.asking import Ask
-from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
 from quantmatrix.operations.places import Places
 
@@ -26,10 +25,10 @@ async def asking(url: str, password: str) -> AsyncIterator[Ask]:
             inbox_prefix=f"_INBOX.{OPERATOR_USER}",
             connect_timeout=2,
             max_reconnect_attempts=20,
-            reconnect_time_wait=0.2,  # type: ignore[arg-type]  # seconds as a float are taken
+            reconnect_time_wait=0.2,
             error_cb=_quiet,
         )
-    except (*TRANSIENT, Exception) as error:
+    except Exception as error:
         raise NotRunningError(f"the bus at {url} cannot be reached") from error
     try:
         yield Ask(client)

@@ -25,11 +25,12 @@ class SetUpError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """Passwords made once per data folder: of the NATS users, the database roles, and the database's superuser."""
+    """Passwords made once per data folder: of the NATS users, the database roles, its superuser, the first administrator."""
 
     nats: dict[str, str]
     database: dict[str, str]
     superuser: str
+    administrator: str
 
 
 class Places:
@@ -168,6 +169,7 @@ class Places:
                 "nats": {user: _password() for user in USERS},
                 "database": {role: _password() for role in DATABASE_ROLES},
                 "superuser": _password(),
+                "administrator": secrets.token_urlsafe(12),
             }
             descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -175,7 +177,7 @@ class Places:
             path.with_suffix(".new").replace(path)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            return Secrets(nats=found["nats"], database=found["database"], superuser=found["superuser"])
+            return Secrets(found["nats"], found["database"], found["superuser"], found["administrator"])
         except (KeyError, ValueError) as error:
             raise SetUpError(f"{path} is damaged; restore it from a backup, or start with an empty folder (QM_HOME)") from error
 

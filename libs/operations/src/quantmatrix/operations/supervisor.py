@@ -1,23 +1,24 @@
 """The supervisor: starts servers and services as child processes, brings back what dies, stops everything in seconds."""
 
 import asyncio
-import json
 import os
+import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import structlog
 
-from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.main import EXIT_CONFIGURATION
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
-from quantmatrix.common.runtime.provisioning import missing, provision, purge
-from quantmatrix.common.runtime.revisions import current_revision, known_revisions
+from quantmatrix.common.runtime.provisioning import provision, purge
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.operations.bootstrap import make_database, make_roles
 from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
+from quantmatrix.operations.schemas import forget_replay, migrate_if_behind
 from quantmatrix.operations.servers.nats import NatsServer, free_port
 from quantmatrix.operations.servers.postgres import PostgresServer
 
@@ -25,28 +26,28 @@ log = structlog.get_logger(__name__)
 
 RESTART_S = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 20.0
-WATCH_S = 0.5
+WATCH_S = 0.25
 STOP_SERVICES_S = 3.0
 STOP_SERVER_S = 1.5
-MIGRATE_TIMEOUT_S = 120.0
 Progress = Callable[[str], None]
+_Part = TypeVar("_Part")
 
 
 @dataclass(slots=True)
 class Plan:
-    """What to start, and what the services are told beyond addresses and passwords."""
+    """What to start, and what the services are told beyond addresses and passwords. console_port 0: any free one."""
 
     services: tuple[str, ...] = SERVICES
     environment: Mapping[str, str] = field(default_factory=dict)
     durable_bus: bool = False
-    console_port: int | None = None
+    console_port: int = 0
 
 
 class Supervisor:
     """Owns the data folder while it runs."""
 
     def __init__(self, places: Places, plan: Plan, say: Progress = lambda _: None) -> None:
-        self._places = places
+        self.places = places
         self._plan = plan
         self._say = say
         self._secrets: Secrets | None = None
@@ -54,72 +55,64 @@ class Supervisor:
         self._postgres: PostgresServer | None = None
         self.services: dict[str, Child] = {}
         self.health_ports: dict[str, int] = {}
+        self.console_port = plan.console_port
         self.restarts = 0
-        self.failure: str | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stopping = False
-        self._bus_ready = asyncio.Event()
+        self.failed = asyncio.Event()
+        self.failure = ""
+        self._keepers: set[asyncio.Task[None]] = set()
+        self._stop = asyncio.Event()
 
     @property
     def nats(self) -> NatsServer:
-        if self._nats is None:
-            raise RuntimeError("the supervisor has not started")
-        return self._nats
+        return _started(self._nats)
 
     @property
     def postgres(self) -> PostgresServer:
-        if self._postgres is None:
-            raise RuntimeError("the supervisor has not started")
-        return self._postgres
+        return _started(self._postgres)
 
     @property
     def secrets(self) -> Secrets:
-        if self._secrets is None:
-            raise RuntimeError("the supervisor has not started")
-        return self._secrets
+        return _started(self._secrets)
 
     async def start(self) -> None:
         """Bring everything up. Raises SetUpError with one sentence; what was started is stopped again."""
         try:
+            self._secrets = self.places.open()
+            self._check_port()
             await self._start_servers()
-            await self._migrate()
+            urls = {service: self.postgres.url(service) for service in self._plan.services}
+            await migrate_if_behind(urls, self._say)
             await self._start_services()
         except BaseException:
             await self.stop()
             raise
         self._publish_state()
 
+    def _check_port(self) -> None:
+        if "gateway" not in self._plan.services:
+            return
+        self.console_port = self.console_port or free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.console_port))
+            except OSError as error:
+                raise SetUpError(
+                    f"port {self.console_port} of this machine cannot be used for the console ({error.strerror}); "
+                    "choose another one with --port or QM_GATEWAY_PORT"
+                ) from error
+
     async def _start_servers(self) -> None:
-        self._secrets = self._places.open()
-        self._nats = NatsServer(self._places, self._secrets, durable=self._plan.durable_bus)
-        self._postgres = PostgresServer(self._places, self._secrets)
+        self._nats = NatsServer(self.places, self.secrets, durable=self._plan.durable_bus)
+        self._postgres = PostgresServer(self.places, self.secrets)
         if not self._postgres.initialised:
             self._say("creating the database")
         await self._postgres.initialise()
         self._say("starting PostgreSQL and NATS")
         await asyncio.gather(self._postgres.start(), self._nats.start())
         await make_database(self._postgres.superuser_url("postgres"))
-        await make_roles(self._postgres.superuser_url(), self._secrets)
+        await make_roles(self._postgres.superuser_url(), self.secrets)
         await self.provision()
-
-    async def _migrate(self) -> None:
-        urls = {service: self.postgres.url(service) for service in self._plan.services}
-        behind = {service: url for service, url in urls.items() if await current_revision(url) != known_revisions(service)[-1]}
-        if not behind:
-            return
-        self._say(f"preparing the tables of {', '.join(behind)}")
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "quantmatrix.operations.migrating",
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        async with asyncio.timeout(MIGRATE_TIMEOUT_S):
-            _, errors = await process.communicate(json.dumps(behind).encode())
-        if process.returncode:
-            raise SetUpError(errors.decode(errors="replace").strip().splitlines()[-1])
 
     async def _start_services(self) -> None:
         self._say(f"starting {', '.join(self._plan.services)}")
@@ -129,15 +122,17 @@ class Supervisor:
                 name=service,
                 command=[sys.executable, "-m", f"quantmatrix.{service}"],
                 environment=self._environment(service),
-                output=self._places.logs / f"{service}.out",
+                output=self.places.logs / f"{service}.out",
             )
         await asyncio.gather(*(child.start() for child in self.services.values()))
         for child in self.services.values():
-            self._watch(self._keep_service(child))
-        self._watch(self._keep_nats())
-        self._watch(self._keep_postgres())
+            self._keep(self._keep_service(child))
+        self._keep(self._keep_nats())
+        self._keep(self._keep_postgres())
 
     def _environment(self, service: str) -> dict[str, str]:
+        """What a service is told: our own settings last, so that nothing outside redirects it by accident."""
+        base = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         told = {name: value for name, value in os.environ.items() if name.startswith("QM_") and name != "QM_HOME"}
         own = {
             "QM_NATS_URL": self.nats.url,
@@ -145,100 +140,109 @@ class Supervisor:
             "QM_DATABASE_URL": self.postgres.url(service),
             "QM_EXECUTION_PAPER_DATABASE_URL": self.postgres.url("paper"),
             "QM_HEALTH_PORT": str(self.health_ports[service]),
-            "QM_LOG_FILE": str(self._places.logs / f"{service}.log"),
-            "QM_CATCH_UP_EVERY_S": "5",
+            "QM_LOG_FILE": str(self.places.logs / f"{service}.log"),
+            "QM_GATEWAY_PORT": str(self.console_port),
+            "QM_GATEWAY_ADMIN_PASSWORD": self.secrets.administrator,
+            "QM_GATEWAY_COOKIE_SECURE": "false",
+            "PYTHONUNBUFFERED": "1",
             "POLARS_MAX_THREADS": "1",
         }
-        base = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
-        return {**base, "PYTHONUNBUFFERED": "1", **own, **told, **self._plan.environment}
+        return {**base, "QM_CATCH_UP_EVERY_S": "5", **told, **self._plan.environment, **own}
 
-    def _watch(self, work: "asyncio.coroutines.Coroutine[object, object, None]") -> None:
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keepers.add(task)
+        task.add_done_callback(self._kept)
+
+    def _kept(self, task: asyncio.Task[None]) -> None:
+        self._keepers.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(str(error))
+
+    def _fail(self, sentence: str) -> None:
+        self.failure = self.failure or sentence
+        self.failed.set()
 
     async def _keep_service(self, child: Child) -> None:
         """Bring a service back whenever it ends, sooner at first; a wrong configuration is not tried again."""
-        tries = 0
-        while not self._stopping:
+        quick_ends = 0
+        while not self._stop.is_set():
             began = asyncio.get_running_loop().time()
             code = await child.wait()
-            if self._stopping:
+            if self._stop.is_set():
                 return
             if code == EXIT_CONFIGURATION:
-                self.failure = child.last_words(1) or f"{child.name} refuses its configuration"
+                self._fail(child.last_words(1) or f"{child.name} refuses its configuration")
                 return
-            tries = 0 if asyncio.get_running_loop().time() - began > STEADY_S else tries + 1
-            await asyncio.sleep(RESTART_S[min(tries, len(RESTART_S)) - 1] if code != -9 else RESTART_S[0])
+            killed = code == -signal.SIGKILL
+            quick_ends = 0 if killed or asyncio.get_running_loop().time() - began > STEADY_S else quick_ends + 1
+            await asyncio.sleep(RESTART_S[min(quick_ends, len(RESTART_S) - 1)])
             self.restarts += 1
             await child.start()
             self._publish_state()
 
     async def _keep_postgres(self) -> None:
-        while not self._stopping:
+        while not self._stop.is_set():
             await self.postgres.child.wait()
-            if self._stopping:
-                return
-            self.restarts += 1
-            await self.postgres.start()
-            self._publish_state()
+            if not self._stop.is_set():
+                self.restarts += 1
+                await self.postgres.start()
+                self._publish_state()
 
     async def _keep_nats(self) -> None:
         """Bring the bus back when it ends, or when its store was emptied under it; then make its streams exist again."""
-        while not self._stopping:
+        while not self._stop.is_set():
             await self._until_nats_ends_or_is_emptied()
-            if self._stopping:
+            if self._stop.is_set():
                 return
-            self._bus_ready.clear()
             self.restarts += 1
             await self.nats.start()
             await self.provision()
             self._publish_state()
 
     async def _until_nats_ends_or_is_emptied(self) -> None:
-        while self.nats.child.alive and not self._stopping:
+        while self.nats.child.alive and not self._stop.is_set():
             try:
-                await asyncio.wait_for(self.nats.child.wait(), WATCH_S)
+                async with asyncio.timeout(WATCH_S):
+                    await self.nats.child.wait()
             except TimeoutError:
-                if self._bus_ready.is_set() and not self.nats.store_is_ours():
+                if not self.nats.store_is_ours():
                     log.warning("bus.emptied")
                     await self.nats.child.stop(STOP_SERVER_S)
-                    return
-                continue
 
     async def provision(self) -> None:
         """Make streams and consumers exist; tried until the bus takes it."""
-        while not self._stopping:
+        while not self._stop.is_set():
             try:
                 client = await self.nats.connect()
-            except TRANSIENT:
-                await asyncio.sleep(WATCH_S / 10)
-                continue
-            try:
-                await provision(client.jetstream())
-                self._bus_ready.set()
-                return
-            except Exception as error:
-                log.warning("provision.again", error=repr(error))
-                await asyncio.sleep(WATCH_S / 5)
-            finally:
-                await client.close()
+                try:
+                    await provision(client.jetstream())
+                    return
+                finally:
+                    await client.close()
+            except Exception as error:  # a server that is still loading answers in many ways
+                log.debug("provision.again", error=repr(error))
+            await asyncio.sleep(WATCH_S / 5)
 
-    async def forget_bus(self) -> None:
-        """Delete all streams and make them anew, empty."""
+    async def restart_replay(self) -> None:
+        """Begin the replay anew: the paper ledger is forgotten, people and the audit trail stay."""
+        await self._let_go()
+        await asyncio.gather(*(child.stop(STOP_SERVICES_S) for child in self.services.values()))
+        await forget_replay(self.postgres.superuser_url())
         client = await self.nats.connect()
         try:
             await purge(client.jetstream())
         finally:
             await client.close()
         await self.provision()
+        await self._start_services()
+        self._publish_state()
 
-    async def bus_is_whole(self) -> bool:
-        client = await self.nats.connect()
-        try:
-            return not await missing(client.jetstream())
-        finally:
-            await client.close()
+    async def _let_go(self) -> None:
+        """Stop bringing back what ends."""
+        for task in list(self._keepers):
+            task.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
 
     def children(self) -> dict[str, Child]:
         """Every child by name: services, nats, postgres."""
@@ -248,14 +252,14 @@ class Supervisor:
         return found
 
     def _publish_state(self) -> None:
-        if self._stopping:
+        if self._stop.is_set():
             return
-        self._places.write_state(
+        self.places.write_state(
             {
                 "supervisor": os.getpid(),
                 "nats_url": self.nats.url,
                 "operator_password": self.secrets.nats[OPERATOR_USER],
-                "console_port": self._plan.console_port,
+                "console_port": self.console_port,
                 "pids": {name: child.pid for name, child in self.children().items()},
                 "health_ports": self.health_ports,
                 "restarts": self.restarts,
@@ -264,12 +268,26 @@ class Supervisor:
 
     async def stop(self) -> None:
         """Stop services, then the bus, then the database. Safe to call at any point of the start."""
-        self._stopping = True
-        for task in list(self._tasks):
-            task.cancel()
+        self._stop.set()
+        await self._let_go()
         await asyncio.gather(*(child.stop(STOP_SERVICES_S) for child in self.services.values()))
         if self._nats is not None:
             await self._nats.child.stop(STOP_SERVER_S)
         if self._postgres is not None:
             await self._postgres.child.stop(STOP_SERVER_S)
-        self._places.close()
+        self.places.close()
+
+    async def kill_everything(self) -> None:
+        """As a power cut would: no goodbye to anybody. For tests; the folder is then as the crash left it."""
+        self._stop.set()
+        await self._let_go()
+        for child in self.children().values():
+            child.send(signal.SIGKILL)
+        await asyncio.gather(*(child.wait() for child in self.children().values()))
+        self.places.close()
+
+
+def _started(part: _Part | None) -> _Part:
+    if part is None:
+        raise RuntimeError("the supervisor has not started")
+    return part

@@ -53,7 +53,7 @@ class SignalRaised(Message, frozen=True, kw_only=True, tag="SignalRaised"):
     risk_reward: float | None = None
     horizon_days: int | None = None
     reasons: tuple[Reason, ...] = ()
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = msgspec.field(default_factory=dict)
 
 
 class SignalsWatermark(Watermark, frozen=True, kw_only=True, tag="SignalsWatermark"):

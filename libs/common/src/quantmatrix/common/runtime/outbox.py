@@ -68,9 +68,8 @@ def number(said: Sequence[Message], known: Mapping[str, Counter]) -> Numbered:
         counter = result.counters.get(key) or known.get(key) or Counter()
         seq = counter.seq + 1
         result.counters[key] = Counter(seq, counter.covered)
-        if isinstance(message, Watermark):
-            message = _covering(message, key, known, result.counters)
-        result.drafts.append(Draft(key, seq, message, encode(message)))
+        whole = _covering(message, key, known, result.counters) if isinstance(message, Watermark) else message
+        result.drafts.append(Draft(key, seq, whole, encode(whole)))
     return result
 
 

@@ -119,9 +119,9 @@ def asked_by(service: str) -> tuple[str, ...]:
 def matches(pattern: str, subject: str) -> bool:
     """Whether a subject falls under a pattern with NATS wildcards: `*` is one token, `>` the rest."""
     wanted, given = pattern.split("."), subject.split(".")
-    for index, token in enumerate(wanted):
-        if token == ">":
+    for index, part in enumerate(wanted):
+        if part == ">":
             return len(given) > index
-        if index >= len(given) or token not in ("*", given[index]):
+        if index >= len(given) or part not in ("*", given[index]):
             return False
     return len(wanted) == len(given)

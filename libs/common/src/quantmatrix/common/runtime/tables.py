@@ -50,7 +50,9 @@ create table inbox (
     session     date,
     stopped_by  bigint references parked (id)
 );
-comment on table inbox is 'The last number heard under each key. What is at or below it was heard; what is beyond the next is missing something. moment and session are those of the last watermark.';
+comment on table inbox is
+    'The last number heard under each key. What is at or below it was heard; what is beyond the next is missing something.
+     moment and session are those of the last watermark.';
 """
 
 LEASE = """

@@ -1,0 +1,110 @@
+"""Kills services and servers while a replay runs, at random moments from a seed; only kills that hurt are counted."""
+
+import asyncio
+import random  # noqa: TID251 - a seed is handed in; the same seed tries the same victims at the same intervals
+import signal
+from collections import Counter
+from dataclasses import dataclass, field
+
+import asyncpg
+
+from quantmatrix.common.runtime.streams import SERVICES, heard_by
+from quantmatrix.operations.supervisor import Supervisor
+
+SERVERS = ("nats", "postgres")
+SERVER_SHARE = 0.2
+TRIES = 60
+PAUSE_MAX_S = 0.02
+
+
+@dataclass(slots=True)
+class Kills:
+    """What was killed. `in_hand`: the victim had a message delivered and unanswered; `unpublished`: outbox rows waiting."""
+
+    by_victim: Counter[str] = field(default_factory=Counter)
+    in_hand: int = 0
+    unpublished: int = 0
+    idle_passed_over: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(self.by_victim.values())
+
+
+class Killer:
+    """Every `every_s` seconds: choose a victim, stop it for an instant to see whether it is at work, and kill it if so."""
+
+    def __init__(self, every_s: float, seed: int) -> None:
+        self._every_s = every_s
+        self._random = random.Random(seed)  # noqa: S311 - chaos, not secrets
+        self.kills = Kills()
+
+    async def __call__(self, supervisor: Supervisor) -> None:
+        """Work until cancelled."""
+        while True:
+            await asyncio.sleep(self._every_s)
+            await self._kill_one(supervisor)
+
+    def _choose(self) -> str:
+        names = SERVERS if self._random.random() < SERVER_SHARE else SERVICES
+        return self._random.choice(names)
+
+    async def _kill_one(self, supervisor: Supervisor) -> None:
+        """Kill somebody who is at work; a victim that is idle is watched for a moment, then another one is chosen."""
+        victim = self._choose()
+        for attempt in range(TRIES):
+            child = supervisor.children()[victim]
+            if child.alive and await self._caught_at_work(supervisor, victim):
+                self.kills.by_victim[victim] += 1
+                return
+            if attempt and attempt % 15 == 0:
+                self.kills.idle_passed_over += 1
+                victim = self._choose()
+            await asyncio.sleep(self._random.random() * PAUSE_MAX_S)
+
+    async def _caught_at_work(self, supervisor: Supervisor, victim: str) -> bool:
+        child = supervisor.children()[victim]
+        if victim in SERVERS:
+            # A server is at work when anybody is; nobody needs to hold still for that.
+            in_hand, unpublished = await self._look(supervisor, SERVICES)
+        else:
+            child.send(signal.SIGSTOP)
+            in_hand, unpublished = await self._look(supervisor, (victim,))
+        if not (in_hand or unpublished):
+            child.send(signal.SIGCONT)
+            return False
+        self.kills.in_hand += bool(in_hand)
+        self.kills.unpublished += bool(unpublished)
+        return child.send(signal.SIGKILL)
+
+    async def _look(self, supervisor: Supervisor, services: tuple[str, ...]) -> tuple[bool, bool]:
+        """Whether any of these services has a message in hand, and whether any has outbox rows waiting."""
+        try:
+            async with asyncio.timeout(1.0):
+                return await _in_hand(supervisor, services), await _unpublished(supervisor, services)
+        except Exception:  # a server that is just coming back tells nothing: not at work
+            return False, False
+
+
+async def _in_hand(supervisor: Supervisor, services: tuple[str, ...]) -> bool:
+    client = await supervisor.nats.connect()
+    try:
+        js = client.jetstream()
+        for service in services:
+            for hearing in heard_by(service):
+                if (await js.consumer_info(hearing.stream, hearing.durable)).num_ack_pending:
+                    return True
+        return False
+    finally:
+        await client.close()
+
+
+async def _unpublished(supervisor: Supervisor, services: tuple[str, ...]) -> bool:
+    connection = await asyncpg.connect(supervisor.postgres.superuser_url(), timeout=1)
+    try:
+        for service in services:
+            if await connection.fetchval(f"select exists (select from {service}.outbox_waiting)"):
+                return True
+        return False
+    finally:
+        await connection.close()

@@ -1,0 +1,79 @@
+"""Proves that the books agree: lots with positions, positions with the broker, cash with what was bought and earned."""
+
+from dataclasses import dataclass
+
+from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked
+from quantmatrix.common.contracts.asking.portfolio import LedgerAccount, LedgerSumsAsked
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.values import Quantity
+
+DEADLINE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One statement about an account, and the two figures that must be equal."""
+
+    account_id: str
+    name: str
+    ok: bool
+    left: str
+    right: str
+
+
+async def check(ask: Ask) -> list[Check]:
+    """Every statement about every account. Raises ServiceSilent when execution or portfolio does not answer."""
+    books = await ask("execution", BooksAsked(), deadline_s=DEADLINE_S)
+    sums = await ask("portfolio", LedgerSumsAsked(), deadline_s=DEADLINE_S)
+    ledgers = {account.account_id: account for account in sums.accounts}
+    found = []
+    for book in books.accounts:
+        ledger = ledgers.get(book.account_id)
+        if ledger is None:
+            found.append(Check(book.account_id, "the portfolio knows the account", False, book.account_id, "absent"))
+            continue
+        found += _positions(book, ledger) + _cash(book, ledger) + _orders(book, ledger)
+    return found
+
+
+def _positions(book: AccountBook, ledger: LedgerAccount) -> list[Check]:
+    one = book.account_id
+    rebuilt = "; ".join(ledger.differences)
+    return [
+        _same(one, "Σ lots = position", _words(ledger.lots), _words(ledger.positions)),
+        _same(one, "position = execution's position", _words(ledger.positions), _words(book.positions)),
+        _same(one, "position = venue position", _words(ledger.positions), _words(book.broker_positions)),
+        Check(one, "a rebuild from the facts changes nothing", not rebuilt, rebuilt or "nothing", "nothing"),
+    ]
+
+
+def _cash(book: AccountBook, ledger: LedgerAccount) -> list[Check]:
+    one = book.account_id
+    held = ledger.cash + ledger.basis_lots
+    earned = ledger.opening_cash + ledger.realised_closings
+    return [
+        _same(one, "cash + Σ cost = start + realised", str(held), str(earned)),
+        _same(one, "cash = Σ cash entries", str(ledger.cash), str(ledger.cash_entries)),
+        _same(one, "cash = venue cash", str(ledger.cash), str(book.broker_cash)),
+        _same(one, "execution's cash = venue cash", str(book.cash), str(book.broker_cash)),
+        _same(one, "realised by closings = realised by positions", str(ledger.realised_closings), str(ledger.realised_positions)),
+    ]
+
+
+def _orders(book: AccountBook, ledger: LedgerAccount) -> list[Check]:
+    one = book.account_id
+    return [
+        _same(one, "every venue order has one intent", ", ".join(book.orders_without_intent) or "all", "all"),
+        _same(one, "no order reached the venue twice", str(book.duplicate_orders), "0"),
+        _same(one, "every venue execution is booked", ", ".join(book.executions_not_booked) or "all", "all"),
+        _same(one, "venue executions = fills in the ledger", str(book.broker_executions), str(ledger.fills)),
+        _same(one, "no open break", "; ".join(book.open_breaks) or "none", "none"),
+    ]
+
+
+def _same(account_id: str, name: str, left: str, right: str) -> Check:
+    return Check(account_id, name, left == right, left, right)
+
+
+def _words(quantities: dict[str, Quantity]) -> str:
+    return ", ".join(f"{instrument} {quantity}" for instrument, quantity in sorted(quantities.items()) if quantity) or "flat"

@@ -1,0 +1,189 @@
+"""A fresh replay from start to end, as fast as it goes, with whatever disturbance is wanted; and the ledger's digest."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
+from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
+from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.keys import keys_heard
+from quantmatrix.common.runtime.streams import SERVICES, heard_by
+from quantmatrix.operations.client import NotRunningError, asking_at
+from quantmatrix.operations.places import Places, SetUpError
+from quantmatrix.operations.supervisor import Plan, Supervisor
+
+LEDGER_SERVICES = ("signals", "execution", "portfolio", "notify")
+LOOK_S = 0.25
+STALLED_S = 60.0
+DEADLINE_S = 20.0
+Disturbance = Callable[[Supervisor], Awaitable[None]]
+
+
+class StalledError(RuntimeError):
+    """The replay did not move for a long time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to replay. Dates as YYYY-MM-DD; empty for all there is."""
+
+    symbols: str = ""
+    first: str = ""
+    last: str = ""
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def as_environment(self) -> dict[str, str]:
+        told = {"QM_MARKET_REPLAY_PACE_S": "0", "QM_LOG_LEVEL": "WARNING"}
+        for name, value in (("SYMBOLS", self.symbols), ("FROM", self.first), ("TO", self.last)):
+            if value:
+                told[f"QM_MARKET_REPLAY_{name}"] = value
+        return told | self.environment
+
+
+@dataclass(slots=True)
+class Result:
+    """What a replay came to. Money as decimal strings."""
+
+    bars: int
+    counts: dict[str, int]
+    amounts: dict[str, str]
+    restarts: int
+    seconds: float
+    ledger_digest: str
+    parts: dict[str, str]
+    kills: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        counts = self.counts
+        return {
+            "bars": self.bars,
+            "signals": counts.get("signals", 0),
+            "orders": counts.get("orders", 0),
+            "denied": counts.get("denied", 0),
+            "rejected": counts.get("rejected", 0),
+            "unknown": counts.get("unknown", 0),
+            "fills": counts.get("fills", 0),
+            "closings": counts.get("closings", 0),
+            "lots_open": counts.get("lots_open", 0),
+            "corporate_actions": counts.get("corporate_actions", 0),
+            "cash": self.amounts.get("cash"),
+            "equity": self.amounts.get("equity"),
+            "realised_pnl": self.amounts.get("realised_pnl"),
+            "notifications": counts.get("notifications", 0),
+            "duplicate_notifications": counts.get("duplicate_notifications", 0),
+            "venue_orders": counts.get("venue_orders", 0),
+            "duplicate_orders": counts.get("duplicate_orders", 0),
+            "lost_fills": counts.get("venue_executions", 0) - counts.get("fills_booked", 0),
+            "kills": self.kills,
+            "restarts": self.restarts,
+            "seconds": round(self.seconds, 1),
+            "ledger_digest": self.ledger_digest,
+            "digest_parts": self.parts,
+        }
+
+
+async def run_demo(
+    places: Places,
+    options: Options,
+    *,
+    on_status: Callable[[ReplayStatus], None] = lambda _: None,
+    say: Callable[[str], None] = lambda _: None,
+    disturb: Disturbance | None = None,
+) -> Result:
+    """Replay to the end on a data folder and stop again. Raises SetUpError or StalledError."""
+    supervisor = Supervisor(places, Plan(environment=options.as_environment()), say)
+    await supervisor.start()
+    disturbing = asyncio.ensure_future(disturb(supervisor)) if disturb is not None else None
+    started = time.monotonic()
+    try:
+        async with asking_at(places) as ask:
+            await until_finished(ask, supervisor, on_status)
+            if disturbing is not None:
+                disturbing.cancel()
+                await asyncio.gather(disturbing, return_exceptions=True)
+            seconds = time.monotonic() - started
+            await until_drained(ask)
+            return await result_of(ask, supervisor.restarts, seconds)
+    finally:
+        if disturbing is not None:
+            disturbing.cancel()
+        await supervisor.stop()
+
+
+async def until_finished(ask: Ask, supervisor: Supervisor, on_status: Callable[[ReplayStatus], None]) -> None:
+    """Wait until the last session is settled everywhere. Raises StalledError when nothing moves for a minute."""
+    moved, last = time.monotonic(), None
+    while True:
+        if supervisor.failed.is_set():
+            raise SetUpError(supervisor.failure)
+        try:
+            status = await ask("market", ReplayStatusAsked())
+        except TRANSIENT:
+            status = None
+        if status is not None:
+            on_status(status)
+            if status.session != last:
+                moved, last = time.monotonic(), status.session
+            if status.state == "finished" and status.settled == status.session:
+                return
+        if time.monotonic() - moved > STALLED_S:
+            raise StalledError(f"the replay has not moved from {last} for {STALLED_S:g} s; see the logs in {supervisor.places.logs}")
+        await asyncio.sleep(LOOK_S)
+
+
+async def until_drained(ask: Ask) -> None:
+    """Wait until every service has heard everything that was said to it. Raises StalledError after a minute."""
+    began = time.monotonic()
+    while True:
+        behind = await _behind(ask)
+        if not behind:
+            return
+        if time.monotonic() - began > STALLED_S:
+            raise StalledError(f"not everything was heard: {', '.join(sorted(behind)[:5])}")
+        await asyncio.sleep(LOOK_S)
+
+
+async def _behind(ask: Ask) -> set[str]:
+    behind = set()
+    for service in SERVICES:
+        heard = keys_heard(service, heard_by(service))
+        try:
+            inbox = await ask(service, InboxHeadsAsked(), deadline_s=DEADLINE_S)
+            for owner, patterns in heard.by_owner.items():
+                said = await ask(owner, OutboxHeadsAsked(patterns=patterns), deadline_s=DEADLINE_S)
+                behind |= {
+                    f"{service}:{key}" for key, seq in said.heads.items() if inbox.heads.get(key, 0) < seq and key not in inbox.stopped
+                }
+        except TRANSIENT:
+            behind.add(f"{service} does not answer")
+    return behind
+
+
+async def result_of(ask: Ask, restarts: int, seconds: float) -> Result:
+    """Ask every service that keeps a part of the ledger, and put the parts together."""
+    answers: dict[str, LedgerDigest] = {}
+    for service in LEDGER_SERVICES:
+        answers[service] = await _patiently(ask, service)
+    status = await ask("market", ReplayStatusAsked(), deadline_s=DEADLINE_S)
+    parts = {service: answer.digest for service, answer in answers.items()}
+    counts: dict[str, int] = {}
+    amounts: dict[str, str] = {}
+    for answer in answers.values():
+        counts |= answer.counts
+        amounts |= answer.amounts
+    whole = hashlib.sha256("\n".join(f"{service} {parts[service]}" for service in LEDGER_SERVICES).encode()).hexdigest()
+    return Result(status.bars_published, counts, amounts, restarts, seconds, whole, parts)
+
+
+async def _patiently(ask: Ask, service: str) -> LedgerDigest:
+    for _ in range(40):
+        try:
+            return await ask(service, LedgerDigestAsked(), deadline_s=DEADLINE_S)
+        except TRANSIENT:
+            await asyncio.sleep(LOOK_S)
+    raise NotRunningError(f"{service} does not answer")
