@@ -1,8 +1,10 @@
 """The database's roles and schemas: one of each per service, and nobody sees another's."""
 
+from collections.abc import Mapping
+
 import asyncpg
 
-from quantmatrix.operations.places import DATABASE_ROLES, Secrets
+from quantmatrix.operations.places import DATABASE_ROLES
 from quantmatrix.operations.servers.postgres import DATABASE
 
 STATEMENT_TIMEOUT = "15s"
@@ -28,15 +30,15 @@ async def make_database(superuser_url: str) -> bool:
         await connection.close()
 
 
-async def make_roles(superuser_url: str, secrets: Secrets) -> None:
-    """Create roles and schemas that are missing and set their limits; running it again changes nothing."""
+async def make_roles(superuser_url: str, passwords: Mapping[str, str]) -> None:
+    """Create roles and schemas that are missing and set their limits, by role; running it again changes nothing."""
     connection = await asyncpg.connect(superuser_url, timeout=5)
     try:
         async with connection.transaction():
             await connection.execute("select pg_advisory_xact_lock(hashtext('bootstrap'))")
             await connection.execute("revoke all on schema public from public")
             for name in DATABASE_ROLES:
-                await _make_role(connection, name, secrets.database[name])
+                await _make_role(connection, name, passwords[name])
     finally:
         await connection.close()
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
@@ -13,6 +13,8 @@ from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.keys import keys_heard
 from quantmatrix.common.runtime.streams import SERVICES, heard_by
+from quantmatrix.operations.chaos import Killer
+from quantmatrix.operations.checking import Check, check
 from quantmatrix.operations.client import NotRunningError, asking_at
 from quantmatrix.operations.places import Places, SetUpError
 from quantmatrix.operations.supervisor import Plan, Supervisor
@@ -21,7 +23,6 @@ LEDGER_SERVICES = ("signals", "execution", "portfolio", "notify")
 LOOK_S = 0.25
 STALLED_S = 60.0
 DEADLINE_S = 20.0
-Disturbance = Callable[[Supervisor], Awaitable[None]]
 
 
 class StalledError(RuntimeError):
@@ -57,6 +58,19 @@ class Result:
     ledger_digest: str
     parts: dict[str, str]
     kills: int = 0
+    kills_by_victim: dict[str, int] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def lost_fills(self) -> int:
+        """Executions of the venue that the lots do not know."""
+        return self.counts.get("venue_executions", 0) - self.counts.get("fills_booked", 0)
+
+    @property
+    def sound(self) -> bool:
+        """Nothing doubled, nothing lost, and the books agree."""
+        doubled = self.counts.get("duplicate_orders", 0) + self.counts.get("duplicate_notifications", 0)
+        return not doubled and not self.lost_fills and all(one.ok for one in self.checks)
 
     def as_json(self) -> dict[str, object]:
         counts = self.counts
@@ -78,8 +92,10 @@ class Result:
             "duplicate_notifications": counts.get("duplicate_notifications", 0),
             "venue_orders": counts.get("venue_orders", 0),
             "duplicate_orders": counts.get("duplicate_orders", 0),
-            "lost_fills": counts.get("venue_executions", 0) - counts.get("fills_booked", 0),
+            "lost_fills": self.lost_fills,
+            "books_agree": all(one.ok for one in self.checks),
             "kills": self.kills,
+            "kills_by_victim": self.kills_by_victim,
             "restarts": self.restarts,
             "seconds": round(self.seconds, 1),
             "ledger_digest": self.ledger_digest,
@@ -93,7 +109,7 @@ async def run_demo(
     *,
     on_status: Callable[[ReplayStatus], None] = lambda _: None,
     say: Callable[[str], None] = lambda _: None,
-    disturb: Disturbance | None = None,
+    disturb: Killer | None = None,
 ) -> Result:
     """Replay to the end on a data folder and stop again. Raises SetUpError or StalledError."""
     supervisor = Supervisor(places, Plan(environment=options.as_environment()), say)
@@ -108,7 +124,10 @@ async def run_demo(
                 await asyncio.gather(disturbing, return_exceptions=True)
             seconds = time.monotonic() - started
             await until_drained(ask)
-            return await result_of(ask, supervisor.restarts, seconds)
+            result = await result_of(ask, supervisor.restarts, seconds)
+            if disturb is not None:
+                result.kills, result.kills_by_victim = disturb.kills.total, dict(disturb.kills.by_victim)
+            return result
     finally:
         if disturbing is not None:
             disturbing.cancel()
@@ -177,7 +196,7 @@ async def result_of(ask: Ask, restarts: int, seconds: float) -> Result:
         counts |= answer.counts
         amounts |= answer.amounts
     whole = hashlib.sha256("\n".join(f"{service} {parts[service]}" for service in LEDGER_SERVICES).encode()).hexdigest()
-    return Result(status.bars_published, counts, amounts, restarts, seconds, whole, parts)
+    return Result(status.bars_published, counts, amounts, restarts, seconds, whole, parts, checks=tuple(await check(ask)))
 
 
 async def _patiently(ask: Ask, service: str) -> LedgerDigest:

@@ -46,8 +46,7 @@ async def forget_replay(superuser_url: str) -> None:
     connection = await asyncpg.connect(superuser_url, timeout=5)
     try:
         async with connection.transaction():
-            if await connection.fetchval("select exists (select from execution.account where not paper)"):
-                raise SetUpError("there is an account that is not a paper account here; its ledger is never forgotten")
+            await _refuse_unless_paper(connection)
             rows = await connection.fetch(
                 "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = any($1) and not tablename = any($2)",
                 list(_LEDGER_SCHEMAS),
@@ -57,3 +56,17 @@ async def forget_replay(superuser_url: str) -> None:
                 await connection.execute(f"truncate {', '.join(row['name'] for row in rows)} restart identity cascade")
     finally:
         await connection.close()
+
+
+async def refuse_unless_paper(superuser_url: str) -> None:
+    """Raises SetUpError when there is an account that is not a paper account."""
+    connection = await asyncpg.connect(superuser_url, timeout=5)
+    try:
+        await _refuse_unless_paper(connection)
+    finally:
+        await connection.close()
+
+
+async def _refuse_unless_paper(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+    if await connection.fetchval("select exists (select from execution.account where not paper)"):
+        raise SetUpError("there is an account that is not a paper account here; its ledger is never forgotten")

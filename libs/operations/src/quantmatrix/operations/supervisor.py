@@ -111,7 +111,7 @@ class Supervisor:
         self._say("starting PostgreSQL and NATS")
         await asyncio.gather(self._postgres.start(), self._nats.start())
         await make_database(self._postgres.superuser_url("postgres"))
-        await make_roles(self._postgres.superuser_url(), self.secrets)
+        await make_roles(self._postgres.superuser_url(), self.secrets.database)
         await self.provision()
 
     async def _start_services(self) -> None:

@@ -10,6 +10,17 @@ from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.runtime.streams import SERVICES
 
 ROUNDS_MAX = 12
+_STEPS = (
+    ("BarsClosed", "bar"),
+    ("PricesWatermark", "bar"),
+    ("Signal", "signal"),
+    ("OrderFilled", "fill"),
+    ("Fill", "fill"),
+    ("Order", "order"),
+    ("Place", "order"),
+    ("Lot", "lot"),
+    ("Notification", "notification"),
+)
 DEADLINE_S = 10.0
 
 
@@ -25,6 +36,11 @@ class Link:
     occurred_at: datetime
     said_at: datetime
     subject: str
+
+    @property
+    def step(self) -> str:
+        """Where on the way from prices to notifications the message stands."""
+        return next((step for start, step in _STEPS if self.type.startswith(start)), self.subject.partition(".")[0])
 
 
 @dataclass(frozen=True, slots=True)

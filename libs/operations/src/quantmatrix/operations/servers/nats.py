@@ -39,7 +39,7 @@ class NatsServer:
         self.monitor_port = free_port()
         self.child = Child(
             name=self.name,
-            command=[str(_program()), "-c", str(places.runtime / "nats.conf")],
+            command=[str(nats_program()), "-c", str(places.runtime / "nats.conf")],
             environment={password_variable(user): password for user, password in secrets.nats.items()},
             output=places.logs / "nats.log",
         )
@@ -105,7 +105,7 @@ async def _quiet(_: Exception) -> None:
     return
 
 
-def _program() -> Path:
+def nats_program() -> Path:
     beside = Path(sysconfig.get_path("scripts")) / "nats-server"
     if beside.exists():
         return beside

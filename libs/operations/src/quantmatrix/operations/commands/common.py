@@ -1,0 +1,46 @@
+"""What every command does: find the data folder, run its work, and end with one sentence when it cannot."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from quantmatrix.common.runtime.asking import ServiceSilent
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.runtime.settings import SettingsError
+from quantmatrix.operations.client import NotRunningError
+from quantmatrix.operations.demo import StalledError
+from quantmatrix.operations.output import Exit, fail
+from quantmatrix.operations.places import Places, SetUpError
+from quantmatrix.operations.settings import OperationsSettings
+
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Answer with one JSON object.")]
+
+
+def read_settings(*, as_json: bool = False) -> OperationsSettings:
+    try:
+        return OperationsSettings.read()
+    except SettingsError as error:
+        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
+
+
+def places(*, as_json: bool = False) -> Places:
+    """The data folder: QM_HOME, or .qm where the command was given."""
+    return Places(Path(read_settings(as_json=as_json).home))
+
+
+def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
+    """Run to the end; what can go wrong in a known way becomes a sentence and an exit code."""
+    try:
+        return asyncio.run(work)
+    except (SetUpError, SettingsError) as error:
+        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
+    except NotRunningError as error:
+        fail(Exit.NOT_RUNNING, str(error), as_json=as_json)
+    except (StalledError, TimeoutError, ServiceSilent) as error:
+        fail(Exit.TIMEOUT, str(error) or "it took too long", as_json=as_json)
+    except Refused as error:
+        fail(Exit.NOT_FOUND if error.code.endswith("NOT_FOUND") else Exit.ERROR, error.detail, as_json=as_json)

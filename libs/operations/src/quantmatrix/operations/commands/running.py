@@ -1,0 +1,201 @@
+"""qm up, down, status: the whole installation on this machine."""
+
+import asyncio
+import os
+import signal
+import time
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.status import Status
+
+from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
+from quantmatrix.common.contracts.asking.messaging import ParkedAsked
+from quantmatrix.common.runtime.asking import ServiceSilent
+from quantmatrix.common.runtime.streams import SERVICES
+from quantmatrix.operations.answering import SupervisorAnswers
+from quantmatrix.operations.client import asking_at
+from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
+from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
+from quantmatrix.operations.places import Places, SetUpError
+from quantmatrix.operations.supervisor import Plan, Supervisor
+
+STOP_TIMEOUT_S = 15.0
+LOOK_S = 0.1
+READY_TIMEOUT_S = 60.0
+
+
+def up(
+    port: Annotated[int | None, typer.Option(help="Port of the console on 127.0.0.1 (QM_GATEWAY_PORT, else 8321).")] = None,
+    pace: Annotated[float | None, typer.Option(min=0, help="Seconds between two sessions of the replay; 0 is as fast as it goes.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start everything here, replay real daily bars, serve the console; Ctrl-C stops it."""
+    settings = read_settings(as_json=as_json)
+    environment = {} if pace is None else {"QM_MARKET_REPLAY_PACE_S": str(pace)}
+    plan = Plan(environment=environment, console_port=port or settings.gateway_port, durable_bus=settings.bus_durable)
+    run(_up(places(as_json=as_json), plan, as_json=as_json), as_json=as_json)
+
+
+async def _up(where: Places, plan: Plan, *, as_json: bool) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    began = time.monotonic()
+    status = err.status("opening the data folder")
+    with status:
+        supervisor = Supervisor(where, plan, lambda text: _step(status, text))
+        await _unless(stop, supervisor.start(), supervisor)
+        if not stop.is_set():
+            _step(status, "waiting for the console")
+            await _unless(stop, _until_console_answers(supervisor), supervisor)
+    answers = SupervisorAnswers(supervisor)
+    try:
+        if not stop.is_set():
+            await answers.start()
+            _welcome(supervisor, time.monotonic() - began, as_json=as_json)
+            await _until_over(supervisor, answers, stop)
+    finally:
+        err.print("stopping", style="dim")
+        await answers.stop()
+        await supervisor.stop()
+    if supervisor.failed.is_set():
+        raise SetUpError(supervisor.failure)
+    err.print("stopped; the next start goes on from here", style="dim")
+
+
+def _step(status: Status, text: str) -> None:
+    err.print(f"  • {text}", highlight=False)
+    status.update(text)
+
+
+async def _unless(stop: asyncio.Event, work: Any, supervisor: Supervisor) -> None:
+    """Do the work unless a stop is asked for meanwhile."""
+    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    failed = asyncio.ensure_future(supervisor.failed.wait())
+    await asyncio.wait({working, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    failed.cancel()
+    if working.done():
+        working.result()
+        return
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+    if supervisor.failed.is_set():
+        await supervisor.stop()
+        raise SetUpError(supervisor.failure)
+
+
+async def _until_console_answers(supervisor: Supervisor) -> None:
+    async with httpx.AsyncClient(timeout=2) as http, asyncio.timeout(READY_TIMEOUT_S):
+        while True:
+            try:
+                answer = await http.get(f"http://127.0.0.1:{supervisor.console_port}/login")
+                if answer.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
+                    return
+            except httpx.TransportError:
+                pass
+            await asyncio.sleep(LOOK_S / 2)
+
+
+async def _until_over(supervisor: Supervisor, answers: SupervisorAnswers, stop: asyncio.Event) -> None:
+    working = asyncio.ensure_future(answers.work())
+    waits = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(supervisor.failed.wait()), working}
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+    if working.done() and not working.cancelled() and (error := working.exception()) is not None:
+        raise error
+
+
+def _welcome(supervisor: Supervisor, seconds: float, *, as_json: bool) -> None:
+    address = f"http://127.0.0.1:{supervisor.console_port}"
+    if as_json:
+        tell_json({"console": address, "user": "admin", "home": str(supervisor.places.home), "seconds": round(seconds, 2)})
+        return
+    out.print(f"\n[bold]QuantMatrix is running[/]   [bold cyan]{address}[/]", highlight=False)
+    out.print(f"Log in as [bold]admin[/] with the password [bold]{supervisor.secrets.administrator}[/]", highlight=False)
+    out.print(f"[dim]Up after {seconds:.1f} s. Data in {supervisor.places.home}. Ctrl-C stops everything.[/]\n", highlight=False)
+
+
+def down(as_json: AsJson = False) -> None:
+    """Stop what runs on the data folder."""
+    where = places(as_json=as_json)
+    state = where.read_state()
+    if not where.is_running() or "supervisor" not in state:
+        fail(Exit.NOT_RUNNING, f"QuantMatrix does not run on {where.home}", as_json=as_json)
+    os.kill(int(str(state["supervisor"])), signal.SIGTERM)
+    run(_until_stopped(where), as_json=as_json)
+    if as_json:
+        tell_json({"stopped": True, "home": str(where.home)})
+    else:
+        out.print("stopped")
+
+
+async def _until_stopped(where: Places) -> None:
+    async with asyncio.timeout(STOP_TIMEOUT_S):
+        while where.is_running():  # noqa: ASYNC110 - another process; there is nothing to be told by
+            await asyncio.sleep(LOOK_S)
+
+
+def status(as_json: AsJson = False) -> None:
+    """What runs, whether it is ready, where the replay stands, what is parked."""
+    found = run(_status(places(as_json=as_json)), as_json=as_json)
+    if as_json:
+        tell_json(found)
+    else:
+        _show(found)
+    if not all(part["ready"] for part in found["services"].values()):
+        raise typer.Exit(Exit.ERROR)
+
+
+async def _status(where: Places) -> dict[str, Any]:
+    async with asking_at(where) as ask:
+        state: dict[str, Any] = where.read_state()
+        services = await _readiness(state["health_ports"], state["pids"])
+        parked: dict[str, int | None] = {}
+        for service in SERVICES:
+            try:
+                parked[service] = len((await ask(service, ParkedAsked())).messages)
+            except ServiceSilent:
+                parked[service] = None
+        try:
+            replay: ReplayStatus | None = await ask("market", ReplayStatusAsked())
+        except ServiceSilent:
+            replay = None
+    for service, count in parked.items():
+        services[service]["parked"] = count
+    return {
+        "console": f"http://127.0.0.1:{state['console_port']}",
+        "home": str(where.home),
+        "restarts": state["restarts"],
+        "services": services,
+        "servers": {name: state["pids"].get(name) for name in ("nats", "postgres")},
+        "replay": None if replay is None else {name: getattr(replay, name) for name in replay.__struct_fields__},
+    }
+
+
+async def _readiness(ports: dict[str, int], pids: dict[str, int]) -> dict[str, dict[str, Any]]:
+    async with httpx.AsyncClient(timeout=3) as http:
+        found: dict[str, dict[str, Any]] = {}
+        for service, port in ports.items():
+            try:
+                answer = (await http.get(f"http://127.0.0.1:{port}/readyz")).json()
+            except httpx.TransportError:
+                answer = {"ready": False, "wrong": {"process": "does not answer"}}
+            found[service] = {"pid": pids.get(service), "ready": answer["ready"], "wrong": answer["wrong"]}
+        return found
+
+
+def _show(found: dict[str, Any]) -> None:
+    rows = [
+        (name, part["pid"], "ready" if part["ready"] else "; ".join(part["wrong"].values()), part["parked"])
+        for name, part in found["services"].items()
+    ]
+    tell_table(f"QuantMatrix at {found['console']}", ("service", "pid", "state", "parked"), rows, right=("pid", "parked"))
+    if found["replay"]:
+        replay = found["replay"]
+        out.print(f"replay {replay['state']}: {replay['session']}, {replay['sessions_done']} of {replay['sessions_total']} sessions")
+    out.print(f"{found['restarts']} restarts; data in {found['home']}")
