@@ -1,0 +1,27 @@
+"""Waiting in tests: for a condition, with a deadline, never for a time."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+_T = TypeVar("_T")
+LOOK_S = 0.01
+WITHIN_S = 15.0
+
+
+async def wait_until(condition: Callable[[], _T | Awaitable[_T]], what: str = "", *, within_s: float = WITHIN_S) -> _T:
+    """Look until `condition` (a function, plain or async) returns something true, and return that.
+
+    Raises AssertionError with what was seen last when the time is up. Errors of the condition are not hidden.
+    """
+    loop = asyncio.get_running_loop()
+    give_up = loop.time() + within_s
+    while True:
+        found = condition()
+        seen: _T = await found if inspect.isawaitable(found) else found
+        if seen:
+            return seen
+        if loop.time() > give_up:
+            raise AssertionError(f"not within {within_s:g} s: {what or condition}; last seen: {seen!r}")
+        await asyncio.sleep(LOOK_S)
