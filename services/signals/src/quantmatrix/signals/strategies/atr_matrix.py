@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Price, Quantity
@@ -23,6 +23,7 @@ BARS_FOR_ALIGNMENT = 200
 ATR_LENGTH = 14
 ENTRY_WEIGHTS = {"v1": (0.30, 0.20, 0.25, 0.15, 0.10), "v2": (0.35, 0.25, 0.20, 0.10, 0.10)}
 STRENGTH_MIN = {"v1": 0.50, "v2": 0.60}
+EXTENDED_AT = {"v1": 10.0, "v2": 12.0}
 HORIZONS = ((2.0, 18), (3.0, 10), (4.0, 2))
 
 
@@ -45,6 +46,14 @@ class AtrMatrixParameters(BaseModel):
     extended_at: float = Field(12.0, ge=5, le=30, title="Extended", description="ATRs above the average from which a warning is given.")
     max_position_pct: float = Field(5.0, gt=0, le=100, title="Largest position", description="Percent of the run's equity.")
     risk_pct: float = Field(1.0, gt=0, le=10, title="Risk per trade", description="Percent of the run's equity between entry and stop.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_preset_has_it(cls, given: Any) -> Any:
+        """What the preset decides and nobody chose otherwise."""
+        if isinstance(given, dict) and given.get("preset") in EXTENDED_AT:
+            return {"extended_at": EXTENDED_AT[given["preset"]], **given}
+        return given
 
 
 class AtrMatrix:

@@ -1,0 +1,177 @@
+"""Doubles of signals' ports, and the tests that every strategy of the slot passes; also for strategies outside this tree."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from typing import ClassVar
+
+import polars as pl
+from pydantic import BaseModel
+
+from quantmatrix.common.contracts.asking.market import BarColumns
+from quantmatrix.common.names import InstrumentId, Side, SignalKind
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Situation
+from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
+from quantmatrix.signals.ports import Strategy
+
+US_STOCK_DOOR = Door(Price.parse("0.01"), Quantity(1), Quantity(1), 1.0)
+EQUITY = Money(100_000, "USD")
+
+
+class FixedHistory:
+    """History from values in memory; counts how often it was asked."""
+
+    def __init__(self, columns: Mapping[InstrumentId, BarColumns]) -> None:
+        self._columns = dict(columns)
+        self.asked = 0
+
+    async def bars(self, instrument: InstrumentId, until: date) -> BarColumns:
+        self.asked += 1
+        whole = self._columns[instrument]
+        end = sum(session <= until for session in whole.sessions)
+        return BarColumns(
+            instrument_id=instrument,
+            timeframe=whole.timeframe,
+            sessions=whole.sessions[:end],
+            open=whole.open[:end],
+            high=whole.high[:end],
+            low=whole.low[:end],
+            close=whole.close[:end],
+            volume=whole.volume[:end],
+            actions=tuple(action for action in whole.actions if action.effective <= until),
+        )
+
+
+class NoParameters(BaseModel):
+    """A strategy with nothing to choose."""
+
+
+class BuyOneLot:
+    """The smallest strategy there is: one lot when flat, nothing else. For tests of whatever surrounds a strategy."""
+
+    name: ClassVar[str] = "buy_one_lot"
+    title: ClassVar[str] = "Buy one lot"
+    parameters: ClassVar[type[BaseModel]] = NoParameters
+
+    def __init__(self, parameters: NoParameters) -> None:
+        self._parameters = parameters
+
+    def columns(self) -> Mapping[str, pl.Expr]:
+        return {"close": pl.col("close")}
+
+    def screen_columns(self) -> Mapping[str, pl.Expr]:
+        return {"close": pl.col("close")}
+
+    def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
+        return bool(holding.quantity)
+
+    def decide(self, situation: Situation) -> Sequence[Decision]:
+        if situation.holding.quantity or situation.pending:
+            return ()
+        because = Because("FLAT", True, "nothing is held")
+        return (
+            Decision(
+                SignalKind.ENTRY, 1.0, 1.0, timedelta(hours=24), (because,), side=Side.BUY, quantity=situation.door.lot_size, stop_level=1.0
+            ),
+        )
+
+
+def situation_at(
+    strategy: Strategy, series: Series, holding: Holding = FLAT, *, pending: bool = False, equity: Money = EQUITY
+) -> Situation:
+    """What a strategy is shown on a series' latest bar, for a US stock."""
+    close = Price.parse(f"{series.frame.item(-1, 'close') / series.factor:.6f}")
+    return Situation(
+        row=series.latest(strategy.columns()),
+        close=close,
+        holding=holding,
+        pending=pending,
+        equity=equity,
+        door=replace(US_STOCK_DOOR, factor=series.factor),
+    )
+
+
+class StrategyContract:
+    """What must hold for every strategy. Subclass it in a test module, set `strategy`, and give it `bars` with something happening."""
+
+    strategy: ClassVar[type[Strategy]]
+    bars: ClassVar[Sequence[RawBar]]
+    splits: ClassVar[Sequence[Split]] = ()
+
+    def made(self) -> Strategy:
+        """The strategy with its default parameters."""
+        return self.strategy(self.strategy.parameters())  # type: ignore[call-arg]  # made from its own parameters
+
+    def cuts(self, first: int = 1) -> Iterator[Series]:
+        """The history as it was known at each bar from the `first` on."""
+        for end in range(first, len(self.bars) + 1):
+            known = self.bars[:end]
+            yield series_from(known, [split for split in self.splits if split.effective <= known[-1].session])
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """Flat, freshly bought, and sold down."""
+        price = float(self.bars[0].close)
+        return (
+            FLAT,
+            Holding(Quantity(40), Quantity(40), stop_level=price * 0.9),
+            Holding(Quantity(10), Quantity(40), stop_level=price * 0.9, levels_done=frozenset({7, 8, 9})),
+        )
+
+    def test_it_has_a_name_a_title_and_parameters_with_defaults_and_words(self) -> None:
+        assert self.strategy.name.isidentifier()
+        assert self.strategy.title
+        for field in self.strategy.parameters.model_fields.values():
+            assert not field.is_required()
+            assert field.title and field.description
+
+    def test_a_column_never_changes_when_later_bars_arrive(self) -> None:
+        columns = self.made().columns()
+        whole = series_from(self.bars, self.splits).frame.select(**columns)
+        for end, known in enumerate(self.cuts(), start=1):
+            assert known.frame.select(**columns).row(-1) == whole.row(end - 1), f"repainted at {self.bars[end - 1].session}"
+
+    def test_the_same_situation_gives_the_same_decisions(self) -> None:
+        one, other = self.made(), self.made()
+        for known in self.cuts(first=len(self.bars) - 20):
+            for holding in self.holdings():
+                shown = situation_at(one, known, holding)
+                assert one.decide(shown) == one.decide(shown) == other.decide(shown)
+
+    def test_the_screen_never_skips_a_decision(self) -> None:
+        strategy = self.made()
+        screened = 0
+        for known in self.cuts():
+            for holding in self.holdings():
+                if strategy.nothing_can_happen(known.latest(strategy.screen_columns()), holding):
+                    screened += 1
+                    assert not strategy.decide(situation_at(strategy, known, holding)), f"skipped at {known.last_session}"
+        assert screened, "the screen never screened anything: it would not be missed"
+
+    def test_every_decision_says_why_and_can_be_carried_out(self) -> None:
+        strategy = self.made()
+        made = 0
+        for known in self.cuts():
+            for holding in self.holdings():
+                decisions = strategy.decide(situation_at(strategy, known, holding))
+                made += len(decisions)
+                sold = Quantity(0)
+                for decision in decisions:
+                    _check(decision)
+                    if decision.side is Side.SELL and decision.quantity is not None:
+                        sold += decision.quantity
+                assert sold <= holding.quantity, f"sells more than is held at {known.last_session}"
+        assert made, "these bars make the strategy decide nothing: the test shows nothing"
+
+
+def _check(decision: Decision) -> None:
+    assert decision.reasons
+    assert all(reason.code and reason.text for reason in decision.reasons)
+    assert 0.0 <= decision.strength <= 1.0
+    assert 0.0 <= decision.confidence <= 1.0
+    assert decision.valid_for > timedelta(0)
+    assert (decision.side is None) == (decision.quantity is None)
+    if decision.quantity is not None:
+        assert decision.quantity.value > 0
+        assert decision.quantity == decision.quantity.floored_to(US_STOCK_DOOR.lot_size)
