@@ -91,13 +91,14 @@ class Answers:
             """
             select e.*, o.symbol, o.asset_class, o.multiplier, o.triggered_by from execution e join orders o using (order_id)
             where o.user_id = $1 and ($2::text is null or e.account_id = $2) and ($3::text is null or e.instrument_id = $3)
-              and ($4::timestamptz is null or e.executed_at < $4)
-            order by e.executed_at desc, e.fill_id limit $5
+              and ($4::timestamptz is null or e.executed_at < $4 or (e.executed_at = $4 and e.fill_id > $5))
+            order by e.executed_at desc, e.fill_id limit $6
             """,
             asked.user_id,
             asked.account_id,
             asked.instrument_id,
             asked.before,
+            asked.before_id,
             max(1, min(asked.limit, LIMIT_MAX)),
         )
         return Fills(tuple(_fill(row) for row in rows))

@@ -64,11 +64,13 @@ async def inbox(asked: InboxAsked, connection: Connection) -> InboxAnswer:
         """
         select n.*, (select json_agg(json_build_array(channel, state, tries, error) order by channel) from delivery d
                      where d.notification_id = n.notification_id) as deliveries
-        from notification n where user_id = $1 and ($2::timestamptz is null or occurred_at < $2)
-        order by occurred_at desc, notification_id limit $3
+        from notification n where user_id = $1
+          and ($2::timestamptz is null or occurred_at < $2 or (occurred_at = $2 and notification_id > $3))
+        order by occurred_at desc, notification_id limit $4
         """,
         asked.user_id,
         asked.before,
+        asked.before_id,
         max(1, min(asked.limit, LIMIT_MAX)),
     )
     unread = await connection.fetchval("select count(*) from notification where user_id = $1 and read_at is null", asked.user_id)

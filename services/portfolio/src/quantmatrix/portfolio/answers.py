@@ -67,12 +67,13 @@ async def lots(asked: LotsAsked, connection: Connection) -> Lots:
 
 async def closings(asked: ClosingsAsked, connection: Connection) -> Closings:
     rows = await connection.fetch(
-        f"""select * from closing where {_OWN} and ($4::timestamptz is null or closed_at < $4)
-            order by closed_at desc, closing_id limit $5""",
+        f"""select * from closing where {_OWN} and ($4::timestamptz is null or closed_at < $4 or (closed_at = $4 and closing_id > $5))
+            order by closed_at desc, closing_id limit $6""",
         asked.user_id,
         asked.account_id,
         asked.instrument_id,
         asked.before,
+        asked.before_id,
         max(1, min(asked.limit, LIMIT_MAX)),
     )
     return Closings(tuple(_closing(row) for row in rows))
@@ -85,11 +86,13 @@ async def snapshots(asked: SnapshotsAsked, connection: Connection) -> Snapshots:
             select s.*, row_number() over (order by s.session desc) - 1 as back, count(*) over () as n
             from snapshot s join account a using (account_id) where a.user_id = $1 and a.account_id = $2
         )
-        select * from own where back % greatest(1, ceil(n::numeric / $3)::bigint) = 0 order by session
+        select * from own where case when $4::bigint is null then back % greatest(1, ceil(n::numeric / $3)::bigint) = 0 else back < $4 end
+        order by session
         """,
         asked.user_id,
         asked.account_id,
         max(2, min(asked.limit, 5_000)),
+        None if asked.recent is None else max(1, min(asked.recent, 5_000)),
     )
     return Snapshots(
         tuple(SnapshotPoint(row["session"], Money(row["equity"], row["currency"]), Money(row["cash"], row["currency"])) for row in rows)

@@ -51,7 +51,7 @@ def bus(handlers: Handlers, charts: Charts) -> Bus:
 
 
 async def signals(asked: SignalsAsked, connection: Connection) -> Signals:
-    rows = await SignalsStore(connection).latest_signals(asked.user_id, asked.account_id, asked.limit, asked.before)
+    rows = await SignalsStore(connection).latest_signals(asked)
     return Signals(tuple(decode_as(SignalRaised, row.encode()) for row in rows))
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import asyncpg
 
+from quantmatrix.common.contracts.asking.signals import SignalsAsked
 from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.contracts.signals import SignalRaised
@@ -187,14 +188,19 @@ class SignalsStore:
             signal.session, signal.decided_at, signal.expires_at, signal.strength, encode(signal).decode(),
         )  # fmt: skip
 
-    async def latest_signals(self, user_id: UserId, account_id: AccountId | None, limit: int, before: datetime | None) -> Sequence[str]:
+    async def latest_signals(self, asked: SignalsAsked) -> Sequence[str]:
+        """The signals of a user as JSON, the latest first."""
         rows = await self._connection.fetch(
             """select body::text as body from signal where user_id = $1 and ($2::text is null or account_id = $2)
-               and ($3::timestamptz is null or decided_at < $3) order by decided_at desc, signal_id limit $4""",
-            user_id,
-            account_id,
-            before,
-            min(limit, SIGNALS_ANSWERED_MAX),
+               and ($3::text is null or instrument_id = $3)
+               and ($4::timestamptz is null or decided_at < $4 or (decided_at = $4 and signal_id > $5))
+               order by decided_at desc, signal_id limit $6""",
+            asked.user_id,
+            asked.account_id,
+            asked.instrument_id,
+            asked.before,
+            asked.before_id,
+            max(1, min(asked.limit, SIGNALS_ANSWERED_MAX)),
         )
         return [row["body"] for row in rows]
 

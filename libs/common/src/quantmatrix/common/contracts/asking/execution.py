@@ -114,6 +114,8 @@ class Fills(msgspec.Struct, frozen=True):
 
 
 class FillsAsked(Question[Fills], frozen=True, kw_only=True):
+    """Fills of a user, the latest first; before and before_id: the last one of the page before."""
+
     VERB = "fills"
     ANSWER = Fills
 
@@ -121,6 +123,7 @@ class FillsAsked(Question[Fills], frozen=True, kw_only=True):
     account_id: AccountId | None = None
     instrument_id: InstrumentId | None = None
     before: Instant | None = None
+    before_id: UUID | None = None
     limit: int = 50
 
 

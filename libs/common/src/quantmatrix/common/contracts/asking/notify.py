@@ -37,11 +37,14 @@ class InboxAnswer(msgspec.Struct, frozen=True):
 
 
 class InboxAsked(Question[InboxAnswer], frozen=True, kw_only=True):
+    """Notifications of a user, the latest first; before and before_id: the last one of the page before."""
+
     VERB = "inbox"
     ANSWER = InboxAnswer
 
     user_id: UserId
     before: Instant | None = None
+    before_id: UUID | None = None
     limit: int = 50
 
 

@@ -1,6 +1,7 @@
 """Questions to portfolio: positions, lots, closings, cash, snapshots, and the proof that they agree."""
 
 from datetime import date
+from uuid import UUID
 
 import msgspec
 
@@ -109,6 +110,8 @@ class Closings(msgspec.Struct, frozen=True):
 
 
 class ClosingsAsked(Question[Closings], frozen=True, kw_only=True):
+    """Closings of a user, the latest first; before and before_id: the last one of the page before."""
+
     VERB = "closings"
     ANSWER = Closings
 
@@ -116,6 +119,7 @@ class ClosingsAsked(Question[Closings], frozen=True, kw_only=True):
     account_id: AccountId | None = None
     instrument_id: InstrumentId | None = None
     before: Instant | None = None
+    before_id: UUID | None = None
     limit: int = 50
 
 
@@ -132,7 +136,10 @@ class Snapshots(msgspec.Struct, frozen=True):
 
 
 class SnapshotsAsked(Question[Snapshots], frozen=True, kw_only=True):
-    """An account's equity by session, thinned evenly to at most `limit` points, the last one always there."""
+    """An account's equity by session, thinned evenly to at most `limit` points, the last one always there.
+
+    recent: only so many of the last sessions, none left out.
+    """
 
     VERB = "snapshots"
     ANSWER = Snapshots
@@ -140,6 +147,7 @@ class SnapshotsAsked(Question[Snapshots], frozen=True, kw_only=True):
     user_id: UserId
     account_id: AccountId
     limit: int = 1_000
+    recent: int | None = None
 
 
 class LedgerAccount(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """Questions to signals: what was decided lately, and which runs there are."""
 
 from datetime import date
+from uuid import UUID
 
 import msgspec
 
@@ -18,12 +19,16 @@ class Signals(msgspec.Struct, frozen=True):
 
 
 class SignalsAsked(Question[Signals], frozen=True, kw_only=True):
+    """Signals of a user, the latest first; before and before_id: the last one of the page before."""
+
     VERB = "signals"
     ANSWER = Signals
 
     user_id: UserId
     account_id: AccountId | None = None
+    instrument_id: InstrumentId | None = None
     before: Instant | None = None
+    before_id: UUID | None = None
     limit: int = 50
 
 
