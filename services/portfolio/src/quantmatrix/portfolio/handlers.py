@@ -68,20 +68,21 @@ async def order_filled(filled: OrderFilled, page: Page) -> None:
 
 
 async def fill_corrected(corrected: FillCorrected, page: Page) -> None:
-    """A corrected or busted execution: the fact is replaced and the book is made anew from its facts."""
+    """A corrected or busted execution: the fact is replaced and the book is made anew. Hearing it twice changes nothing."""
     store = PortfolioStore(page.connection)
     fill = fill_of(corrected)
     account = await store.account(fill.account_id)
     if account is None:
         raise LookupError(f"a correction for account {fill.account_id}, which was never opened here")
-    await store.replace_fill(corrected.corrects, fill)
+    if not await store.replace_fill(corrected.corrects, fill):
+        return
     await store.forget_cash_of(FillId(corrected.corrects))
     if fill.quantity:
         await store.enter_cash_of(fill)
-    await rebuild_book(account, fill.instrument, store)
-    position = await store.resum_position(fill.account_id, fill.instrument.instrument_id)
-    if position is not None:
-        page.say(_position_changed(position, fill), identity=("corrected", fill.fill_id))
+    book = await rebuild_book(account, fill.instrument, store)
+    nothing = Money.zero(fill.instrument.currency)
+    position = Position(account.account_id, account.user_id, fill.instrument, book.quantity, book.basis, book.realised or nothing)
+    page.say(_position_changed(position, fill), identity=("corrected", fill.fill_id))
 
 
 async def action_announced(action: CorporateActionAnnounced, page: Page) -> None:

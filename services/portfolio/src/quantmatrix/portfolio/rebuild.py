@@ -27,6 +27,7 @@ async def rebuild_book(account: Account, instrument: Instrument, store: Portfoli
         for closing in booked.closings:
             await store.add_closing(closing, fact)
         await store.move_position(fact, booked.realised or Money.zero(instrument.currency))
+    await store.resum_position(account.account_id, instrument.instrument_id)
     return book
 
 

@@ -1,6 +1,5 @@
 """Portfolio's tables: the facts that were heard, and the ledger that is made of them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,11 +10,12 @@ import asyncpg
 from quantmatrix.common.contracts.prices import Bar, InstrumentListed
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, Side, UserId
+from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, UserId
 from quantmatrix.common.runtime.database import Connection
-from quantmatrix.common.values import Money, Price, Quantity, plain
+from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.book import cash_moved
 from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot, Split
+from quantmatrix.portfolio.facts import fact_of_fill, fact_of_split, fill_of_fact, split_of_fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +95,23 @@ class PortfolioStore:
 
     async def keep_fill(self, fill: Fill) -> bool:
         """Store a fill as a fact; False when it was heard before."""
-        return await self._keep("fill", fill.fill_id, fill.account_id, fill.instrument.instrument_id, fill_body(fill))
+        return await self._keep("fill", fill.fill_id, fill.account_id, fill.instrument.instrument_id, fact_of_fill(fill))
 
-    async def replace_fill(self, corrected: FillId, fill: Fill) -> None:
-        """A correction takes the place of the fill it corrects; a quantity of zero takes it out."""
+    async def replace_fill(self, corrected: FillId, fill: Fill) -> bool:
+        """A correction takes the place of the fill it corrects, a quantity of zero takes it out; False when it was done before."""
         if fill.quantity:
-            await self._connection.execute(
-                "update fact set body = $2, fact_id = $3 where kind = 'fill' and fact_id = $1",
+            done = await self._connection.fetchval(
+                "update fact set body = $2, fact_id = $3 where kind = 'fill' and fact_id = $1 returning true",
                 corrected,
-                fill_body(fill),
+                fact_of_fill(fill),
                 fill.fill_id,
             )
         else:
-            await self._connection.execute("delete from fact where kind = 'fill' and fact_id = $1", corrected)
+            done = await self._connection.fetchval("delete from fact where kind = 'fill' and fact_id = $1 returning true", corrected)
+        return bool(done)
 
     async def keep_split(self, action_id: UUID, instrument: InstrumentId, split: Split) -> bool:
-        body = json.dumps({"effective": split.effective.isoformat(), "numerator": split.numerator, "denominator": split.denominator})
-        return await self._keep("split", action_id, None, instrument, body)
+        return await self._keep("split", action_id, None, instrument, fact_of_split(split))
 
     async def _keep(self, kind: str, fact_id: UUID, account_id: AccountId | None, instrument: InstrumentId, body: str) -> bool:
         new = await self._connection.fetchval(
@@ -129,9 +129,9 @@ class PortfolioStore:
             account.account_id,
         )
         return [
-            _split(json.loads(row["body"]))
+            split_of_fact(row["body"])
             if row["kind"] == "split"
-            else _fill(row["fact_id"], json.loads(row["body"]), account, instrument)
+            else fill_of_fact(row["fact_id"], row["body"], account.account_id, account.user_id, instrument)
             for row in rows
         ]
 
@@ -319,42 +319,6 @@ class PortfolioStore:
             at,
         )
         return [_snapshot(row) for row in rows]
-
-
-def fill_body(fill: Fill) -> str:
-    """A fill as a stored fact; money as text."""
-    return json.dumps(
-        {
-            "side": fill.side,
-            "quantity": str(fill.quantity),
-            "price": str(fill.price),
-            "fee": plain(fill.fee.amount),
-            "fee_currency": fill.fee.currency,
-            "session": fill.session.isoformat(),
-            "executed_at": fill.executed_at.isoformat(),
-            "triggered_by": fill.triggered_by,
-        }
-    )
-
-
-def _fill(fact_id: UUID, body: dict[str, str], account: Account, instrument: Instrument) -> Fill:
-    return Fill(
-        fill_id=FillId(fact_id),
-        account_id=account.account_id,
-        user_id=account.user_id,
-        instrument=instrument,
-        side=Side(body["side"]),
-        quantity=Quantity.parse(body["quantity"]),
-        price=Price.parse(body["price"]),
-        fee=Money.parse(body["fee"], body["fee_currency"]),
-        session=date.fromisoformat(body["session"]),
-        executed_at=datetime.fromisoformat(body["executed_at"]),
-        triggered_by=body["triggered_by"],
-    )
-
-
-def _split(body: dict[str, str | int]) -> Split:
-    return Split(date.fromisoformat(str(body["effective"])), int(body["numerator"]), int(body["denominator"]))
 
 
 def _account(row: asyncpg.Record) -> Account:
