@@ -16,8 +16,8 @@ ClosingId = NewType("ClosingId", UUID)
 NotificationId = NewType("NotificationId", UUID)
 ActionId = NewType("ActionId", UUID)
 
-TOKEN = r"^[A-Za-z0-9_-]{1,40}$"  # noqa: S105 - a token of a subject, not a secret
-"""What may stand as one token of a subject: accounts, instruments, calendars, time frames."""
+TOKEN = r"^[A-Za-z0-9_-]{1,40}$(?!\n)"  # noqa: S105 - a token of a subject, not a secret
+"""What may stand as one token of a subject: accounts, instruments, calendars, time frames. Python's `$` alone lets a line's end through."""
 
 
 class AssetClass(StrEnum):

@@ -1,5 +1,6 @@
 """The `signals` family, said by signals: decisions with their reasons."""
 
+import math
 from datetime import date
 
 import msgspec
@@ -54,6 +55,14 @@ class SignalRaised(Message, frozen=True, kw_only=True, tag="SignalRaised"):
     horizon_days: int | None = None
     reasons: tuple[Reason, ...] = ()
     metrics: dict[str, float] = msgspec.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a statistic that is no number: JSON has no spelling for it, and no reader could take it."""
+        statistics = {**self.metrics, "strength": self.strength, "confidence": self.confidence, "risk_reward": self.risk_reward or 0.0}
+        wrong = [name for name, value in statistics.items() if not math.isfinite(value)]
+        wrong += [f"weight of {reason.code}" for reason in self.reasons if not math.isfinite(reason.weight)]
+        if wrong:
+            raise ValueError(f"statistics of a signal must be finite: {', '.join(wrong)}")
 
 
 class SignalsWatermark(Watermark, frozen=True, kw_only=True, tag="SignalsWatermark"):
