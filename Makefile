@@ -25,13 +25,13 @@ lint: $(VENV)/.ready-dev  ## style, types, import directions, declared dependenc
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python tests/architecture/declared.py
+	$(BIN)/python -m tests.architecture.declared
 
 bench: $(VENV)/.ready-dev  ## latency, throughput, memory, beside floors measured in the same run
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python -m tests.benchmarks.run
 
 chaos: setup  ## kill services and servers under ten seeds: the ledger must not change
-	$(BIN)/python tests/chaos/run.py
+	$(BIN)/python -m tests.chaos.run
 
 docs: $(VENV)/.ready-dev  ## write the generated documents again
 	$(BIN)/qm docs

@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
@@ -17,12 +18,21 @@ from quantmatrix.operations.chaos import Killer
 from quantmatrix.operations.checking import Check, check
 from quantmatrix.operations.client import NotRunningError, asking_at
 from quantmatrix.operations.places import Places, SetUpError
-from quantmatrix.operations.supervisor import Plan, Supervisor
+from quantmatrix.operations.supervisor import Plan, Progress, Supervisor
 
 LEDGER_SERVICES = ("signals", "execution", "portfolio", "notify")
 LOOK_S = 0.25
 STALLED_S = 60.0
 DEADLINE_S = 20.0
+Watch = Callable[[ReplayStatus], None]
+
+
+def _unwatched(_: ReplayStatus) -> None:
+    return
+
+
+def _unsaid(_: str) -> None:
+    return
 
 
 class StalledError(RuntimeError):
@@ -103,15 +113,28 @@ class Result:
         }
 
 
-async def run_demo(
+@dataclass(slots=True)
+class Replayed:
+    """A finished replay whose services still run."""
+
+    result: Result
+    supervisor: Supervisor
+    ask: Ask
+
+
+@asynccontextmanager
+async def replayed(
     places: Places,
     options: Options,
     *,
-    on_status: Callable[[ReplayStatus], None] = lambda _: None,
-    say: Callable[[str], None] = lambda _: None,
+    on_status: Watch = _unwatched,
+    say: Progress = _unsaid,
     disturb: Killer | None = None,
-) -> Result:
-    """Replay to the end on a data folder and stop again. Raises SetUpError or StalledError."""
+) -> AsyncIterator[Replayed]:
+    """Replay to the end on a data folder; everything is stopped afterwards. Raises SetUpError or StalledError.
+
+    A folder that has seen a part of the replay goes on from there.
+    """
     supervisor = Supervisor(places, Plan(environment=options.as_environment()), say)
     await supervisor.start()
     disturbing = asyncio.ensure_future(disturb(supervisor)) if disturb is not None else None
@@ -119,23 +142,44 @@ async def run_demo(
     try:
         async with asking_at(places) as ask:
             await until_finished(ask, supervisor, on_status)
-            if disturbing is not None:
-                disturbing.cancel()
-                await asyncio.gather(disturbing, return_exceptions=True)
+            await _quietly_ended(disturbing)
             seconds = time.monotonic() - started
             await until_drained(ask)
             result = await result_of(ask, supervisor.restarts, seconds)
             if disturb is not None:
                 result.kills, result.kills_by_victim = disturb.kills.total, dict(disturb.kills.by_victim)
-            return result
+            yield Replayed(result, supervisor, ask)
     finally:
-        if disturbing is not None:
-            disturbing.cancel()
+        await _quietly_ended(disturbing)
         await supervisor.stop()
 
 
-async def until_finished(ask: Ask, supervisor: Supervisor, on_status: Callable[[ReplayStatus], None]) -> None:
+async def _quietly_ended(task: "asyncio.Future[None] | None") -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def run_demo(
+    places: Places,
+    options: Options,
+    *,
+    on_status: Watch = _unwatched,
+    say: Progress = _unsaid,
+    disturb: Killer | None = None,
+) -> Result:
+    """Replay to the end on a data folder and stop again. Raises SetUpError or StalledError."""
+    async with replayed(places, options, on_status=on_status, say=say, disturb=disturb) as finished:
+        return finished.result
+
+
+async def until_finished(ask: Ask, supervisor: Supervisor, on_status: Watch = _unwatched) -> None:
     """Wait until the last session is settled everywhere. Raises StalledError when nothing moves for a minute."""
+    await until_replay(ask, supervisor, lambda status: status.state == "finished" and status.settled == status.session, on_status)
+
+
+async def until_replay(ask: Ask, supervisor: Supervisor, reached: Callable[[ReplayStatus], bool], on_status: Watch = _unwatched) -> None:
+    """Wait until the replay has come somewhere. Raises StalledError when nothing moves for a minute."""
     moved, last = time.monotonic(), None
     while True:
         if supervisor.failed.is_set():
@@ -148,7 +192,7 @@ async def until_finished(ask: Ask, supervisor: Supervisor, on_status: Callable[[
             on_status(status)
             if status.session != last:
                 moved, last = time.monotonic(), status.session
-            if status.state == "finished" and status.settled == status.session:
+            if reached(status):
                 return
         if time.monotonic() - moved > STALLED_S:
             raise StalledError(f"the replay has not moved from {last} for {STALLED_S:g} s; see the logs in {supervisor.places.logs}")

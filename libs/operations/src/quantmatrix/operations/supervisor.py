@@ -80,7 +80,7 @@ class Supervisor:
             self._secrets = self.places.open()
             self._check_port()
             await self._start_servers()
-            urls = {service: self.postgres.url(service) for service in self._plan.services}
+            urls = {service: self.postgres.url(service) for service in SERVICES}
             await migrate_if_behind(urls, self._say)
             await self._start_services()
         except BaseException:
@@ -121,7 +121,7 @@ class Supervisor:
             self.services[service] = Child(
                 name=service,
                 command=[sys.executable, "-m", f"quantmatrix.{service}"],
-                environment=self._environment(service),
+                environment=self.environment(service),
                 output=self.places.logs / f"{service}.out",
             )
         await asyncio.gather(*(child.start() for child in self.services.values()))
@@ -130,7 +130,7 @@ class Supervisor:
         self._keep(self._keep_nats())
         self._keep(self._keep_postgres())
 
-    def _environment(self, service: str) -> dict[str, str]:
+    def environment(self, service: str) -> dict[str, str]:
         """What a service is told: our own settings last, so that nothing outside redirects it by accident."""
         base = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         told = {name: value for name, value in os.environ.items() if name.startswith("QM_") and name != "QM_HOME"}
@@ -139,7 +139,7 @@ class Supervisor:
             "QM_NATS_PASSWORD": self.secrets.nats[service],
             "QM_DATABASE_URL": self.postgres.url(service),
             "QM_EXECUTION_PAPER_DATABASE_URL": self.postgres.url("paper"),
-            "QM_HEALTH_PORT": str(self.health_ports[service]),
+            "QM_HEALTH_PORT": str(self.health_ports.get(service, 0)),
             "QM_LOG_FILE": str(self.places.logs / f"{service}.log"),
             "QM_GATEWAY_PORT": str(self.console_port),
             "QM_GATEWAY_ADMIN_PASSWORD": self.secrets.administrator,

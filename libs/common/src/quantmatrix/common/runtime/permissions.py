@@ -54,7 +54,7 @@ def server_configuration(*, listen: str, monitor: str | None, store_dir: str, du
         f"  store_dir: {_quoted(store_dir)}",
         "  max_memory_store: 256MB",
         "  max_file_store: 4GB",
-        f"  sync_interval: {'always' if durable else '2m'}",
+        f"  sync_interval: {'always' if durable else _quoted('2m')}",
         "}",
         "accounts {",
         "  QM {",

@@ -2,7 +2,6 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -56,7 +55,4 @@ async def _replay(places: Places, options: Options, killer: Killer | None) -> Re
                 task, description=str(status.session or "starting"), completed=status.sessions_done, total=status.sessions_total
             )
 
-        return await run_demo(places, options, on_status=show, say=_quiet, disturb=killer)
-
-
-_quiet: Callable[[str], None] = lambda _: None  # noqa: E731 - the progress bar says enough
+        return await run_demo(places, options, on_status=show, disturb=killer)

@@ -1,0 +1,71 @@
+"""Messages a second through a real outbox, the bus, and a real inbox, handlers empty."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from quantmatrix.operations.places import Places
+from quantmatrix.operations.processes import Child
+from quantmatrix.operations.supervisor import Plan, Supervisor
+
+KEY = "market/prices.moments.XNYS"
+PER_PAGE = 100
+DEADLINE_S = 30.0
+LOOK_S = 0.02
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Messages a second, by the database's clock: into the outbox, and into the inbox of the hearer (both from the first row)."""
+
+    count: int
+    out_per_s: float
+    in_per_s: float
+
+
+async def flow(folder: Path, count: int) -> Flow:
+    """Start servers without services, then the pump and its hearer; count rows."""
+    places = Places(folder / "flow")
+    supervisor = Supervisor(places, Plan(services=()))
+    await supervisor.start()
+    children: list[Child] = []
+    try:
+        for service, word in (("signals", "hear"), ("market", "say")):
+            child = Child(
+                name=f"pump-{word}",
+                command=[sys.executable, "-m", "tests.benchmarks.pump", word, str(count), str(PER_PAGE)],
+                environment=supervisor.environment(service) | {"PYTHONPATH": str(Path.cwd())},
+                output=places.logs / f"pump-{word}.out",
+                directory=str(Path.cwd()),
+            )
+            await child.start()
+            children.append(child)
+        return await _counted(supervisor.postgres.superuser_url(), count)
+    finally:
+        await asyncio.gather(*(child.stop() for child in children))
+        await supervisor.stop()
+
+
+async def _counted(url: str, count: int) -> Flow:
+    connection = await asyncpg.connect(url)
+    began = said = 0.0
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                now, out, heard = await connection.fetchrow(
+                    "select extract(epoch from clock_timestamp())::float8,"
+                    " coalesce((select seq from market.outbox_key where key = $1), 0), coalesce((select seq from signals.inbox where key = $1), 0)",
+                    KEY,
+                )
+                if out >= PER_PAGE and not began:
+                    began = now
+                if out >= count and not said:
+                    said = now
+                if heard >= count:
+                    return Flow(count, count / (said - began), count / (now - began))
+                await asyncio.sleep(LOOK_S)
+    finally:
+        await connection.close()

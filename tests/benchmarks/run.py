@@ -1,0 +1,120 @@
+"""`make bench`: the product beside floors measured in the same run, and the ratios. Figures of other machines mean nothing here."""
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from tests.benchmarks.figures import Latency
+from tests.benchmarks.floors import Floors, measure
+from tests.benchmarks.flow import Flow, flow
+from tests.benchmarks.product import Ticks, Whole, ticks, whole
+
+from quantmatrix.operations.places import Places
+from quantmatrix.operations.supervisor import Plan, Supervisor
+
+out = Console()
+err = Console(stderr=True)
+MEMORY_MIB_MAX = 700
+HOPS_RATIO_MAX = 2.0
+REPLAY_S_MAX = 60.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything of one run."""
+
+    floors: Floors
+    ticks: Ticks
+    flow: Flow
+    whole: Whole
+
+
+async def report(folder: Path, *, count: int) -> Report:
+    """Measure in turn; nothing else of ours runs meanwhile."""
+    err.print("floors: bare publish, bare commit, four hops")
+    floors = await _floors(folder, count)
+    err.print("tick to fill")
+    tick = await ticks(folder)
+    err.print("outbox and inbox")
+    through = await flow(folder, count * 50)
+    err.print("the whole replay")
+    return Report(floors, tick, through, await whole(folder))
+
+
+async def _floors(folder: Path, count: int) -> Floors:
+    supervisor = Supervisor(Places(folder / "floors"), Plan(services=()))
+    await supervisor.start()
+    try:
+        return await measure(folder, supervisor.postgres, count)
+    finally:
+        await supervisor.stop()
+
+
+def show(found: Report) -> None:
+    floors, tick, through, replay = found.floors, found.ticks, found.flow, found.whole
+    table = Table("what", "p50 ms", "p99 ms", "n", "against the floor", title="Latency", title_justify="left")
+    _row(table, "floor: JetStream publish, acknowledged", floors.publish)
+    _row(table, "floor: PostgreSQL insert, committed", floors.commit)
+    _row(table, "floor: four hops, empty handlers, one commit a hop", floors.hops)
+    _row(table, "tick to fill (signal, order, venue, fill)", tick.fill, floors.hops)
+    _row(table, "tick to lot (the fill is booked)", tick.lot, floors.hops)
+    out.print(table)
+    shown = replay.result.as_json()
+    rate = replay.result.bars / replay.result.seconds
+    per_s = Table("what", "a second", "against the floor", title="Throughput", title_justify="left")
+    per_s.add_row("floor: JetStream publish, 256 in flight", f"{floors.published_per_s:,.0f}", "")
+    per_s.add_row("messages into an outbox, pages of 100", f"{through.out_per_s:,.0f}", f"{through.out_per_s / floors.published_per_s:.2f}")
+    per_s.add_row("messages through outbox, bus and inbox", f"{through.in_per_s:,.0f}", f"{through.in_per_s / floors.published_per_s:.2f}")
+    per_s.add_row(f"bars of the replay ({shown['bars']} bars, {shown['orders']} orders, {shown['seconds']} s)", f"{rate:,.0f}", "")
+    out.print(per_s)
+    processes = Table("process", "memory MiB", "ready after s", title="Processes after thirteen years", title_justify="left")
+    for name, memory in replay.memory.items():
+        processes.add_row(name, f"{memory:.0f}", f"{replay.start[name]:.2f}" if name in replay.start else "")
+    processes.add_row("together", f"{sum(replay.memory.values()):.0f}", f"{max(replay.start.values()):.2f}")
+    out.print(processes)
+    for sentence in verdicts(found):
+        out.print(sentence, highlight=False)
+
+
+def _row(table: Table, name: str, latency: Latency, floor: Latency | None = None) -> None:
+    ratio = f"{latency.p50 / floor.p50:.2f} of p50" if floor else ""
+    table.add_row(name, f"{latency.p50:.2f}", f"{latency.p99:.2f}", str(latency.count), ratio)
+
+
+def verdicts(found: Report) -> list[str]:
+    """What is wanted, and whether this run shows it."""
+    memory, seconds = sum(found.whole.memory.values()), found.whole.result.seconds
+    ratio = found.ticks.fill.p50 / found.floors.hops.p50
+    return [
+        f"{'✓' if ratio <= HOPS_RATIO_MAX else '✗'} tick to fill: {ratio:.2f} times the four-hop floor (wanted: at most {HOPS_RATIO_MAX:g})",
+        f"{'✓' if memory < MEMORY_MIB_MAX else '✗'} six services and both servers: {memory:.0f} MiB (wanted: under {MEMORY_MIB_MAX})",
+        f"{'✓' if seconds < REPLAY_S_MAX else '✗'} the whole replay: {seconds:.1f} s (wanted: under {REPLAY_S_MAX:g})",
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=400, help="messages through the four hops; the others follow from it")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    given = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="qm-bench-"))
+    try:
+        found = asyncio.run(report(folder, count=given.count))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    show(found)
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(asdict(found), indent=1, default=str), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
