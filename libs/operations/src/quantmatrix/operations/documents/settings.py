@@ -51,7 +51,8 @@ def settings_of(service: str) -> list[Setting]:
 
 def operations_settings() -> list[Setting]:
     """What `qm` is told."""
-    return [setting for cls in _classes(_OPERATIONS) for setting in _settings(cls, set())]
+    shared = set(ServiceSettings.model_fields)
+    return [setting for cls in _classes(_OPERATIONS) for setting in _settings(cls, shared if issubclass(cls, ServiceSettings) else set())]
 
 
 def variables() -> frozenset[str]:
@@ -158,7 +159,7 @@ def _page() -> str:
         for service in SERVICES
     ]
     if own := operations_settings():
-        parts.append("## qm\n\n" + _table(own))
+        parts.append("## qm\n\nAnd the addresses of every service, as `QM_<SERVICE>_DATABASE_URL`.\n\n" + _table(own, general=True))
     passwords = table(("variable", "user"), [(code(password_variable(user)), user) for user in USERS])
     parts.append("## The NATS server\n\nIts configuration names the passwords of its users by these variables.\n\n" + passwords)
     return page("Settings", _INTRODUCTION, *parts)
@@ -181,7 +182,7 @@ def _environment() -> str:
         if own := settings_of(service):
             lines += ["", f"# --- {service}", *_lines(own)]
     if own := operations_settings():
-        lines += ["", "# --- qm", *_lines(own)]
+        lines += ["", "# --- qm", *_lines(own, general=True)]
     return "\n".join(lines) + "\n"
 
 
