@@ -1,0 +1,36 @@
+"""Says messages on a real bus in a service's place: under its user, numbered as its outbox would."""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from nats.aio.client import Client
+
+from quantmatrix.common.contracts.codec import encode
+from quantmatrix.common.contracts.message import Head, Message
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.runtime.outbox import KEY_HEADER, SEQ_HEADER
+
+
+class Saying:
+    """One speaker per service; numbers are counted from 1 under each key."""
+
+    def __init__(self, connect: Callable[[str], Awaitable[Client]]) -> None:
+        self._connect = connect
+        self._clients: dict[str, Client] = {}
+        self._numbers: dict[str, int] = {}
+
+    async def __call__(self, message: Message) -> Message:
+        """Publish a message as its owner and wait until the bus has it; returns it with the head it got."""
+        own = derived_id("test message", encode(message))
+        headed = msgspec.structs.replace(message, head=Head(own, None, message.head.occurred_at, own))
+        self._numbers[headed.key()] = self._numbers.get(headed.key(), 0) + 1
+        await self.again(headed)
+        return headed
+
+    async def again(self, message: Message) -> None:
+        """Publish it once more under the same number, as a redelivery outside the bus's memory would come."""
+        if message.OWNER not in self._clients:
+            self._clients[message.OWNER] = await self._connect(message.OWNER)
+        js = self._clients[message.OWNER].jetstream()
+        headers = {KEY_HEADER: message.key(), SEQ_HEADER: str(self._numbers[message.key()])}
+        await js.publish(message.subject(), encode(message), headers=headers, timeout=5)
