@@ -1,0 +1,1 @@
+"""The slot of routes: one module is one family of pages or operations; each has a ROUTER."""

@@ -1,0 +1,101 @@
+"""The portfolio over the API: its older shape, positions, lots, closings, and equity by session."""
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query
+from starlette.responses import Response
+
+from quantmatrix.common.contracts.asking.portfolio import (
+    ClosingsAsked,
+    ClosingSummary,
+    Lots,
+    LotsAsked,
+    Portfolio,
+    PortfolioAsked,
+    Snapshots,
+    SnapshotsAsked,
+)
+from quantmatrix.common.names import AccountId, InstrumentId
+from quantmatrix.gateway.context import By, Here
+from quantmatrix.gateway.exact import Exact, as_numbers, paged, parse_cursor
+from quantmatrix.gateway.openapi import answers
+from quantmatrix.gateway.shapes import PortfolioShape, portfolio_shape
+
+ROUTER = APIRouter(prefix="/api/v1/portfolio", tags=["portfolio"])
+Limit = Annotated[int, Query(ge=1, le=200)]
+PageCursor = Annotated[str | None, Query(max_length=200)]
+
+
+@ROUTER.get("/", responses=answers(PortfolioShape))
+async def portfolio(gateway: Here, person: By) -> Response:
+    """The portfolio in its older shape; amounts are JSON numbers, digit by digit."""
+    found = await gateway.parts.ask("portfolio", PortfolioAsked(user_id=person.user_id))
+    return Exact(as_numbers(portfolio_shape(found)))
+
+
+@ROUTER.get("/summary", responses=answers(Portfolio))
+async def summary(gateway: Here, person: By, account_id: str | None = None, closed_too: bool = False) -> Response:
+    """Accounts and positions with exact amounts."""
+    asked = PortfolioAsked(user_id=person.user_id, account_id=_account(account_id), closed_too=closed_too)
+    return Exact(await gateway.parts.ask("portfolio", asked))
+
+
+@ROUTER.get("/lots", responses=answers(Lots))
+async def lots(gateway: Here, person: By, account_id: str | None = None, instrument_id: str | None = None) -> Response:
+    """Open lots, oldest first."""
+    asked = LotsAsked(user_id=person.user_id, account_id=_account(account_id), instrument_id=_instrument(instrument_id), limit=1_000)
+    return Exact(await gateway.parts.ask("portfolio", asked))
+
+
+class ClosingPage(msgspec.Struct, frozen=True):
+    """Closings, the latest first, and the cursor of the next page."""
+
+    closings: tuple[ClosingSummary, ...]
+    next_cursor: str | None
+
+
+@ROUTER.get("/closings", responses=answers(ClosingPage))
+async def closings(
+    gateway: Here,
+    person: By,
+    account_id: str | None = None,
+    instrument_id: str | None = None,
+    limit: Limit = 50,
+    cursor: PageCursor = None,
+) -> Response:
+    """What closed lots realised, the latest first."""
+    after = parse_cursor(cursor)
+    asked = ClosingsAsked(
+        user_id=person.user_id,
+        account_id=_account(account_id),
+        instrument_id=_instrument(instrument_id),
+        before=after.before if after else None,
+        before_id=after.id if after else None,
+        limit=limit + 1,
+    )
+    found = await gateway.parts.ask("portfolio", asked)
+    shown, following = paged(found.closings, limit, lambda one: (one.closed_at, one.closing_id))
+    return Exact(ClosingPage(shown, following))
+
+
+@ROUTER.get("/equity", responses=answers(Snapshots))
+async def equity(
+    gateway: Here, person: By, account_id: str | None = None, points: Annotated[int, Query(ge=2, le=5_000)] = 1_000
+) -> Response:
+    """Equity and cash at the end of each session, thinned evenly. Without an account: the person's first one."""
+    account = _account(account_id)
+    if account is None:
+        found = await gateway.parts.ask("portfolio", PortfolioAsked(user_id=person.user_id))
+        if not found.accounts:
+            return Exact(Snapshots(()))
+        account = found.accounts[0].account_id
+    return Exact(await gateway.parts.ask("portfolio", SnapshotsAsked(user_id=person.user_id, account_id=account, limit=points)))
+
+
+def _account(account_id: str | None) -> AccountId | None:
+    return AccountId(account_id) if account_id else None
+
+
+def _instrument(instrument_id: str | None) -> InstrumentId | None:
+    return InstrumentId(instrument_id) if instrument_id else None
