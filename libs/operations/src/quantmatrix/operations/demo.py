@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -41,11 +41,12 @@ class StalledError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to replay. Dates as YYYY-MM-DD; empty for all there is."""
+    """What to replay, and with which services. Dates as YYYY-MM-DD; empty for all there is."""
 
     symbols: str = ""
     first: str = ""
     last: str = ""
+    services: tuple[str, ...] = SERVICES
     environment: dict[str, str] = field(default_factory=dict)
 
     def as_environment(self) -> dict[str, str]:
@@ -135,7 +136,7 @@ async def replayed(
 
     A folder that has seen a part of the replay goes on from there.
     """
-    supervisor = Supervisor(places, Plan(environment=options.as_environment()), say)
+    supervisor = Supervisor(places, Plan(services=options.services, environment=options.as_environment()), say)
     await supervisor.start()
     disturbing = asyncio.ensure_future(disturb(supervisor)) if disturb is not None else None
     started = time.monotonic()
@@ -144,7 +145,7 @@ async def replayed(
             await until_finished(ask, supervisor, on_status)
             await _quietly_ended(disturbing)
             seconds = time.monotonic() - started
-            await until_drained(ask)
+            await until_drained(ask, options.services)
             result = await result_of(ask, supervisor.restarts, seconds)
             if disturb is not None:
                 result.kills, result.kills_by_victim = disturb.kills.total, dict(disturb.kills.by_victim)
@@ -199,11 +200,11 @@ async def until_replay(ask: Ask, supervisor: Supervisor, reached: Callable[[Repl
         await asyncio.sleep(LOOK_S)
 
 
-async def until_drained(ask: Ask) -> None:
+async def until_drained(ask: Ask, services: Sequence[str] = SERVICES) -> None:
     """Wait until every service has heard everything that was said to it. Raises StalledError after a minute."""
     began = time.monotonic()
     while True:
-        behind = await _behind(ask)
+        behind = await _behind(ask, services)
         if not behind:
             return
         if time.monotonic() - began > STALLED_S:
@@ -211,13 +212,15 @@ async def until_drained(ask: Ask) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _behind(ask: Ask) -> set[str]:
+async def _behind(ask: Ask, services: Sequence[str]) -> set[str]:
     behind = set()
-    for service in SERVICES:
+    for service in services:
         heard = keys_heard(service, heard_by(service))
         try:
             inbox = await ask(service, InboxHeadsAsked(), deadline_s=DEADLINE_S)
             for owner, patterns in heard.by_owner.items():
+                if owner not in services:
+                    continue
                 said = await ask(owner, OutboxHeadsAsked(patterns=patterns), deadline_s=DEADLINE_S)
                 behind |= {
                     f"{service}:{key}" for key, seq in said.heads.items() if inbox.heads.get(key, 0) < seq and key not in inbox.stopped
