@@ -29,21 +29,21 @@ log = structlog.get_logger(__name__)
 RETRY_S = 0.2
 
 
-async def serve(settings: ExecutionSettings) -> None:
-    """Run execution until it is asked to stop."""
+async def serve(settings: ExecutionSettings, brokers: Brokers | None = None) -> None:
+    """Run execution until it is asked to stop, with the brokers of the slot unless others are given."""
 
     async def build(parts: Parts) -> Bus:
-        brokers = Brokers({name: load(slot, name).make(settings) for name in names_in(slot)})
-        for broker in brokers.all():
+        used = brokers or Brokers({name: load(slot, name).make(settings) for name in names_in(slot)})
+        for broker in used.all():
             await _patiently(broker.start, settings.start_timeout_s)
-        await open_paper_account(parts, settings, brokers)
-        await reconcile_at_start(parts, brokers)
-        dispatcher = Dispatcher(parts, brokers, answer_timeout_s=settings.answer_timeout_s, settle=settle_if_clear)
-        handlers = Handlers(brokers, dispatcher, limits_of(settings))
+        await open_paper_account(parts, settings, used)
+        await reconcile_at_start(parts, used)
+        dispatcher = Dispatcher(parts, used, answer_timeout_s=settings.answer_timeout_s, settle=settle_if_clear)
+        handlers = Handlers(used, dispatcher, limits_of(settings))
         return bus(
             handlers,
-            Answers(brokers),
-            (dispatcher.run, lambda: keep_reconciled(parts, brokers, settings.reconcile_every_s)),
+            Answers(used),
+            (dispatcher.run, lambda: keep_reconciled(parts, used, settings.reconcile_every_s)),
         )
 
     await run_service(settings, build, exclusive=True)

@@ -121,6 +121,8 @@ async def move(
 ) -> Order:
     """Let something happen to an order. Where the table keeps the state, nothing is stored and nothing is said."""
     state = after(order.state, kind)
+    if state is OrderState.ACCEPTED and order.filled:
+        state = OrderState.PARTIALLY_FILLED
     moved = replace(order, state=state, broker_order_id=order.broker_order_id or broker_order_id)
     if state is OrderState.REJECTED:
         moved = replace(moved, code=code, detail=detail)

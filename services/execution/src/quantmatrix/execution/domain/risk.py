@@ -92,6 +92,10 @@ def is_reducing(intent: Intent, standing: Standing) -> bool:
 def _standing_says_no(intent: Intent, standing: Standing, *, reducing: bool) -> Denial | None:
     if not standing.instrument_known:
         return Denial("INSTRUMENT_UNKNOWN", f"{intent.instrument.symbol} ({intent.instrument.instrument_id}) is not listed here")
+    if intent.instrument.currency != standing.cash.currency:
+        return Denial(
+            "CURRENCY_OTHER", f"the instrument trades in {intent.instrument.currency}, the account holds {standing.cash.currency}"
+        )
     if standing.trading_state is TradingState.HALTED:
         return Denial("TRADING_HALTED", "the account is halted")
     if standing.trading_state is TradingState.REDUCING and not reducing:

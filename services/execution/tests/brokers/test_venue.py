@@ -1,0 +1,176 @@
+"""The paper venue: a memory of its own, next-open fills with commission, splits once, and no favours."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
+from quantmatrix.common.names import AccountId, ActionKind, InstrumentId, OrderType, Side, TimeInForce
+from quantmatrix.common.testing.examples import like
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.brokers.paper import PaperBroker, make
+from quantmatrix.execution.ports import Accepted, BrokerOrder, BrokerPosition, Rejected
+from quantmatrix.execution.settings import ExecutionSettings
+from quantmatrix.execution.testing import CLOSED_AT, STOCK, request
+
+ACCOUNT = AccountId("DU0000001")
+
+
+def bar(opened: str, high: str | None = None, low: str | None = None, instrument: str = STOCK.instrument_id) -> Bar:
+    return Bar(
+        InstrumentId(instrument), "ABC", "USD", Price.parse(opened), Price.parse(high or opened), Price.parse(low or opened), Price.parse(opened), Quantity(1)
+    )  # fmt: skip
+
+
+async def day(broker: PaperBroker, number: int, *bars: Bar) -> bool:
+    closed = CLOSED_AT + timedelta(days=number)
+    return await broker.bars_closed(closed.date(), closed - timedelta(hours=6, minutes=30), closed, bars)
+
+
+async def found(broker: PaperBroker, number: int = 1) -> BrokerOrder:
+    order = await broker.find(ACCOUNT, request(number).client_ref)
+    assert isinstance(order, BrokerOrder)
+    return order
+
+
+async def test_a_market_order_fills_at_the_next_bars_open_with_commission(paper: PaperBroker) -> None:
+    """1,000 at 25: value 25,000 and 5.00 commission (the published example)."""
+    await paper.submit(request(quantity=1_000))
+    await day(paper, 1, bar("25", "27", "24"))
+
+    ((execution,),) = ((await paper.changed_since(ACCOUNT, CLOSED_AT))[1],)
+    assert (execution.price, execution.fee) == (Price(25), Money.parse("5", "USD"))
+    assert execution.session == date(2024, 3, 6)
+    assert await paper.cash(ACCOUNT) == Money(74_995, "USD")
+
+
+async def test_the_session_that_an_order_was_decided_on_does_not_fill_it(paper: PaperBroker) -> None:
+    await paper.submit(request())
+
+    await day(paper, 0, bar("25"))
+
+    assert (await found(paper)).status == "working"
+
+
+async def test_hearing_the_same_bars_again_changes_nothing(paper: PaperBroker) -> None:
+    await paper.submit(request())
+    assert await day(paper, 1, bar("25"))
+    book, cash = await paper.book(), await paper.cash(ACCOUNT)
+
+    assert await day(paper, 1, bar("25"))
+
+    assert (await paper.book(), await paper.cash(ACCOUNT)) == (book, cash)
+
+
+async def test_a_day_order_that_did_not_fill_expires_and_a_gtc_order_stays(paper: PaperBroker) -> None:
+    low = {"order_type": OrderType.LIMIT, "limit_price": Price(90)}
+    await paper.submit(request(1, **low))
+    await paper.submit(request(2, time_in_force=TimeInForce.GTC, **low))
+
+    await day(paper, 1, bar("100", "101", "99"))
+    assert [(await found(paper, number)).status for number in (1, 2)] == ["expired", "working"]
+
+    await day(paper, 2, bar("95", "96", "89"))
+    assert [(await found(paper, number)).status for number in (1, 2)] == ["expired", "filled"]
+
+
+async def test_the_venue_remembers_when_execution_dies(paper: PaperBroker, database: Any) -> None:
+    """Another process opens the same storage and finds the order, its fill and the cash."""
+    await paper.submit(request())
+    await paper.stop()
+    heir = make(ExecutionSettings(paper_database_url=database.url("paper")))
+    await heir.start()
+    await heir.open_account(ACCOUNT, Money(1, "USD"))  # again: changes nothing
+
+    await day(heir, 1, bar("100"))
+
+    assert (await found(heir)).status == "filled"
+    assert await heir.cash(ACCOUNT) == Money(98_999, "USD")
+    await heir.stop()
+
+
+async def test_the_venue_does_not_refuse_a_second_order_under_one_reference_but_its_book_tells(paper: PaperBroker) -> None:
+    """Real brokers do not either. The count is what the recovery tests look at, so it must be able to be wrong."""
+    first, second = await paper.submit(request()), await paper.submit(request())
+
+    assert isinstance(first, Accepted) and isinstance(second, Accepted)
+    assert first.broker_order_id != second.broker_order_id
+    book = await paper.book()
+    assert (book.orders, book.duplicate_orders) == (2, 1)
+
+
+async def test_an_order_the_account_cannot_pay_is_rejected_and_remembered(paper: PaperBroker) -> None:
+    outcome = await paper.submit(request(quantity=100_000))
+
+    assert isinstance(outcome, Rejected) and outcome.code and outcome.detail
+    assert (await found(paper)).status == "rejected"
+    await day(paper, 1, bar("1"))
+    assert await paper.positions(ACCOUNT) == []
+
+
+async def test_an_account_the_venue_does_not_know_is_rejected(paper: PaperBroker) -> None:
+    outcome = await paper.submit(request(account="STRANGER"))
+
+    assert isinstance(outcome, Rejected) and outcome.code == "ACCOUNT_UNKNOWN"
+
+
+async def test_a_split_changes_holdings_and_working_orders_once(paper: PaperBroker) -> None:
+    await paper.submit(request(1, quantity=100))
+    await day(paper, 1, bar("50"))
+    stop = request(
+        2, side=Side.SELL, quantity=100, order_type=OrderType.STOP, stop_price=Price(40), time_in_force=TimeInForce.GTC,
+        at=CLOSED_AT + timedelta(days=1),
+    )  # fmt: skip
+    await paper.submit(stop)
+    split = like(
+        CorporateActionAnnounced,
+        kind=ActionKind.SPLIT,
+        instrument=STOCK,
+        effective=date(2024, 3, 7),
+        numerator=2,
+        denominator=1,
+        amount=None,
+    )
+
+    await paper.action_effective(split)
+    await paper.action_effective(split)
+
+    order = await found(paper, 2)
+    assert (order.quantity, order.stop_price) == (Quantity(200), Price(20))
+    assert await paper.positions(ACCOUNT) == [BrokerPosition(STOCK.instrument_id, Quantity(200))]
+    await day(paper, 2, bar("19"))
+    assert await paper.positions(ACCOUNT) == []
+
+
+async def test_a_dividend_moves_nothing_at_the_venue(paper: PaperBroker) -> None:
+    await paper.submit(request(quantity=100))
+    await day(paper, 1, bar("50"))
+    cash = await paper.cash(ACCOUNT)
+
+    await paper.action_effective(like(CorporateActionAnnounced, kind=ActionKind.DIVIDEND, instrument=STOCK, amount=Price(1)))
+
+    assert await paper.cash(ACCOUNT) == cash
+
+
+async def test_orders_are_matched_by_time_and_then_by_reference(paper: PaperBroker) -> None:
+    """The same book gives the same executions, however the orders came in."""
+    for number in (3, 1, 2):
+        await paper.submit(request(number))
+    await day(paper, 1, bar("100"))
+
+    executions = (await paper.changed_since(ACCOUNT, CLOSED_AT))[1]
+    references = [one.client_ref for one in executions]
+    assert references == sorted(references) and len(references) == 3
+
+
+async def test_the_books_of_the_venue_agree_with_themselves(paper: PaperBroker) -> None:
+    """Cash is the opening cash less the value of every execution and its fee, whatever was traded."""
+    for number, (side, quantity) in enumerate([(Side.BUY, 100), (Side.BUY, 37), (Side.SELL, 80), (Side.SELL, 57)], start=1):
+        await paper.submit(request(number, side=side, quantity=quantity, at=CLOSED_AT + timedelta(days=number)))
+        await day(paper, number + 1, bar(str(90 + 7 * number)))
+
+    executions = (await paper.changed_since(ACCOUNT, CLOSED_AT))[1]
+    moved = sum((one.price.value * one.quantity.value * one.side.sign + one.fee.amount for one in executions), Decimal(0))
+    assert len(executions) == 4
+    assert await paper.cash(ACCOUNT) == Money(100_000 - moved, "USD")
+    assert await paper.positions(ACCOUNT) == []

@@ -1,0 +1,226 @@
+"""The risk gate: each limit denies with its name and the figures, and nothing passes that breaks one."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, OrderType, Side, TimeInForce, TradingState, UserId
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.domain.orders import Intent
+from quantmatrix.execution.domain.risk import ApprovedOrder, Denial, Limits, Standing, assess, is_reducing
+
+NOW = datetime(2024, 3, 5, 21, tzinfo=UTC)
+STOCK = Instrument(InstrumentId("ABC"), "ABC", AssetClass.STOCK, "USD", Quantity(1))
+LIMITS = Limits(
+    order_quantity_max=Quantity(1_000),
+    order_notional_max=Money(50_000, "USD"),
+    position_notional_max=Money(80_000, "USD"),
+    open_orders_max=3,
+    price_collar_pct=Decimal(10),
+    short_allowed=False,
+)
+STANDING = Standing(
+    trading_state=TradingState.ACTIVE,
+    cash=Money(100_000, "USD"),
+    reserved=Money(0, "USD"),
+    position=Quantity(0),
+    working_buys=Quantity(0),
+    working_sells=Quantity(0),
+    open_orders=0,
+    open_breaks=0,
+    price=Price(100),
+    instrument_known=True,
+    now=NOW,
+)
+
+
+def intent(quantity: int = 100, side: Side = Side.BUY, **changes: object) -> Intent:
+    made = Intent(
+        intent_id=derived_id("intent"),
+        order_id=OrderId(derived_id("order")),
+        user_id=UserId(derived_id("user")),
+        account_id=AccountId("A"),
+        instrument=STOCK,
+        side=side,
+        quantity=Quantity(quantity),
+        order_type=OrderType.MARKET,
+        time_in_force=TimeInForce.DAY,
+        limit_price=None,
+        stop_price=None,
+        price=None,
+        triggered_by="manual",
+        wanted_at=NOW,
+        expires_at=None,
+        session=date(2024, 3, 5),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def denial(wanted: Intent, limits: Limits = LIMITS, **standing: object) -> Denial:
+    verdict = assess(wanted, replace(STANDING, **standing), limits)  # type: ignore[arg-type]
+    assert isinstance(verdict, Denial), f"approved: {wanted}"
+    return verdict
+
+
+def approved(wanted: Intent, limits: Limits = LIMITS, **standing: object) -> ApprovedOrder:
+    verdict = assess(wanted, replace(STANDING, **standing), limits)  # type: ignore[arg-type]
+    assert isinstance(verdict, ApprovedOrder), f"denied: {verdict}"
+    return verdict
+
+
+def test_an_intent_within_every_limit_is_approved_at_the_last_price() -> None:
+    order = approved(intent())
+
+    assert (order.intent, order.reference_price) == (intent(), Price(100))
+
+
+def test_only_the_gate_makes_approved_orders() -> None:
+    with pytest.raises(TypeError, match="only the risk gate"):
+        ApprovedOrder(intent(), Price(100), object())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "standing", "code", "figures"),
+    [
+        (intent(), {"instrument_known": False}, "INSTRUMENT_UNKNOWN", ("ABC",)),
+        (intent(), {"trading_state": TradingState.HALTED}, "TRADING_HALTED", ("halted",)),
+        (intent(), {"trading_state": TradingState.REDUCING}, "TRADING_REDUCING", ("reduce",)),
+        (intent(), {"open_breaks": 2}, "ACCOUNT_BREAK", ("2 open",)),
+        (intent(expires_at=NOW - timedelta(minutes=1)), {}, "INTENT_EXPIRED", ("2024-03-05 20:59Z", "2024-03-05 21:00Z")),
+        (intent(), {"price": None}, "PRICE_UNKNOWN", ("ABC",)),
+        (intent(0), {}, "ORDER_QUANTITY", ("quantity=0",)),
+        (intent(-5), {}, "ORDER_QUANTITY", ("quantity=-5",)),
+        (intent(1_001), {}, "ORDER_QUANTITY", ("quantity=1001", "limit=1000")),
+        (intent(), {"open_orders": 3}, "ORDERS_OPEN", ("open=3", "limit=3")),
+        (intent(501), {}, "ORDER_NOTIONAL", ("50100 USD", "50000 USD")),
+        (intent(400), {"position": Quantity(401)}, "POSITION_NOTIONAL", ("80100 USD", "80000 USD")),
+        (intent(400), {"position": Quantity(301), "working_buys": Quantity(100)}, "POSITION_NOTIONAL", ("80100 USD", "80000 USD")),
+        (intent(10, Side.SELL), {}, "POSITION_SHORT", ("held=0", "selling=10")),
+        (intent(60, Side.SELL), {"position": Quantity(100), "working_sells": Quantity(50)}, "POSITION_SHORT", ("held=100", "selling=110")),
+        (intent(order_type=OrderType.LIMIT), {}, "ORDER_PRICE", ("limit price",)),
+        (intent(order_type=OrderType.STOP), {}, "ORDER_PRICE", ("stop price",)),
+        (intent(order_type=OrderType.LIMIT, limit_price=Price.parse("110.01")), {}, "PRICE_COLLAR", ("limit=110.01", "last=100", "off=10.01%", "limit=10%")),
+        (intent(order_type=OrderType.STOP, stop_price=Price.parse("89.99")), {}, "PRICE_COLLAR", ("stop=89.99", "off=10.01%")),
+        (intent(price=Price(111)), {}, "PRICE_COLLAR", ("decided=111", "off=11.00%")),
+        (intent(), {"cash": Money(9_999, "USD")}, "BUYING_POWER", ("needed=10000 USD", "free=9999 USD")),
+        (intent(), {"reserved": Money(90_001, "USD")}, "BUYING_POWER", ("needed=10000 USD", "free=9999 USD")),
+        (intent(instrument=replace(STOCK, currency="EUR")), {}, "CURRENCY_OTHER", ("EUR", "USD")),
+    ],
+)  # fmt: skip
+def test_each_denial_names_the_limit_and_the_figures(
+    wanted: Intent, standing: dict[str, object], code: str, figures: tuple[str, ...]
+) -> None:
+    refused = denial(wanted, **standing)
+
+    assert refused.code == code
+    for figure in figures:
+        assert figure in refused.detail
+
+
+@pytest.mark.parametrize(
+    ("wanted", "standing"),
+    [
+        (intent(500), {}),
+        (intent(400), {"position": Quantity(400)}),
+        (intent(), {"open_orders": 2}),
+        (intent(order_type=OrderType.LIMIT, limit_price=Price(110)), {}),
+        (intent(order_type=OrderType.STOP, stop_price=Price(90)), {}),
+        (intent(), {"cash": Money(10_000, "USD")}),
+        (intent(expires_at=NOW), {}),
+        (intent(100, Side.SELL), {"position": Quantity(100)}),
+    ],
+)
+def test_exactly_the_limit_is_within_it(wanted: Intent, standing: dict[str, object]) -> None:
+    assert approved(wanted, **standing)
+
+
+def test_a_way_out_is_never_closed_by_the_limits_on_money() -> None:
+    """A reduction passes although it is larger than the notional limits, in a break, in REDUCING, and without cash."""
+    out = approved(
+        intent(900, Side.SELL),
+        position=Quantity(900),
+        trading_state=TradingState.REDUCING,
+        open_breaks=1,
+        cash=Money(0, "USD"),
+    )
+
+    assert out.intent.quantity == Quantity(900)
+
+
+def test_a_halt_closes_also_the_way_out() -> None:
+    assert denial(intent(10, Side.SELL), position=Quantity(10), trading_state=TradingState.HALTED).code == "TRADING_HALTED"
+
+
+def test_reducing_counts_what_is_under_way() -> None:
+    held = replace(STANDING, position=Quantity(100), working_sells=Quantity(50))
+    short = replace(STANDING, position=Quantity(-100), working_buys=Quantity(50))
+
+    assert is_reducing(intent(50, Side.SELL), held)
+    assert not is_reducing(intent(51, Side.SELL), held)
+    assert is_reducing(intent(50), short)
+    assert not is_reducing(intent(51), short)
+
+
+def test_shorts_pass_where_they_are_allowed() -> None:
+    assert approved(intent(10, Side.SELL), replace(LIMITS, short_allowed=True))
+
+
+def test_the_multiplier_counts_in_every_limit_on_money() -> None:
+    contracts = intent(6, instrument=replace(STOCK, asset_class=AssetClass.OPTION, multiplier=Quantity(100)))
+
+    assert denial(contracts).code == "ORDER_NOTIONAL"
+
+
+quantities = st.integers(-10, 1_500)
+standings = st.builds(
+    replace,
+    st.just(STANDING),
+    trading_state=st.sampled_from(list(TradingState)),
+    cash=st.integers(0, 200_000).map(lambda amount: Money(amount, "USD")),
+    reserved=st.integers(0, 60_000).map(lambda amount: Money(amount, "USD")),
+    position=st.integers(-500, 1_200).map(Quantity),
+    working_buys=st.integers(0, 300).map(Quantity),
+    working_sells=st.integers(0, 300).map(Quantity),
+    open_orders=st.integers(0, 5),
+    open_breaks=st.integers(0, 1),
+    price=st.one_of(st.none(), st.decimals("0.5", "400", places=2).map(Price)),
+    instrument_known=st.booleans(),
+)
+limit_prices = st.one_of(st.none(), st.decimals("0.5", "400", places=2).map(Price))
+
+
+@settings(max_examples=600, deadline=None)
+@given(standings, quantities, st.sampled_from(list(Side)), limit_prices, st.booleans())
+def test_whatever_passes_keeps_every_limit(standing: Standing, quantity: int, side: Side, limit: Price | None, short: bool) -> None:
+    wanted = intent(quantity, side, order_type=OrderType.LIMIT if limit else OrderType.MARKET, limit_price=limit)
+    limits = replace(LIMITS, short_allowed=short)
+
+    verdict = assess(wanted, standing, limits)
+
+    if isinstance(verdict, Denial):
+        assert verdict.code == verdict.code.upper() and verdict.detail
+        return
+    price = standing.price
+    assert price is not None and standing.instrument_known
+    assert standing.trading_state is not TradingState.HALTED
+    assert 0 < quantity <= 1_000
+    assert standing.open_orders < 3
+    if limit is not None:
+        assert abs(limit.value - price.value) <= price.value / 10
+    if not is_reducing(wanted, standing):
+        after = standing.position.value + (
+            standing.working_buys.value + quantity if side is Side.BUY else -standing.working_sells.value - quantity
+        )
+        value = quantity * (limit or price).value
+        assert standing.trading_state is TradingState.ACTIVE and not standing.open_breaks
+        assert short or after >= 0
+        assert value <= 50_000
+        assert abs(after) * price.value <= 80_000
+        if side is Side.BUY:
+            assert value <= (standing.cash - standing.reserved).amount
