@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from quantmatrix.operations.documents import asyncapi, deployment, messages, openapi, questions, settings, streams
+from quantmatrix.operations.documents import asyncapi, dependencies, deployment, messages, openapi, questions, settings, streams
 
 Documents = Mapping[Path, str]
 """Texts by their path below the checkout."""
@@ -15,6 +15,7 @@ _MAKERS: tuple[Callable[[], Documents], ...] = (
     settings.documents,
     asyncapi.documents,
     deployment.documents,
+    dependencies.documents,
     openapi.documents,
 )
 
