@@ -54,7 +54,7 @@ class Replay:
         if moved is not None and session is not None and moved.published == session.day:
             await self._say_moment(moved, session, bars, watermark.session, store, page)
         else:
-            self._wake.set()
+            page.after_commit(self._wake.set)
 
     async def control(self, asked: ReplayControlAsked, page: Page) -> ReplayStatus:
         """Pause, resume or change the pace. Raises Refused when there is nothing to control or the pace makes no sense."""
@@ -68,7 +68,7 @@ class Replay:
             await store.set_pace(asked.pace_s)
         if asked.paused is not None and replay.state != "finished":
             await store.set_state("paused" if asked.paused else "running")
-        self._wake.set()
+        page.after_commit(self._wake.set)
         return await status_of(page.connection)
 
     async def pace(self) -> None:
