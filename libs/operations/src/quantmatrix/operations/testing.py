@@ -145,9 +145,9 @@ class FreshDatabase:
         finally:
             await connection.close()
 
-    async def make(self) -> "FreshDatabase":
-        """Copy the template."""
-        await self._maintain(f"create database {self.name} template {DATABASE}")
+    async def make(self, template: str = DATABASE) -> "FreshDatabase":
+        """Copy a template, to which nobody may be connected."""
+        await self._maintain(f"create database {self.name} template {template}")
         return self
 
     async def drop(self) -> None:

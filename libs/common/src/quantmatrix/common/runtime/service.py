@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,9 @@ from quantmatrix.common.runtime.subscribing import Answering, hear_streams, make
 log = structlog.get_logger(__name__)
 RETRY_S = 0.2
 GAUGES_EVERY_S = 5.0
+CANCEL_AGAIN_S = 0.5
+asked_to_stop: ContextVar[asyncio.Event] = ContextVar("asked_to_stop")
+"""The event that stops services started in this context; where there is none, SIGTERM and SIGINT stop them."""
 
 
 @dataclass(slots=True)
@@ -82,13 +86,10 @@ Build = Callable[[Parts], Awaitable[Bus]]
 
 
 async def run_service(settings: ServiceSettings, build: Build, *, exclusive: bool = False) -> None:
-    """Run one service until SIGTERM or SIGINT. exclusive: only one process of this service works at a time."""
+    """Run one service until it is asked to stop. exclusive: only one process of this service works at a time."""
     service = settings.SERVICE
     configure_logs(service=service, level=settings.log_level, file=settings.log_file)
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = asked_to_stop.get(None) or _stopped_by_signals()
     runner = _Runner(settings, build, exclusive=exclusive)
     log.info("starting")
     try:
@@ -97,6 +98,14 @@ async def run_service(settings: ServiceSettings, build: Build, *, exclusive: boo
         log.exception("stopped.by_error")
         raise
     log.info("stopped")
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 class _Runner:
@@ -183,12 +192,13 @@ class _Runner:
                 tasks.append(group.create_task(server.serve(), name="health"))
             subscribing = group.create_task(start_patiently(broker, give_up_s=self._settings.start_timeout_s), name="subscribing")
             log.info("started")
-            await stop.wait()
-            log.info("stopping")
-            subscribing.cancel()
-            await _stop_broker(broker)
-            for task in tasks:
-                task.cancel()
+            try:
+                await stop.wait()
+            finally:  # also when one of the tasks failed
+                log.info("stopping")
+                subscribing.cancel()
+                await _stop_broker(broker)
+                await _end(tasks)
 
     async def _patiently(self, what: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until it works. Raises TimeoutError when the start takes too long."""
@@ -264,6 +274,15 @@ async def _unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> bool:
         return True
     working.cancel()
     return False
+
+
+async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+    """Cancel until it has worked: the database's library may lose a cancellation that meets a result (wait_for of Python 3.11)."""
+    working = set(tasks)
+    while working:
+        for task in working:
+            task.cancel()
+        _, working = await asyncio.wait(working, timeout=CANCEL_AGAIN_S)
 
 
 async def _stop_broker(broker: NatsBroker) -> None:

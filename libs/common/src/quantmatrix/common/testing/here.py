@@ -1,9 +1,9 @@
 """Runs a whole service inside a test's own event loop."""
 
 import asyncio
+import contextvars
 import importlib
 import logging
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import SecretStr
 
+from quantmatrix.common.runtime.service import asked_to_stop
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.testing.addresses import BusAddresses, DatabaseAddresses
 
@@ -26,15 +27,14 @@ async def running_here(serve: Callable[[S], Awaitable[None]], settings: S) -> As
     """
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
-    task = asyncio.ensure_future(_as_task(serve, settings))
-    await asyncio.sleep(0)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.remove_signal_handler(number)
+    stop = asyncio.Event()
+    context = contextvars.copy_context()
+    context.run(asked_to_stop.set, stop)
+    task = asyncio.get_running_loop().create_task(_as_task(serve, settings), context=context)
     try:
         yield task
     finally:
-        task.cancel()
+        stop.set()
         await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
         for handler in root.handlers:
             if handler not in before:
@@ -42,9 +42,9 @@ async def running_here(serve: Callable[[S], Awaitable[None]], settings: S) -> As
         root.handlers[:] = before
         root.setLevel(level)
     if not task.done():
+        task.cancel()
         raise AssertionError(f"{settings.SERVICE} did not stop within {STOP_TIMEOUT_S:g} s")
-    if not task.cancelled() and (error := task.exception()) is not None:
-        raise error
+    task.result()
 
 
 async def _as_task(serve: Callable[[S], Awaitable[None]], settings: S) -> None:

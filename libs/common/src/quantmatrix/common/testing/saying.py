@@ -5,10 +5,15 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from nats.aio.client import Client
 
+from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked
 from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.contracts.message import Head, Message
 from quantmatrix.common.ids import derived_id
+from quantmatrix.common.runtime.asking import Ask, ServiceSilent
+from quantmatrix.common.runtime.keys import keys_heard
 from quantmatrix.common.runtime.outbox import KEY_HEADER, SEQ_HEADER
+from quantmatrix.common.runtime.streams import heard_by
+from quantmatrix.common.testing.waiting import wait_until
 
 
 class Saying:
@@ -26,6 +31,20 @@ class Saying:
         self._numbers[headed.key()] = self._numbers.get(headed.key(), 0) + 1
         await self.again(headed)
         return headed
+
+    async def heard_by(self, service: str, ask: Ask) -> None:
+        """Wait until a running service has heard everything that was said so far and that it listens to."""
+        listens = keys_heard(service, heard_by(service))
+        wanted = {key: number for key, number in self._numbers.items() if listens.includes(key)}
+
+        async def heard() -> bool:
+            try:
+                heads = (await ask(service, InboxHeadsAsked())).heads
+            except ServiceSilent:
+                return False
+            return all(heads.get(key, 0) >= number for key, number in wanted.items())
+
+        await wait_until(heard, f"{service} has heard {wanted}")
 
     async def again(self, message: Message) -> None:
         """Publish it once more under the same number, as a redelivery outside the bus's memory would come."""

@@ -3,14 +3,18 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 _T = TypeVar("_T")
 LOOK_S = 0.01
 WITHIN_S = 15.0
 
 
-async def wait_until(condition: Callable[[], _T | Awaitable[_T]], what: str = "", *, within_s: float = WITHIN_S) -> _T:
+@overload
+async def wait_until(condition: Callable[[], Awaitable[_T]], what: str = "", *, within_s: float = WITHIN_S) -> _T: ...
+@overload
+async def wait_until(condition: Callable[[], _T], what: str = "", *, within_s: float = WITHIN_S) -> _T: ...
+async def wait_until(condition: Callable[[], Any], what: str = "", *, within_s: float = WITHIN_S) -> Any:
     """Look until `condition` (a function, plain or async) returns something true, and return that.
 
     Raises AssertionError with what was seen last when the time is up. Errors of the condition are not hidden.
@@ -18,8 +22,9 @@ async def wait_until(condition: Callable[[], _T | Awaitable[_T]], what: str = ""
     loop = asyncio.get_running_loop()
     give_up = loop.time() + within_s
     while True:
-        found = condition()
-        seen: _T = await found if inspect.isawaitable(found) else found
+        seen = condition()
+        if inspect.isawaitable(seen):
+            seen = await seen
         if seen:
             return seen
         if loop.time() > give_up:
