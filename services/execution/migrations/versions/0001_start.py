@@ -42,7 +42,7 @@ create table orders (
     currency         text not null,
     multiplier       numeric(30, 12) not null,
     side             text not null check (side in ('BUY', 'SELL')),
-    quantity         numeric(30, 12) not null check (quantity > 0),
+    quantity         numeric(30, 12) not null check (quantity > 0 or state = 'denied'),
     filled           numeric(30, 12) not null default 0,
     order_type       text not null,
     time_in_force    text not null,

@@ -31,7 +31,7 @@ class FakeBroker:
     """A broker in memory that does what a test tells it to, and remembers everything it was asked.
 
     It outlives the service that uses it, as a broker does. Faults for the next submit: `lose_answer` takes the order
-    and says nothing, `lose_request` never gets it, `refuse` rejects it. `gate_before` and `gate_after` hold a submit
+    and says nothing, `lose_request` never gets it, `refuse` rejects it. `deaf` answers no question and no cancel. `gate_before` and `gate_after` hold a submit
     until they are set: before the order is in the book, and after it is there but before the answer leaves.
     """
 
@@ -49,6 +49,7 @@ class FakeBroker:
         self.lose_request = False
         self.refuse: Rejected | None = None
         self.deaf = False
+        self.refuse_cancels = False
         self.fill_at_once: Price | None = None
         self.gate_before: asyncio.Event | None = None
         self.gate_after: asyncio.Event | None = None
@@ -97,7 +98,7 @@ class FakeBroker:
             return Unknown("no answer")
         self.cancels.append(client_ref)
         order = self.orders.get(client_ref) if account_id == self._account else None
-        if order is None or order.status != "working":
+        if order is None or order.status != "working" or self.refuse_cancels:
             return Rejected("ORDER_DONE", "no working order has this reference")
         self.orders[client_ref] = replace(order, status="cancelled", changed_at=max(at, order.changed_at))
         return Accepted(order.broker_order_id)
