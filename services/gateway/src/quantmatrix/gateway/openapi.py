@@ -26,6 +26,13 @@ def answers(struct: type[msgspec.Struct], status: int = 200) -> dict[int | str, 
     return {status: {"description": text, "content": {"application/json": {"schema": schema}}}, **DOCUMENTED}
 
 
+def answers_list(struct: type[msgspec.Struct]) -> dict[int | str, dict[str, Any]]:
+    """For a route that answers an array of these structs."""
+    found = answers(struct)
+    found[200]["content"]["application/json"]["schema"] = {"type": "array", "items": {"$ref": REF.format(name=struct.__name__)}}
+    return found
+
+
 def describe(app: FastAPI) -> dict[str, Any]:
     """The document of an application, in a stable order."""
     document = app.openapi()

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -13,6 +14,7 @@ from quantmatrix.common.runtime.asking import ServiceSilent
 from quantmatrix.common.runtime.errors import TRANSIENT, Refused
 from quantmatrix.gateway.render import error_page, wants_html
 
+log = structlog.get_logger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = "2"
 STATUS_OF = {
@@ -86,6 +88,12 @@ def answer_problems(app: FastAPI) -> None:
     for transient in TRANSIENT:
         if issubclass(transient, Exception):
             app.add_exception_handler(transient, _busy)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> Response:
+        log.error("request.failed", path=request.url.path, request_id=str(request.state.request_id), exc_info=error)
+        detail = f"the gateway failed on this request; its log has the details under {request.state.request_id}"
+        return _respond(request, ProblemError(500, "GATEWAY_FAILED", detail))
 
 
 async def _busy(request: Request, _: Exception) -> Response:

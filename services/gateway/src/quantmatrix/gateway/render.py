@@ -41,7 +41,10 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(money=money, signed=signed, pct=pct, qty=qty, price=price, day=day, at=at, tone=tone, words=words, short=short)
+    made.filters.update(
+        money=money, signed=signed, pct=pct, qty=qty, price=price, day=day, at=at, figure=figure, tone=tone, words=words, short=short
+    )
+    made.globals["ui"] = made.get_template("parts.html").module
     return made
 
 
@@ -97,6 +100,11 @@ def pct(value: Decimal | float | None, digits: int = 2) -> str:
     figures = f"{abs(value):.{digits}f}"
     sign = "" if float(figures) == 0 else "+" if value > 0 else MINUS
     return f"{sign}{figures} %"
+
+
+def figure(value: float | None) -> str:
+    """A statistic with two digits; a dash where history is too short."""
+    return "–" if value is None or not math.isfinite(value) else f"{value:,.2f}".replace("-", MINUS)
 
 
 def qty(value: Quantity | None) -> str:

@@ -17,9 +17,10 @@ from quantmatrix.common.contracts.asking.portfolio import (
     SnapshotsAsked,
 )
 from quantmatrix.common.names import AccountId, InstrumentId
-from quantmatrix.gateway.context import By, Here
-from quantmatrix.gateway.exact import Exact, as_numbers, paged, parse_cursor
+from quantmatrix.gateway.context import By, Gateway, Here
+from quantmatrix.gateway.exact import Cursor, Exact, as_numbers, paged, parse_cursor
 from quantmatrix.gateway.openapi import answers
+from quantmatrix.gateway.people import Person
 from quantmatrix.gateway.shapes import PortfolioShape, portfolio_shape
 
 ROUTER = APIRouter(prefix="/api/v1/portfolio", tags=["portfolio"])
@@ -55,6 +56,21 @@ class ClosingPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
+async def closings_of(
+    gateway: Gateway, person: Person, limit: int, cursor: Cursor | None, account: str | None = None, instrument: str | None = None
+) -> ClosingPage:
+    asked = ClosingsAsked(
+        user_id=person.user_id,
+        account_id=_account(account),
+        instrument_id=_instrument(instrument),
+        before=cursor.before if cursor else None,
+        before_id=cursor.id if cursor else None,
+        limit=limit + 1,
+    )
+    found = await gateway.parts.ask("portfolio", asked)
+    return ClosingPage(*paged(found.closings, limit, lambda one: (one.closed_at, one.closing_id)))
+
+
 @ROUTER.get("/closings", responses=answers(ClosingPage))
 async def closings(
     gateway: Here,
@@ -65,18 +81,7 @@ async def closings(
     cursor: PageCursor = None,
 ) -> Response:
     """What closed lots realised, the latest first."""
-    after = parse_cursor(cursor)
-    asked = ClosingsAsked(
-        user_id=person.user_id,
-        account_id=_account(account_id),
-        instrument_id=_instrument(instrument_id),
-        before=after.before if after else None,
-        before_id=after.id if after else None,
-        limit=limit + 1,
-    )
-    found = await gateway.parts.ask("portfolio", asked)
-    shown, following = paged(found.closings, limit, lambda one: (one.closed_at, one.closing_id))
-    return Exact(ClosingPage(shown, following))
+    return Exact(await closings_of(gateway, person, limit, parse_cursor(cursor), account_id, instrument_id))
 
 
 @ROUTER.get("/equity", responses=answers(Snapshots))

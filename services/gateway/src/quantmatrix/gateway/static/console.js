@@ -32,6 +32,7 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   if (button.dataset.toggle) switches[button.dataset.toggle]?.(button);
   if (button.dataset.opens) document.getElementById(button.dataset.opens)?.showModal();
+  if (button.dataset.closes) document.getElementById(button.dataset.closes)?.close();
 });
 
 document.querySelector('[data-toggle="zen"]')?.setAttribute("aria-pressed", String(root.dataset.zen === "on"));
