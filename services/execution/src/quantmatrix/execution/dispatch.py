@@ -15,7 +15,7 @@ from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.execution.domain.orders import Order
 from quantmatrix.execution.domain.states import OrderEventKind
-from quantmatrix.execution.lifecycle import move
+from quantmatrix.execution.lifecycle import book, move
 from quantmatrix.execution.ports import (
     Absent,
     Accepted,
@@ -177,9 +177,11 @@ class Dispatcher:
             if isinstance(outcome, Rejected):
                 await self._move(fresh, OrderEventKind.REJECTED, page, at, code=outcome.code, detail=outcome.detail)
                 return
-            await self._move(fresh, OrderEventKind.ACCEPTED, page, at, broker_order_id=outcome.broker_order_id)
-            if not outcome.filled_nothing:
+            moved = await self._move(fresh, OrderEventKind.ACCEPTED, page, at, broker_order_id=outcome.broker_order_id)
+            if outcome.executions is None:
                 await take_changes(broker, account, order.created_at, page)
+            for execution in outcome.executions or ():
+                moved = await book(moved, execution, page)
 
         await self._do(order, record)
 
@@ -193,10 +195,10 @@ class Dispatcher:
         broker_order_id: str = "",
         code: str = "",
         detail: str = "",
-    ) -> None:
-        await move(order, kind, page, at=at, session=order.session, broker_order_id=broker_order_id, code=code, detail=detail)
+    ) -> Order:
+        return await move(order, kind, page, at=at, session=order.session, broker_order_id=broker_order_id, code=code, detail=detail)
 
-    async def _do(self, order: Order, work: Callable[[Order, Page, datetime], Awaitable[None]]) -> None:
+    async def _do(self, order: Order, work: Callable[[Order, Page, datetime], Awaitable[object]]) -> None:
         """Change an order on a page of its own, and let a waiting watermark pass when nothing is left in the air."""
 
         async def job(page: Page) -> None:

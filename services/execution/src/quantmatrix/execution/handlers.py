@@ -162,14 +162,13 @@ class Handlers:
 
     async def _consider(self, intent: Intent, now: datetime, page: Page) -> None:
         """The one way from a wish to an order: the same wish heard twice is one order."""
-        store = ExecutionStore(page.connection)
-        if await store.known_intent(intent.intent_id) is not None:
-            return
-        account = await store.account(intent.account_id, lock=True)
-        if account is None or account.user_id != intent.user_id:
+        look = await ExecutionStore(page.connection).look(intent, now)
+        if look is None or look.account.user_id != intent.user_id:
             log.error("intent.without_account", account_id=intent.account_id, intent_id=str(intent.intent_id))
             return
-        verdict = assess(intent, await store.standing(intent, account, now), self._limits)
+        if look.known:
+            return
+        account, verdict = look.account, assess(intent, look.standing, self._limits)
         if isinstance(verdict, Denial):
             await store_denial(intent, verdict, page)
             return
@@ -189,9 +188,6 @@ async def event_time(instrument: InstrumentId, otherwise: datetime, page: Page) 
 
 async def settle_if_clear(page: Page) -> None:
     """Pass a waiting watermark on when no order waits for a broker's answer any more."""
-    store = ExecutionStore(page.connection)
-    if await store.unanswered():
-        return
-    for row in await store.take_waiting():
+    for row in await ExecutionStore(page.connection).take_waiting():
         page.because_of(Head(message_id=row["message_id"], caused_by=None, occurred_at=row["moment"], trace=row["trace"]))
         page.say(SettledWatermark(calendar=row["calendar"], timeframe=row["timeframe"], session=row["session"], moment=row["moment"]))

@@ -33,35 +33,19 @@ _M = TypeVar("_M", bound=OrderEvent)
 
 async def store_denial(intent: Intent, denial: Denial, page: Page) -> Order:
     """An intent that risk refused is an order too: denied, with its code and figures."""
-    store = ExecutionStore(page.connection)
-    order = await store.add_order(
-        intent, OrderState.DENIED, reference_price=None, code=denial.code, detail=denial.detail, trace=page.cause.trace
-    )
+    order = replace(Order.made_of(intent, OrderState.DENIED, page.cause.trace), code=denial.code, detail=denial.detail)
     said = _say(page, OrderDenied, order, intent.session, code=denial.code, detail=denial.detail)
-    await store.move_order(
-        order,
-        event="denied",
-        message_id=said.head.message_id,
-        at=intent.wanted_at,
-        detail=f"{denial.code} {denial.detail}",
-    )
-    return order
+    stored = _after(order, said)
+    await ExecutionStore(page.connection).add_order(stored, event="denied")
+    return stored
 
 
 async def store_approved(approved: ApprovedOrder, page: Page) -> Order:
     """The intent is stored before anything is sent."""
-    store, intent = ExecutionStore(page.connection), approved.intent
-    order = await store.add_order(
-        intent,
-        OrderState.SUBMITTING,
-        reference_price=approved.reference_price,
-        code=None,
-        detail=None,
-        trace=page.cause.trace,
-    )
-    said = _say(page, OrderSubmitted, order, intent.session)
-    await store.move_order(order, event="submitted", message_id=said.head.message_id, at=intent.wanted_at)
-    return order
+    order = Order.made_of(approved.intent, OrderState.SUBMITTING, page.cause.trace, reference_price=approved.reference_price)
+    stored = _after(order, _say(page, OrderSubmitted, order, order.session))
+    await ExecutionStore(page.connection).add_order(stored, event="submitted")
+    return stored
 
 
 async def book(order: Order, execution: Execution, page: Page) -> Order:
@@ -105,7 +89,7 @@ async def book(order: Order, execution: Execution, page: Page) -> Order:
     await store.move_order(moved, event=kind, message_id=said.head.message_id, at=execution.executed_at)
     if filled > order.quantity:
         log.error("order.overfilled", order_id=str(order.order_id), quantity=str(order.quantity), filled=str(filled))
-    return replace(moved, last_event=said.head.message_id)
+    return _after(moved, said)
 
 
 async def move(
@@ -131,7 +115,7 @@ async def move(
     _continue(page, order, at)
     said = _say_state(page, moved, session, code, detail)
     await ExecutionStore(page.connection).move_order(moved, event=kind, message_id=said.head.message_id, at=at, detail=detail or None)
-    return replace(moved, last_event=said.head.message_id)
+    return _after(moved, said)
 
 
 async def adjust(order: Order, numerator: int, denominator: int, page: Page, *, at: datetime, session: date, reason: str) -> Order:
@@ -146,7 +130,12 @@ async def adjust(order: Order, numerator: int, denominator: int, page: Page, *, 
     _continue(page, order, at)
     said = _say(page, OrderAdjusted, moved, session, reason=reason)
     await ExecutionStore(page.connection).move_order(moved, event="adjusted", message_id=said.head.message_id, at=at, detail=reason)
-    return replace(moved, last_event=said.head.message_id)
+    return _after(moved, said)
+
+
+def _after(order: Order, said: OrderEvent | OrderFilled | FillCorrected) -> Order:
+    """The order as it is stored once an event was told."""
+    return replace(order, last_event=said.head.message_id, version=order.version + 1)
 
 
 def _continue(page: Page, order: Order, at: datetime) -> None:

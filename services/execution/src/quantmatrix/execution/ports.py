@@ -31,10 +31,10 @@ class OrderRequest:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The broker works the order under this id. filled_nothing: it is certain that no execution has happened yet."""
+    """The broker works the order under this id. executions: all that happened so far, or None when the answer does not say."""
 
     broker_order_id: str
-    filled_nothing: bool = False
+    executions: "tuple[Execution, ...] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from quantmatrix.common.names import (
 )
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, notional
-from quantmatrix.execution.domain.orders import Execution, Intent, Order, client_ref_of, fill_of
+from quantmatrix.execution.domain.orders import Execution, Intent, Order, fill_of
 from quantmatrix.execution.domain.risk import Standing
 from quantmatrix.execution.domain.states import OPEN, UNANSWERED
 
@@ -45,6 +45,15 @@ class Account:
     opening_cash: Money
     cash: Money
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the tables say about an intent. known: it became an order before."""
+
+    account: Account
+    standing: Standing
+    known: bool
 
 
 class ExecutionStore:
@@ -125,29 +134,36 @@ class ExecutionStore:
             "update account set trading_state = $2, version = version + 1 where account_id = $1", account_id, state
         )
 
-    async def standing(self, intent: Intent, account: Account, now: datetime) -> Standing:
-        """What the risk gate looks at. The account's row is locked by the caller, so two intents cannot both pass."""
-        instrument = intent.instrument.instrument_id
+    async def look(self, intent: Intent, now: datetime) -> Look | None:
+        """Everything that is asked about an intent before it may become an order; None when its account is not known.
+
+        The account's row is locked, so that of two intents each sees what the other reserved.
+        """
         row = await self._connection.fetchrow(
             """
-            select
+            with a as (select * from account where account_id = $1 for update),
+            o as (select * from orders where account_id = $1 and state = any($3))
+            select a.*,
+              exists (select from orders where intent_id = $4) as known_intent,
               (select quantity from position where account_id = $1 and instrument_id = $2) as position,
-              (select coalesce(sum(quantity - filled), 0) from orders where account_id = $1 and instrument_id = $2 and state = any($3) and side = 'BUY') as buys,
-              (select coalesce(sum(quantity - filled), 0) from orders where account_id = $1 and instrument_id = $2 and state = any($3) and side = 'SELL') as sells,
-              (select count(*) from orders where account_id = $1 and state = any($3)) as open_orders,
-              (select coalesce(sum((quantity - filled) * multiplier * coalesce(limit_price, reference_price)), 0) from orders
-                where account_id = $1 and state = any($3) and side = 'BUY') as reserved,
+              (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'BUY') as buys,
+              (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'SELL') as sells,
+              (select count(*) from o) as open_orders,
+              (select coalesce(sum((quantity - filled) * multiplier * coalesce(limit_price, reference_price)), 0) from o where side = 'BUY') as reserved,
               (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
               (select price from mark where instrument_id = $2) as price,
               (select count(*) from instrument where instrument_id = $2) as known
+            from a
             """,
-            account.account_id,
-            instrument,
+            intent.account_id,
+            intent.instrument.instrument_id,
             _OPEN,
+            intent.intent_id,
         )
         if row is None:
-            raise RuntimeError("a query of one row returned none")
-        return Standing(
+            return None
+        account = _account(row)
+        standing = Standing(
             trading_state=account.trading_state,
             cash=account.cash,
             reserved=Money(row["reserved"].quantize(Decimal("1e-12")), account.currency),
@@ -160,51 +176,35 @@ class ExecutionStore:
             instrument_known=bool(row["known"]),
             now=now,
         )
+        return Look(account, standing, known=row["known_intent"])
 
     # Orders
 
-    async def known_intent(self, intent_id: UUID) -> Order | None:
-        row = await self._connection.fetchrow("select * from orders where intent_id = $1", intent_id)
-        return _order(row) if row else None
-
-    async def add_order(
-        self,
-        intent: Intent,
-        state: OrderState,
-        *,
-        reference_price: Price | None,
-        code: str | None,
-        detail: str | None,
-        trace: UUID,
-    ) -> Order:
-        one = intent.instrument
-        row = await self._connection.fetchrow(
-            """insert into orders (order_id, account_id, user_id, client_ref, intent_id, instrument_id, symbol, asset_class, currency, multiplier,
-               side, quantity, order_type, time_in_force, limit_price, stop_price, reference_price, state, code, detail, triggered_by, session,
-               created_at, trace)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
-               returning *""",
-            intent.order_id, intent.account_id, intent.user_id, client_ref_of(intent.order_id), intent.intent_id, one.instrument_id, one.symbol,
-            one.asset_class, one.currency, one.multiplier.value, intent.side, intent.quantity.value, intent.order_type, intent.time_in_force,
-            intent.limit_price and intent.limit_price.value, intent.stop_price and intent.stop_price.value,
-            reference_price and reference_price.value, state, code, detail, intent.triggered_by, intent.session, intent.wanted_at, trace,
+    async def add_order(self, order: Order, *, event: str) -> None:
+        """Store a new order with its first event."""
+        one = order.instrument
+        await self._connection.execute(
+            """with placed as (insert into orders (order_id, account_id, user_id, client_ref, intent_id, instrument_id, symbol, asset_class,
+               currency, multiplier, side, quantity, order_type, time_in_force, limit_price, stop_price, reference_price, state, code, detail,
+               triggered_by, session, created_at, trace, last_event, version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+               $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26))
+               insert into order_event (order_id, ordinal, event, state, occurred_at, detail) values ($1, 1, $27, $18, $23, $28)""",
+            order.order_id, order.account_id, order.user_id, order.client_ref, order.intent_id, one.instrument_id, one.symbol, one.asset_class,
+            one.currency, one.multiplier.value, order.side, order.quantity.value, order.order_type, order.time_in_force,
+            order.limit_price and order.limit_price.value, order.stop_price and order.stop_price.value,
+            order.reference_price and order.reference_price.value, order.state, order.code, order.detail, order.triggered_by, order.session,
+            order.created_at, order.trace, order.last_event, order.version, event, f"{order.code} {order.detail}" if order.code else None,
         )  # fmt: skip
-        if row is None:
-            raise RuntimeError("an insert returned no row")
-        return _order(row)
 
     async def move_order(self, order: Order, *, event: str, message_id: UUID, at: datetime, detail: str | None = None) -> None:
         """Store an order's new state, and the event that led to it."""
         await self._connection.execute(
-            """update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6, broker_order_id = $7, code = $8,
-               detail = $9, last_event = $10, version = version + 1 where order_id = $1""",
+            """with moved as (update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6,
+               broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = version + 1 where order_id = $1)
+               insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
+               select $1, count(*) + 1, $11, $2, $12, $13 from order_event where order_id = $1""",
             order.order_id, order.state, order.filled.value, order.quantity.value, order.limit_price and order.limit_price.value,
-            order.stop_price and order.stop_price.value, order.broker_order_id, order.code, order.detail, message_id,
-        )  # fmt: skip
-        await self._connection.execute(
-            """insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
-               select $1, count(*) + 1, $2, $3, $4, $5 from order_event where order_id = $1""",
-            order.order_id, event, order.state, at, detail,
+            order.stop_price and order.stop_price.value, order.broker_order_id, order.code, order.detail, message_id, event, at, detail,
         )  # fmt: skip
 
     async def order(self, order_id: OrderId) -> Order | None:
@@ -240,14 +240,17 @@ class ExecutionStore:
     async def book_execution(self, order: Order, execution: Execution) -> bool:
         """Store an execution and move position and cash with it; False when it was booked before."""
         new = await self._connection.fetchval(
-            """insert into execution (account_id, execution_id, fill_id, order_id, instrument_id, side, quantity, price, fee, currency, session,
-               executed_at, corrects) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) on conflict do nothing returning true""",
+            """with booked as (insert into execution (account_id, execution_id, fill_id, order_id, instrument_id, side, quantity, price, fee,
+               currency, session, executed_at, corrects) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+               on conflict do nothing returning true),
+               held as (insert into position as p (account_id, instrument_id, quantity) select $1, $5, $14 from booked
+               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
+               paid as (update account set cash = cash - $15 where account_id = $1 and exists (select from booked))
+               select exists (select from booked)""",
             order.account_id, execution.execution_id, fill_of(order.account_id, execution.execution_id), order.order_id,
             order.instrument.instrument_id, execution.side, execution.quantity.value, execution.price.value, execution.fee.amount,
-            execution.fee.currency, execution.session, execution.executed_at, execution.corrects,
+            execution.fee.currency, execution.session, execution.executed_at, execution.corrects, *_change(order, execution, 1),
         )  # fmt: skip
-        if new:
-            await self._move_books(order, execution, 1)
         return bool(new)
 
     async def undo_corrected(self, order: Order, execution: Execution) -> Quantity:
@@ -268,19 +271,13 @@ class ExecutionStore:
         return old.quantity
 
     async def _move_books(self, order: Order, execution: Execution, direction: int) -> None:
-        sign = execution.side.sign * direction
         await self._connection.execute(
-            """insert into position as p (account_id, instrument_id, quantity) values ($1, $2, $3)
-               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity""",
+            """with held as (insert into position as p (account_id, instrument_id, quantity) values ($1, $2, $3)
+               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity)
+               update account set cash = cash - $4 where account_id = $1""",
             order.account_id,
             order.instrument.instrument_id,
-            execution.quantity.value * sign,
-        )
-        value = notional(execution.price, execution.quantity, order.instrument.multiplier, execution.fee.currency)
-        await self._connection.execute(
-            "update account set cash = cash - $2 where account_id = $1",
-            order.account_id,
-            value.amount * sign + execution.fee.amount * direction,
+            *_change(order, execution, direction),
         )
 
     async def last_execution_at(self, account_id: AccountId) -> datetime | None:
@@ -330,7 +327,17 @@ class ExecutionStore:
         )  # fmt: skip
 
     async def take_waiting(self) -> list[asyncpg.Record]:
-        return await self._connection.fetch("delete from waiting_watermark returning *")
+        """The watermarks that wait, once no order waits for a broker's answer any more; until then none."""
+        return await self._connection.fetch(
+            "delete from waiting_watermark where not exists (select from orders where state = any($1)) returning *", _UNANSWERED
+        )
+
+
+def _change(order: Order, execution: Execution, direction: int) -> tuple[Decimal, Decimal]:
+    """What an execution adds to the position, and what it takes out of the cash."""
+    sign = execution.side.sign * direction
+    value = notional(execution.price, execution.quantity, order.instrument.multiplier, execution.fee.currency)
+    return execution.quantity.value * sign, value.amount * sign + execution.fee.amount * direction
 
 
 def _account(row: asyncpg.Record) -> Account:

@@ -68,6 +68,36 @@ class Order:
         """What is not filled yet; never below zero, also when the broker filled too much."""
         return max(self.quantity - self.filled, Quantity(0))
 
+    @classmethod
+    def made_of(cls, intent: Intent, state: OrderState, trace: UUID, *, reference_price: Price | None = None) -> "Order":
+        """A new order that nobody has been told of yet: its version counts its events and is 0."""
+        return cls(
+            order_id=intent.order_id,
+            account_id=intent.account_id,
+            user_id=intent.user_id,
+            client_ref=client_ref_of(intent.order_id),
+            intent_id=intent.intent_id,
+            broker_order_id="",
+            instrument=intent.instrument,
+            side=intent.side,
+            quantity=intent.quantity,
+            filled=Quantity(0),
+            order_type=intent.order_type,
+            time_in_force=intent.time_in_force,
+            limit_price=intent.limit_price,
+            stop_price=intent.stop_price,
+            reference_price=reference_price,
+            state=state,
+            code=None,
+            detail=None,
+            triggered_by=intent.triggered_by,
+            session=intent.session,
+            created_at=intent.wanted_at,
+            last_event=None,
+            trace=trace,
+            version=0,
+        )
+
     def in_state(self, state: OrderState) -> "Order":
         return replace(self, state=state)
 

@@ -115,27 +115,26 @@ class PaperVenue:
             )
 
     async def submit(self, request: OrderRequest) -> SubmitOutcome:
-        """Take an order into the book, or refuse it."""
+        """Take an order into the book, or refuse it; where market orders fill at once, its execution is in the answer."""
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
-            account = await connection.fetchrow("select * from account where account_id = $1 for update", request.account_id)
-            if account is None:
-                return Rejected("ACCOUNT_UNKNOWN", f"the venue has no account {request.account_id}")
-            times = await connection.fetchval(
-                "select count(*) from venue_order where account_id = $1 and client_ref = $2",
+            look = await connection.fetchrow(
+                """with a as (select currency, cash from account where account_id = $1 for update)
+                   select a.*, (select count(*) from venue_order where account_id = $1 and client_ref = $2) as times,
+                   (select coalesce(sum(quantity), 0) from holding where account_id = $1 and instrument_id = $3) as held from a""",
                 request.account_id,
                 request.client_ref,
+                request.instrument.instrument_id,
             )
-            order_id = short_token("venue-order", request.account_id, request.client_ref, times, length=16)
-            if refusal := await self._refuses(connection, account, request):
+            if look is None:
+                return Rejected("ACCOUNT_UNKNOWN", f"the venue has no account {request.account_id}")
+            order_id = short_token("venue-order", request.account_id, request.client_ref, look["times"], length=16)
+            if refusal := _refuses(request, look):
                 await self._insert(connection, order_id, request, "rejected", f"{refusal.code}: {refusal.detail}")
                 return refusal
-            await self._insert(connection, order_id, request, "working", "")
-            at_once = self._rules.fill_at_once and request.order_type is OrderType.MARKET
-            if at_once and request.reference_price is not None:
-                order = await connection.fetchrow("select * from venue_order where venue_order_id = $1", order_id)
-                if order is not None:
-                    await self._fill(connection, order, request.reference_price, request.at.date(), request.at)
-        return Accepted(order_id, filled_nothing=not at_once)
+            order = await self._insert(connection, order_id, request, "working", "")
+            price = request.reference_price if self._rules.fill_at_once and request.order_type is OrderType.MARKET else None
+            executions = (await self._fill(connection, order, price, request.at.date(), request.at),) if price is not None else ()
+        return Accepted(order_id, executions)
 
     async def cancel(self, account_id: AccountId, client_ref: str, at: datetime) -> SubmitOutcome:
         """Take a working order out of the book. Raises nothing: an order that is done already is a refusal."""
@@ -249,64 +248,52 @@ class PaperVenue:
             raise RuntimeError("a count returned no row")
         return VenueBook(orders=row["orders"], duplicate_orders=int(row["doubles"]), executions=row["executions"])
 
-    async def _refuses(self, connection: Connection, account: asyncpg.Record, request: OrderRequest) -> Rejected | None:
-        held = await connection.fetchval(
-            "select coalesce(sum(quantity), 0) from holding where account_id = $1 and instrument_id = $2",
-            request.account_id,
-            request.instrument.instrument_id,
-        )
-        if request.side is Side.SELL:
-            if Quantity(held) < request.quantity:
-                return Rejected("SHORT_REFUSED", f"the account holds {Quantity(held)}, short sales are not offered")
-            return None
-        price = request.limit_price or request.reference_price
-        if price is not None:
-            value = notional(price, request.quantity, request.instrument.multiplier, account["currency"])
-            if value.amount > account["cash"]:
-                return Rejected("FUNDS", f"the order needs {value}, the account has {Money(account['cash'], account['currency'])}")
-        return None
-
-    async def _insert(self, connection: Connection, order_id: str, request: OrderRequest, status: str, reason: str) -> None:
+    async def _insert(self, connection: Connection, order_id: str, request: OrderRequest, status: str, reason: str) -> asyncpg.Record:
         one = request.instrument
-        await connection.execute(
+        row = await connection.fetchrow(
             """insert into venue_order (venue_order_id, account_id, client_ref, instrument_id, symbol, currency, multiplier, side, quantity,
                order_type, time_in_force, limit_price, stop_price, status, reason, accepted_at, changed_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16)""",
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16) returning *""",
             order_id, request.account_id, request.client_ref, one.instrument_id, one.symbol, one.currency, one.multiplier.value,
             request.side, request.quantity.value, request.order_type, request.time_in_force,
             request.limit_price and request.limit_price.value, request.stop_price and request.stop_price.value, status, reason, request.at,
         )  # fmt: skip
+        if row is None:
+            raise RuntimeError("an insert returned no row")
+        return row
 
-    async def _fill(self, connection: Connection, order: asyncpg.Record, price: Price, session: date, at: datetime) -> None:
+    async def _fill(self, connection: Connection, order: asyncpg.Record, price: Price, session: date, at: datetime) -> Execution:
         """Fill all that is left of an order: the execution, the holding, the cash and the order move together."""
         quantity = Quantity(order["quantity"]) - Quantity(order["filled"])
-        multiplier, currency = Quantity(order["multiplier"]), order["currency"]
-        value = notional(price, quantity, multiplier, currency)
-        fee = self._rules.commission.of_fill(Money(order["charged"], currency), order["quantity"], value)
+        value = notional(price, quantity, Quantity(order["multiplier"]), order["currency"])
+        fee = self._rules.commission.of_fill(Money(order["charged"], order["currency"]), order["quantity"], value)
         side = Side(order["side"])
-        await connection.execute(
-            "insert into execution values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        row = await connection.fetchrow(
+            """with held as (insert into holding as h values ($3, $5, $13) on conflict (account_id, instrument_id)
+               do update set quantity = h.quantity + excluded.quantity),
+               paid as (update account set cash = cash - $14 where account_id = $3),
+               done as (update venue_order set filled = quantity, status = 'filled', charged = charged + $9, changed_at = $12
+               where venue_order_id = $2)
+               insert into execution values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning *""",
             short_token("execution", order["venue_order_id"], order["filled"], length=16), order["venue_order_id"], order["account_id"],
-            order["client_ref"], order["instrument_id"], side, quantity.value, price.value, fee.amount, currency, session, at,
+            order["client_ref"], order["instrument_id"], side, quantity.value, price.value, fee.amount, order["currency"], session, at,
+            quantity.value * side.sign, value.amount * side.sign + fee.amount,
         )  # fmt: skip
-        await connection.execute(
-            """insert into holding as h values ($1, $2, $3) on conflict (account_id, instrument_id)
-               do update set quantity = h.quantity + excluded.quantity""",
-            order["account_id"],
-            order["instrument_id"],
-            quantity.value * side.sign,
-        )
-        await connection.execute(
-            "update account set cash = cash - $2 where account_id = $1",
-            order["account_id"],
-            value.amount * side.sign + fee.amount,
-        )
-        await connection.execute(
-            "update venue_order set filled = quantity, status = 'filled', charged = charged + $2, changed_at = $3 where venue_order_id = $1",
-            order["venue_order_id"],
-            fee.amount,
-            at,
-        )
+        if row is None:
+            raise RuntimeError("an insert returned no row")
+        return _execution(row)
+
+
+def _refuses(request: OrderRequest, look: asyncpg.Record) -> Rejected | None:
+    """What the venue itself does not take: selling what is not held, buying for more than there is."""
+    held, cash = Quantity(look["held"]), Money(look["cash"], look["currency"])
+    if request.side is Side.SELL:
+        return Rejected("SHORT_REFUSED", f"the account holds {held}, short sales are not offered") if held < request.quantity else None
+    price = request.limit_price or request.reference_price
+    if price is None:
+        return None
+    value = notional(price, request.quantity, request.instrument.multiplier, cash.currency)
+    return Rejected("FUNDS", f"the order needs {value}, the account has {cash}") if value > cash else None
 
 
 def _matched(order: asyncpg.Record, bar: Bar, opened_at: datetime) -> Price | None:
