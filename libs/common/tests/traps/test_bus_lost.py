@@ -33,12 +33,16 @@ async def test_what_is_said_while_the_bus_is_away_waits_in_the_outbox(pair: Pair
     # The question cannot come over the bus, so the rows are put there as a transaction of another process would.
     await pair.database.fetch(
         SPEAKER,
-        """with said as (update outbox_key set seq = seq + 1 returning key, seq),
-           stored as (insert into outbox (key, seq, family, subject, type, message_id, trace, occurred_at, payload)
-             select s.key, s.seq, family, subject, type, gen_random_uuid(), trace, occurred_at,
-                    convert_to(replace(convert_from(payload, 'UTF8'), '"quantity":"5"', '"quantity":"6"'), 'UTF8')
-             from said s join outbox o on o.key = s.key and o.seq = s.seq - 1 returning id)
-           insert into outbox_waiting select id from stored""",
+        """
+        with said as (update outbox_key set seq = seq + 1 returning key, seq, gen_random_uuid() as fresh),
+        stored as (
+            insert into outbox (key, seq, family, subject, type, message_id, trace, occurred_at, payload)
+            select s.key, s.seq, family, subject, type, fresh, trace, occurred_at, convert_to(replace(replace(
+                convert_from(payload, 'UTF8'), '"quantity":"5"', '"quantity":"6"'), message_id::text, fresh::text), 'UTF8')
+            from said s join outbox o on o.key = s.key and o.seq = s.seq - 1 returning id
+        )
+        insert into outbox_waiting select id from stored
+        """,
     )
 
     assert await pair.count(SPEAKER, "outbox_waiting") == 1

@@ -1,5 +1,8 @@
 """Parked messages: what could not be taken is put aside with its error, and a person decides: replay or drop."""
 
+from collections.abc import Callable
+from functools import partial
+
 from quantmatrix.common.contracts.asking.messaging import (
     ParkedAsked,
     ParkedDecided,
@@ -10,7 +13,6 @@ from quantmatrix.common.contracts.asking.messaging import (
 from quantmatrix.common.contracts.codec import decode
 from quantmatrix.common.contracts.message import NO_ID
 from quantmatrix.common.contracts.parked import MessageParked
-from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.hearing import Hears
@@ -49,10 +51,10 @@ async def park(page: Page, service: str, subject: str, body: bytes, error: str, 
 class ParkedDesk:
     """Lists what is parked here, and carries out what a person decided."""
 
-    def __init__(self, service: str, hears: tuple[Hears, ...], clock: Clock) -> None:  # type: ignore[type-arg]  # of any message
+    def __init__(self, service: str, hears: tuple[Hears, ...], on_gap: Callable[[str], None]) -> None:  # type: ignore[type-arg]  # of any message
         self._service = service
         self._hears = {spec.message: spec for spec in hears}
-        self._clock = clock
+        self._on_gap = on_gap
 
     async def listed(self, question: ParkedAsked, connection: Connection) -> ParkedMessages:
         rows = await connection.fetch("select * from parked where $1 or state = 'parked' order by id limit $2", question.all, LISTED_MAX)
@@ -95,7 +97,8 @@ class ParkedDesk:
         await page.connection.execute(
             "update parked set state = $2, decided_at = clock_timestamp() where id = $1", question.parked_id, state
         )
-        await page.connection.execute("update inbox set stopped_by = null where stopped_by = $1", question.parked_id)
+        for key in page.view.release(question.parked_id):
+            page.after_commit(partial(self._on_gap, key))  # what came meanwhile was let pass, and is fetched now
         detail = f"{row['key']} goes on after number {row['seq']}" if row["key"] else "no key stood still for it"
         return ParkedDecided(question.parked_id, state, detail)
 

@@ -85,6 +85,13 @@ class View:
     def stop(self, key: str, seq: int, parked_id: int) -> None:
         self.moved[key] = replace(self.of(key), seq=seq, stopped_by=parked_id)
 
+    def release(self, parked_id: int) -> list[str]:
+        """Let go on what stood still for this parked message; returns the keys."""
+        keys = [key for key in {**self.known, **self.moved} if self.of(key).stopped_by == parked_id]
+        for key in keys:
+            self.moved[key] = replace(self.of(key), stopped_by=None)
+        return keys
+
     def covered(self, covers: Mapping[str, int]) -> bool:
         """Whether everything that a watermark covers and that this service listens to was heard, or stands still."""
         for key, seq in covers.items():

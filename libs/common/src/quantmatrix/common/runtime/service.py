@@ -170,8 +170,8 @@ class _Runner:
         )
         await self._patiently("register", lambda: _load(register, parts.pool))
         answering = Answering(service=self._service, pool=parts.pool, desk=desk, clock=parts.clock)
-        broker.include_router(hear_streams(self._service, hearings, desk))
-        broker.include_router(answering.router(*_with_common_questions(self._service, bus, register, parts.clock)))
+        broker.include_router(hear_streams(self._service, hearings, desk, self._metrics, parts.clock))
+        broker.include_router(answering.router(*_with_common_questions(self._service, bus, register, self._gap)))
         await self._tasks(parts, broker, bus, desk, relay, client, stop)
 
     async def _tasks(
@@ -232,9 +232,9 @@ class _Runner:
 
 
 def _with_common_questions(
-    service: str, bus: Bus, register: Register, clock: Clock
+    service: str, bus: Bus, register: Register, on_gap: Callable[[str], None]
 ) -> tuple[tuple[Answers[Any], ...], tuple[Does[Any], ...]]:
-    keeper, parked = OutboxKeeper(service), ParkedDesk(service, bus.hears, clock)
+    keeper, parked = OutboxKeeper(service), ParkedDesk(service, bus.hears, on_gap)
     answers = (
         Answers(OutboxHeadsAsked, keeper.heads),
         Answers(OutboxReadAsked, keeper.read),

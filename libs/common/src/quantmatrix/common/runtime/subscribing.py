@@ -3,6 +3,7 @@
 import asyncio
 import warnings
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, NatsRouter
 from faststream.security import SASLPlaintext
+from nats.aio.msg import Msg
 
 from quantmatrix.common.contracts.asking.question import Problem, Question, Reply
 from quantmatrix.common.contracts.codec import MalformedMessageError, decode_as, encode
@@ -70,9 +72,28 @@ def make_broker(*, service: str, url: str, password: str, metrics: Metrics, on_b
     )
 
 
-def hear_streams(service: str, hearings: tuple[Hearing, ...], desk: Desk) -> NatsRouter:
+class _Lag:
+    """How long the latest message took from the bus to its commit here; worked out when somebody looks, not per message."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._latest: tuple[Msg, datetime] | None = None
+
+    def settled(self, raw: Msg) -> None:
+        self._latest = raw, self._clock.now()
+
+    def seconds(self) -> float:
+        if self._latest is None:
+            return 0.0
+        raw, settled_at = self._latest
+        return max((settled_at - raw.metadata.timestamp).total_seconds(), 0.0)
+
+
+def hear_streams(service: str, hearings: tuple[Hearing, ...], desk: Desk, metrics: Metrics, clock: Clock) -> NatsRouter:
     """Every stream this service hears, handed to the desk; acknowledged only after the desk's commit."""
     router = NatsRouter()
+    lag = _Lag(clock)
+    metrics.lag_seconds.set_function(lag.seconds)
     for hearing in hearings:
         with warnings.catch_warnings():
             # The library warns that a durable push consumer cannot be shared; with a deliver group it can.
@@ -86,11 +107,11 @@ def hear_streams(service: str, hearings: tuple[Hearing, ...], desk: Desk) -> Nat
                 decoder=_whole,
                 title=f"{service} hears {hearing.family}",
             )
-        subscriber(_hand_in(desk))
+        subscriber(_hand_in(desk, lag))
     return router
 
 
-def _hand_in(desk: Desk) -> Callable[[NatsMessage], Awaitable[None]]:
+def _hand_in(desk: Desk, lag: _Lag) -> Callable[[NatsMessage], Awaitable[None]]:
     """Hand a message to the desk and return at once; the acknowledgement follows the desk's commit, not this call."""
 
     async def hand_in(message: NatsMessage) -> None:
@@ -104,6 +125,8 @@ def _hand_in(desk: Desk) -> Callable[[NatsMessage], Awaitable[None]]:
                 await (raw.ack() if verdict is Verdict.SETTLED else raw.nak(delay=GIVE_BACK_S))
             except TRANSIENT as error:
                 log.debug("answer.lost", error=repr(error))
+            if verdict is Verdict.SETTLED:
+                lag.settled(raw)
 
         desk.take(Delivery(raw.subject, bytes(message.body), key if numbered else None, int(seq) if numbered else 0, answer))
 

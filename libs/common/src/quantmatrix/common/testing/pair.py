@@ -75,13 +75,17 @@ class Pair:
     async def all_booked(self, account: str, count: int, *, within_s: float = 25) -> list[int]:
         """Wait until at least `count` are booked."""
 
-        async def enough() -> list[int]:
-            found = await self.booked(account)
-            return found if len(found) >= count else []
+        seen: list[int] = []
 
-        if count == 0:
-            return await self.booked(account)
-        return await wait_until(enough, f"{count} of {account} booked", within_s=within_s)
+        async def enough() -> bool:
+            seen[:] = await self.booked(account)
+            return len(seen) >= count
+
+        try:
+            await wait_until(enough, within_s=within_s)
+        except AssertionError:
+            raise AssertionError(f"only {len(seen)} of {count} booked for {account} within {within_s:g} s: {seen[-5:]}") from None
+        return seen
 
     async def count(self, role: str, table: str) -> int:
         return int((await self.database.fetch(role, f"select count(*) from {table}"))[0][0])
