@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
 from quantmatrix.common.runtime.errors import TRANSIENT
@@ -133,6 +134,13 @@ async def _is_ok(client: httpx.AsyncClient, port: int, path: str) -> bool:
         return False
 
 
+async def _metrics(port: int) -> dict[str, float]:
+    """What a service tells Prometheus, without labels."""
+    async with httpx.AsyncClient() as client:
+        text = (await client.get(f"http://127.0.0.1:{port}/metrics", timeout=5)).text
+    return {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples if not sample.labels}
+
+
 @pytest.fixture
 async def deployment(compose: dict[str, Any], tmp_path: Path) -> AsyncIterator[Deployment]:
     made = Deployment(compose, tmp_path)
@@ -162,8 +170,12 @@ async def test_the_steps_of_compose_lead_to_a_replay_whose_books_agree(deploymen
 
         status = await wait_until(finished, "the replay ends", within_s=REPLAY_S)
         checks = await check(ask)
+    metrics = await _metrics(deployment.health_ports["portfolio"])
 
     assert status is not None
     assert status.sessions_done == status.sessions_total > 300
     assert [one for one in checks if not one.ok] == []
     assert len(checks) >= 5
+    assert 0 < metrics["qm_lag_seconds"] < REPLAY_S
+    assert metrics["qm_bus_connected"] == 1
+    assert metrics["qm_messages_parked_total"] == 0
