@@ -43,4 +43,5 @@ document.addEventListener("htmx:after:request", (event) => {
 });
 
 if (document.querySelector("qm-equity, qm-candles")) import("./charts.js");
+document.querySelector('.side nav [aria-current]')?.scrollIntoView({ block: "nearest", inline: "center" });
 live(document.body);
