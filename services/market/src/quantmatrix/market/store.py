@@ -62,20 +62,22 @@ class MarketStore:
 
     async def load(self, feed: str, content: FeedContent, *, first: date, last: date, pace_s: float) -> None:
         """Store a feed's content once, and the replay at its beginning."""
+        await self._load_listings(content)
+        await self._load_bars(content)
+        await self._load_actions(content)
+        sessions = len({bar.session for bar in content.bars if first <= bar.session <= last})
+        await self._connection.execute(
+            """insert into replay (feed, content, first_session, last_session, sessions, state, pace_s)
+               values ($1, $2, $3, $4, $5, 'running', $6)""",
+            feed, digest_of(content, first, last), first, last, sessions, pace_s,
+        )  # fmt: skip
+
+    async def _load_listings(self, content: FeedContent) -> None:
         await self._connection.executemany(
             """insert into instrument (instrument_id, asset_class, name, currency, multiplier, tick_size, lot_size, calendar)
                values ($1, $2, $3, $4, $5, $6, $7, $8)""",
             [
-                (
-                    i.instrument_id,
-                    i.asset_class,
-                    i.name,
-                    i.currency,
-                    i.multiplier.value,
-                    i.tick_size.value,
-                    i.lot_size.value,
-                    i.calendar,
-                )
+                (i.instrument_id, i.asset_class, i.name, i.currency, i.multiplier.value, i.tick_size.value, i.lot_size.value, i.calendar)
                 for i in content.listings
             ],
         )
@@ -83,23 +85,18 @@ class MarketStore:
             "insert into symbol_alias (instrument_id, symbol, valid_from) values ($1, $2, $3)",
             [(i.instrument_id, i.symbol, i.listed_on) for i in content.listings],
         )
+
+    async def _load_bars(self, content: FeedContent) -> None:
         await self._connection.copy_records_to_table(
             "bar",
             records=[
-                (
-                    DAILY,
-                    b.session,
-                    b.instrument_id,
-                    b.open.value,
-                    b.high.value,
-                    b.low.value,
-                    b.close.value,
-                    b.volume.value,
-                )
+                (DAILY, b.session, b.instrument_id, b.open.value, b.high.value, b.low.value, b.close.value, b.volume.value)
                 for b in content.bars
             ],
             columns=["timeframe", "session", "instrument_id", "open", "high", "low", "close", "volume"],
         )
+
+    async def _load_actions(self, content: FeedContent) -> None:
         await self._connection.executemany(
             """insert into corporate_action (action_id, kind, instrument_id, effective, numerator, denominator, amount, derived, source)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
@@ -118,12 +115,6 @@ class MarketStore:
                 for a in content.actions
             ],
         )
-        sessions = len({bar.session for bar in content.bars if first <= bar.session <= last})
-        await self._connection.execute(
-            """insert into replay (feed, content, first_session, last_session, sessions, state, pace_s)
-               values ($1, $2, $3, $4, $5, 'running', $6)""",
-            feed, digest_of(content, first, last), first, last, sessions, pace_s,
-        )  # fmt: skip
 
     async def bars_ahead(self, after: date | None, sessions: int) -> dict[date | None, list[DailyBar]]:
         """The bars of the next sessions, each list under the session before it; the last session has an empty list after it.
