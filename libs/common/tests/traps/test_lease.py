@@ -1,0 +1,119 @@
+"""Work that only one process may do: the second stands by, and one that slept writes nothing when it wakes."""
+
+import os
+import signal
+
+import asyncpg
+import pytest
+
+from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked
+from quantmatrix.common.runtime.asking import ServiceSilent
+from quantmatrix.common.runtime.errors import LeaseLost
+from quantmatrix.common.runtime.keys import KeysHeard
+from quantmatrix.common.runtime.lease import Lease
+from quantmatrix.common.runtime.register import Fence, Register
+from quantmatrix.common.testing.pair import Pair
+from quantmatrix.common.testing.tiny import SPEAKER, fill
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.testing import FreshDatabase, Servers
+
+EXCLUSIVE = {"QM_EXECUTION_EXCLUSIVE": "true"}
+
+
+async def _fence(pair: Pair) -> int:
+    rows = await pair.database.fetch(SPEAKER, "select fence from lease")
+    return rows[0]["fence"] if rows else 0
+
+
+async def _numbers(pair: Pair, account: str) -> list[int]:
+    rows = await pair.database.fetch(SPEAKER, "select seq from outbox where key = $1 order by id", f"execution/fills.{account}")
+    return [row["seq"] for row in rows]
+
+
+async def test_the_second_process_stands_by_until_the_first_is_dead(pair: Pair) -> None:
+    first = await pair.speaker_process(**EXCLUSIVE)
+    await pair.up(SPEAKER)
+    second = await pair.speaker_process(**EXCLUSIVE)
+
+    async def waits() -> bool:
+        # It tries the lock on connections of its own; the pool of the second process is there as well.
+        return (
+            len(await pair.database.fetch(SPEAKER, "select distinct pid from pg_stat_activity where application_name ~ 'execution'")) >= 4
+        )
+
+    await wait_until(waits, "the second process looks for the lease")
+    assert await _fence(pair) == 1
+    await pair.say("A", count=3)
+    await first.kill()
+    with pytest.raises(ServiceSilent):
+        await pair.ask(SPEAKER, InboxHeadsAsked(), deadline_s=0.1)
+    await pair.say("A", first=4, count=3)
+
+    assert await _fence(pair) == 2
+    assert second.alive
+    assert await _numbers(pair, "A") == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.chaos
+async def test_an_old_holder_that_wakes_up_writes_nothing(pair: Pair, database: FreshDatabase) -> None:
+    first = await pair.speaker_process(**EXCLUSIVE)
+    await pair.up(SPEAKER)
+    await pair.say("A")
+    os.kill(first.pid, signal.SIGSTOP)
+    superuser = await asyncpg.connect(database.superuser_url)
+    await superuser.execute("select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()")
+    await superuser.close()
+    second = await pair.speaker_process(**EXCLUSIVE)
+
+    async def taken_over() -> bool:
+        return await _fence(pair) == 2
+
+    await wait_until(taken_over, "the second process has the lease")
+    os.kill(first.pid, signal.SIGCONT)
+    number = 1
+    while first.alive and number < 200:  # both answer now; the first must not survive its first attempt to write
+        number += 1
+        await pair.say("A", first=number)
+
+    assert await first.ended() == 1
+    assert "was taken over" in first.written() + (first.output.with_suffix(".log")).read_text()
+    assert second.alive
+    assert await _numbers(pair, "A") == list(range(1, number + 1))
+    assert await _fence(pair) == 2
+
+
+async def test_the_lease_is_taken_again_after_the_database_restarted(pair: Pair, servers: Servers) -> None:
+    speaker = await pair.speaker_process(**EXCLUSIVE)
+    await pair.up(SPEAKER)
+    await servers.postgres_kill()
+    await servers.postgres_start()
+
+    async def taken_again() -> bool:
+        return await _fence(pair) == 2
+
+    await wait_until(taken_again, "the fence has risen")
+    await pair.say("A", count=2)
+    assert await _numbers(pair, "A") == [1, 2]
+    assert speaker.alive
+
+
+async def test_a_page_under_an_old_fence_is_refused_as_a_whole(database: FreshDatabase) -> None:
+    lease = Lease(service="execution", database_url=database.url(SPEAKER))
+    await lease.acquire()
+    old = lease.fence
+    await lease.release()
+    await lease.acquire()
+    connection = await database.connect(SPEAKER)
+    register = Register(KeysHeard({}))
+    await register.load(connection)
+
+    with pytest.raises(LeaseLost, match="fence 2, ours is 1"):
+        async with connection.transaction():
+            await register.settle(connection, register.view(), [fill("A", 1)], old)
+    await register.load(connection)
+    async with connection.transaction():
+        await register.settle(connection, register.view(), [fill("A", 1)], lease.fence)
+    await lease.release()
+
+    assert lease.fence == Fence("execution", 2)
+    assert await connection.fetchval("select count(*) from outbox") == 1
