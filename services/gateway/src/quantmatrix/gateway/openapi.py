@@ -50,4 +50,6 @@ def _schema_of(kind: type[Any]) -> dict[str, Any]:
         return _DECIMAL
     if kind is Money:
         return _MONEY
+    if kind is object:
+        return {"description": "Any JSON."}
     raise NotImplementedError(f"{kind.__name__} has no schema")
