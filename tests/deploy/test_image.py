@@ -23,8 +23,9 @@ def test_the_base_image_names_its_version() -> None:
 
 
 def test_packages_are_installed_by_their_hashes() -> None:
-    installs = re.findall(r"pip install (.*)", DOCKERFILE)
+    installs = re.findall(r"-m pip install (.*)", DOCKERFILE)
 
+    assert len(installs) == 2
     assert "--require-hashes -r requirements.lock" in installs[0]
     assert all("--no-deps" in line for line in installs)
 
