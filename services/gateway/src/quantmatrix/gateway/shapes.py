@@ -114,8 +114,8 @@ def trade_shape(order: OrderSummary) -> TradeShape:
     )
 
 
-def signal_shape(signal: SignalRaised) -> SignalShape:
-    """Strength becomes the score; an entry or exit that has not expired is ready to trade."""
+def signal_shape(signal: SignalRaised, *, as_of: datetime | None) -> SignalShape:
+    """Strength becomes the score; a decision with a side and a quantity is ready to trade until it expires, in event time."""
     score = signal.strength
     return SignalShape(
         bot_id=signal.triggered_by,
@@ -124,7 +124,7 @@ def signal_shape(signal: SignalRaised) -> SignalShape:
         combined_score=round_half_even(Decimal(repr(score)), PCT_DIGITS),
         recommended_action=signal.side.value if signal.side else "HOLD",
         last_evaluation=signal.decided_at.astimezone(UTC),
-        ready_to_trade=signal.side is not None and signal.quantity is not None,
+        ready_to_trade=signal.side is not None and signal.quantity is not None and (as_of is None or as_of <= signal.expires_at),
     )
 
 

@@ -1,0 +1,117 @@
+"""Running a gateway and the services behind it inside a test."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from quantmatrix.common.contracts.asking.market import ReplayStatusAsked
+from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.names import UserId
+from quantmatrix.common.runtime.asking import Ask, ServiceSilent
+from quantmatrix.common.runtime.keys import keys_heard
+from quantmatrix.common.runtime.streams import heard_by
+from quantmatrix.common.testing.here import StartHere
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.gateway.people import Passwords
+from quantmatrix.operations.servers.nats import free_port
+from quantmatrix.operations.testing import FreshDatabase
+
+PASSWORD = "correct horse battery"
+OTHER = UserId(derived_id("user", "somebody else"))
+BEHIND = ("market", "signals", "execution", "portfolio", "notify")
+REPLAY = {"replay_from": "2004-01-02", "replay_to": "2004-04-30", "replay_pace_s": 0.0}
+
+
+@dataclass(slots=True)
+class Console:
+    """A running gateway and a client that keeps its cookies."""
+
+    port: int
+    client: httpx.AsyncClient
+    csrf: str = ""
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def log_in(self, name: str = "admin", password: str = PASSWORD) -> httpx.Response:
+        answer = await self.client.post("/login", data={"name": name, "password": password})
+        if answer.status_code == 303:
+            page = (await self.client.get("/about")).text
+            self.csrf = page.split('"X-CSRF-Token": "')[1].split('"')[0]
+        return answer
+
+    async def get(self, path: str, **more: object) -> httpx.Response:
+        return await self.client.get(path, **more)  # type: ignore[arg-type]
+
+    async def post(self, path: str, json: object = None, **headers: str) -> httpx.Response:
+        return await self.client.post(path, json=json, headers={"X-CSRF-Token": self.csrf, **headers})
+
+    def another(self) -> "Console":
+        """The same gateway, seen by somebody with no cookie yet."""
+        return Console(self.port, httpx.AsyncClient(base_url=self.url, timeout=20))
+
+
+@asynccontextmanager
+async def gateway_here(start_here: StartHere, **told: Any) -> AsyncIterator[Console]:
+    """Start a gateway with these settings, and wait until it answers."""
+    port = told.setdefault("port", free_port())
+    await start_here("gateway", **{"admin_password": SecretStr(PASSWORD), "cookie_secure": False, **told})
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        await wait_until(lambda: _answers(client), "the gateway answers")
+        yield Console(port, client)
+
+
+async def _answers(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/login")).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+async def replay_done(start_here: StartHere, ask: Ask, **market: Any) -> None:
+    """Start the services behind the gateway and wait until their replay is over and heard everywhere."""
+    for service in BEHIND:
+        await start_here(service, **({**REPLAY, **market} if service == "market" else {}))
+    await wait_until(lambda: finished(ask), "the replay has finished", within_s=90)
+    await wait_until(lambda: drained(ask), "everything was heard", within_s=30)
+
+
+async def finished(ask: Ask) -> bool:
+    try:
+        status = await ask("market", ReplayStatusAsked())
+    except ServiceSilent:
+        return False
+    return status.state == "finished" and status.settled == status.session
+
+
+async def drained(ask: Ask) -> bool:
+    """Whether every service has heard everything that the others said to it."""
+    for service in (*BEHIND, "gateway"):
+        inbox = await ask(service, InboxHeadsAsked())
+        for owner, patterns in keys_heard(service, heard_by(service)).by_owner.items():
+            if owner == service:
+                continue
+            said = await ask(owner, OutboxHeadsAsked(patterns=patterns))
+            if any(inbox.heads.get(key, 0) < seq for key, seq in said.heads.items()):
+                return False
+    return True
+
+
+async def add_user(database: FreshDatabase, name: str, role: str, user_id: UserId = OTHER) -> None:
+    """Another user, with the same password."""
+    connection = await database.connect("gateway")
+    await connection.execute(
+        "insert into users (user_id, name, password_hash, role, created_at) values ($1, $2, $3, $4, $5)",
+        user_id,
+        name,
+        await Passwords().hashed(PASSWORD),
+        role,
+        datetime(2024, 1, 2, tzinfo=UTC),
+    )
