@@ -43,4 +43,4 @@ def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
     except (StalledError, TimeoutError, ServiceSilent) as error:
         fail(Exit.TIMEOUT, str(error) or "it took too long", as_json=as_json)
     except Refused as error:
-        fail(Exit.NOT_FOUND if error.code.endswith("NOT_FOUND") else Exit.ERROR, error.detail, as_json=as_json)
+        fail(Exit.NOT_FOUND if error.code.endswith(("NOT_FOUND", "UNKNOWN")) else Exit.ERROR, error.detail, as_json=as_json)

@@ -1,0 +1,86 @@
+"""The qm program as a person uses it: a process of its own, its output and its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "quantmatrix.operations")
+LOOK_S = 0.1
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """Only what is named here: nothing of the tests' own surroundings."""
+    return {"QM_HOME": str(home), "PATH": os.environ["PATH"], "HOME": str(home.parent), "QM_LOG_LEVEL": "INFO"} | more
+
+
+def qm(home: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    """One command, to its end."""
+    return subprocess.run(
+        [*COMMAND, *words], env=environment(home, **more), cwd=home.parent, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+def answer(home: Path, *words: str) -> Any:
+    """The JSON of a command that must succeed."""
+    done = qm(home, *words, "--json")
+    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    return json.loads(done.stdout)
+
+
+def wait_until(condition: Callable[[], Any], *, within_s: float = 30.0) -> Any:
+    """What the condition gives as soon as it is true. Raises AssertionError when the time is up."""
+    deadline = time.monotonic() + within_s
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < deadline, f"not within {within_s:g} s"
+        time.sleep(LOOK_S)
+
+
+@dataclass
+class Up:
+    """A running `qm up`."""
+
+    home: Path
+    port: int
+    settings: dict[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[str] | None" = None
+    welcome: dict[str, Any] = field(default_factory=dict)
+
+    def start(self) -> "Up":
+        self.process = subprocess.Popen(
+            [*COMMAND, "up", "--json", "--port", str(self.port)],
+            env=environment(self.home, **self.settings),
+            cwd=self.home.parent,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        lines = ""
+        while (line := self.process.stdout.readline()) and line != "}\n":  # type: ignore[union-attr]  # it was asked for
+            lines += line
+        assert line, self.process.communicate(timeout=30)
+        self.welcome = json.loads(lines + line)
+        return self
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> float:
+        """Ask it to stop; returns the seconds that took."""
+        assert self.process is not None
+        began = time.monotonic()
+        self.process.send_signal(how)
+        _, errors = self.process.communicate(timeout=30)
+        assert self.process.returncode == 0, errors
+        self.process = None
+        return time.monotonic() - began
+
+    def end(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.communicate(timeout=30)

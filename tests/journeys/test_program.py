@@ -1,0 +1,179 @@
+"""Starting, looking, breaking, stopping and starting again, with the qm program and nothing else."""
+
+import json
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import nats
+import pytest
+from tests.journeys.program import Up, answer, qm, wait_until
+
+from quantmatrix.operations.servers.nats import free_port
+
+pytestmark = pytest.mark.servers
+SHORT = {"QM_MARKET_REPLAY_TO": "2000-12-29", "QM_MARKET_REPLAY_PACE_S": "0"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    up = Up(tmp_path_factory.mktemp("program") / "home", free_port(), SHORT).start()
+    yield up
+    up.end()
+
+
+def _finished(home: Path) -> bool:
+    replay = answer(home, "status")["replay"]
+    return bool(replay["state"] == "finished" and replay["settled"] == replay["session"])
+
+
+def test_one_address_and_a_login_are_told(running: Up) -> None:
+    assert running.welcome["console"] == f"http://127.0.0.1:{running.port}"
+    assert running.welcome["user"] == "admin"
+    assert httpx.get(f"{running.welcome['console']}/login").status_code == 200
+
+
+def test_every_service_is_ready(running: Up) -> None:
+    found = wait_until(lambda: (status := answer(running.home, "status"))["services"] and status)
+    assert sorted(found["services"]) == ["execution", "gateway", "market", "notify", "portfolio", "signals"]
+    assert all(part["ready"] for part in found["services"].values())
+
+
+def test_a_second_start_on_the_same_folder_is_refused(running: Up) -> None:
+    done = qm(running.home, "up", "--port", str(free_port()))
+    assert done.returncode == 4
+    assert "already running" in done.stderr.replace("\n", " ")
+    assert all(part["ready"] for part in answer(running.home, "status")["services"].values())
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = qm(tmp_path / "home", "up", "--port", str(port), "--json")
+    assert done.returncode == 4
+    assert f"port {port}" in json.loads(done.stdout)["error"]
+
+
+def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
+    home = tmp_path / "letters"
+    home.mkdir()
+    (home / "dear.txt").write_text("dear reader")
+    done = qm(home, "up", "--json", "--port", str(free_port()))
+    assert done.returncode == 4
+    assert "nothing was touched" in json.loads(done.stdout)["error"]
+    assert [path.name for path in home.iterdir() if path.name != "lock"] == ["dear.txt"]
+
+
+def test_nothing_runs_elsewhere(tmp_path: Path) -> None:
+    for command in ("status", "down", "check"):
+        done = qm(tmp_path / "nothing", command, "--json")
+        assert (done.returncode, json.loads(done.stdout)["code"]) == (3, "not_running")
+    assert qm(tmp_path / "nothing", "logs").returncode == 2
+    assert qm(tmp_path / "nothing", "up", "--nonsense").returncode == 4
+    assert qm(tmp_path / "nothing", "up", QM_GATEWAY_PORT="many").returncode == 4
+
+
+def test_the_books_agree_at_the_end(running: Up) -> None:
+    wait_until(lambda: _finished(running.home), within_s=90)
+    found = answer(running.home, "check")
+    assert found["ok"]
+    assert {one["name"] for one in found["checks"]} >= {
+        "Σ lots = position",
+        "position = venue position",
+        "cash + Σ cost = start + realised",
+    }
+
+
+async def _say(running: Up, user: str, subject: str, body: bytes) -> None:
+    """Publish as a service would that has lost its mind."""
+    state = json.loads((running.home / "state.json").read_text())
+    secrets = json.loads((running.home / "secrets.json").read_text())
+    client = await nats.connect(state["nats_url"], user=user, password=secrets["nats"][user], inbox_prefix=f"_INBOX.{user}")
+    try:
+        await client.jetstream().publish(subject, body)
+    finally:
+        await client.close()
+
+
+GOLDEN = Path(__file__).parents[1] / "contracts" / "golden"
+
+
+def _fill(**changes: object) -> bytes:
+    (path,) = GOLDEN.glob("OrderFilled*.json")
+    return json.dumps(json.loads(path.read_text()) | changes).encode()
+
+
+@pytest.mark.parametrize(
+    ("body", "because"),
+    [(b"{this is no json", "JSON"), (_fill(version=99), "version"), (_fill(price=101.5), "price")],
+    ids=["malformed", "unknown version", "number for money"],
+)
+async def test_poison_is_parked_and_the_others_flow_on(running: Up, body: bytes, because: str) -> None:
+    wait_until(lambda: _finished(running.home), within_s=90)
+    before = {one["id"] for one in answer(running.home, "parked", "list")["parked"]}
+    await _say(running, "execution", "fills.filled.DU0000001", body)
+
+    def _new() -> list[dict[str, str]]:
+        return [one for one in answer(running.home, "parked", "list")["parked"] if one["id"] not in before]
+
+    parked = wait_until(lambda: [one for one in _new() if one["service"] == "portfolio"])
+    assert because.lower() in parked[0]["error"].lower()
+    shown = answer(running.home, "parked", "show", parked[0]["id"])
+    assert shown["subject"] == "fills.filled.DU0000001"
+    again = qm(running.home, "parked", "replay", parked[0]["id"], "--json")
+    assert again.returncode != 0, "what is malformed stays malformed"
+    assert answer(running.home, "parked", "show", parked[0]["id"])["state"] == "parked"
+    for one in wait_until(lambda: found if len(found := _new()) >= 2 else None):
+        assert answer(running.home, "parked", "drop", one["id"])["state"] == "dropped"
+    assert qm(running.home, "parked", "drop", parked[0]["id"], "--json").returncode == 1
+    assert qm(running.home, "parked", "drop", "portfolio:999999", "--json").returncode == 2
+    assert answer(running.home, "check")["ok"]
+
+
+def test_a_killed_service_comes_back(running: Up) -> None:
+    before = answer(running.home, "status")
+    os.kill(before["services"]["portfolio"]["pid"], signal.SIGKILL)
+
+    def _back() -> bool:
+        done = qm(running.home, "status", "--json")
+        if done.returncode not in (0, 1):
+            return False
+        now = json.loads(done.stdout)
+        return bool(now["restarts"] > before["restarts"] and all(part["ready"] for part in now["services"].values()))
+
+    wait_until(_back)
+    assert answer(running.home, "check")["ok"]
+
+
+def test_the_logs_are_there(running: Up) -> None:
+    done = qm(running.home, "logs", "market", "-n", "5", "--json")
+    assert done.returncode == 0
+    assert all(json.loads(line)["service"] == "market" for line in done.stdout.splitlines())
+    assert qm(running.home, "logs", "nobody").returncode == 2
+
+
+def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(tmp_path: Path) -> None:
+    up = Up(tmp_path / "home", free_port(), {"QM_MARKET_REPLAY_PACE_S": "0.05"}).start()
+    try:
+        wait_until(lambda: answer(up.home, "status")["replay"]["sessions_done"] > 5)
+        reached = answer(up.home, "status")["replay"]["sessions_done"]
+        pids = [part["pid"] for part in answer(up.home, "status")["services"].values()]
+        assert up.stop() < 5.0
+        assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+        up.start()
+        assert answer(up.home, "status")["replay"]["sessions_done"] >= reached
+        assert qm(up.home, "down").returncode == 0
+        assert qm(up.home, "status").returncode == 3
+    finally:
+        up.end()
+
+
+def test_doctor_finds_the_machine_fit(tmp_path: Path) -> None:
+    found = answer(tmp_path / "home", "doctor")
+    assert found["ok"]
+    assert {one["name"] for one in found["findings"]} >= {"Python", "NATS server", "PostgreSQL", "disk", "console port"}
