@@ -100,3 +100,20 @@ def test_services_together_say_what_all_say() -> None:
     everything = {name for name, what in of_all()["operations"].items() if what["action"] == "send"}
 
     assert said == everything
+
+
+@pytest.fixture(scope="module")
+def official() -> jsonschema.Draft7Validator:
+    """AsyncAPI's own schema, from the npm package that carries it; the shape above is checked without it too."""
+    place = FOLDER.parents[1] / "node_modules" / "@asyncapi" / "specs" / "schemas" / "3.0.0-without-$id.json"
+    if not place.exists():
+        pytest.skip("the npm package @asyncapi/specs is not installed")
+    return jsonschema.Draft7Validator(json.loads(place.read_text(encoding="utf-8")))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_document_fits_the_official_schema(name: str, official: jsonschema.Draft7Validator) -> None:
+    whole = document(name)
+
+    assert [error.message for error in official.iter_errors(whole)] == []
+    assert not official.is_valid(whole | {"operations": {"broken": {"action": "shout"}}})
