@@ -15,7 +15,7 @@ start_process runs a service as a process: `process = await start_process("execu
 Types for annotations: `FreshDatabase`, `FreshBus`, `Servers` of `quantmatrix.operations.testing`, `StartHere` and `StartProcess` of
 `quantmatrix.common.testing.here` and `.process`. `quantmatrix.common.testing` has what needs no server: `wait_until(condition)`, `SetClock`,
 `examples.py` (an example of every message). Tests that use these fixtures are marked `servers` by themselves:
-`pytest -m "not servers"` runs the others.
+`pytest -m "not servers"` runs the others. Property tests try the same examples every time; `--hypothesis-profile=explore` tries others.
 """
 
 import itertools
@@ -27,6 +27,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -37,6 +38,9 @@ from quantmatrix.common.testing.process import StartProcess
 from quantmatrix.operations.testing import FreshBus, FreshDatabase, Servers
 
 _numbers = itertools.count(1)
+settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+settings.register_profile("explore", deadline=None, max_examples=2_000, database=None)
+settings.load_profile("steady")
 
 
 def pytest_configure() -> None:

@@ -17,7 +17,7 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import TOKEN
 from quantmatrix.common.values import Money, Price, Quantity
 
-_DECIMALS = st.integers(-(10**29), 10**29).map(lambda number: Decimal(number).scaleb(-12))
+_DECIMALS = st.integers(-(10**30) + 1, 10**30 - 1).map(lambda number: Decimal(f"{number}e-12"))
 _TOKENS = st.text(string.ascii_letters + string.digits + "_-", min_size=1, max_size=40)
 _TEXT = st.text(max_size=30)
 _EXACT: dict[type, st.SearchStrategy[Any]] = {
@@ -72,7 +72,7 @@ def _examples_of(message: type[Message]) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: message.__name__)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_what_is_said_is_what_is_read_and_is_spelled_once(message: type[Message], data: st.DataObject) -> None:
     said = data.draw(_examples_of(message))

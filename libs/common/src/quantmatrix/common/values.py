@@ -10,7 +10,8 @@ INTEGER_DIGITS_MAX = 18
 _PLAIN = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,12})?")
 _QUANTUM = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
 _LIMIT = Decimal(10) ** INTEGER_DIGITS_MAX
-# Sums and products of two admitted values always fit; anything that would round raises instead.
+# Sums and products of two admitted values always fit; anything that would round raises instead. Python's own operators
+# (also the unary ones) round to 28 digits and are not used here: an admitted value has up to 30.
 _EXACT = Context(prec=64, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 _ROUNDING = Context(prec=64, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
@@ -51,7 +52,7 @@ def _admitted(value: object, what: str) -> Decimal:
         value = Decimal(value)
     if not isinstance(value, Decimal):
         raise NotExactError(f"{what} is made of a Decimal or an int, not of {type(value).__name__} {value!r}")
-    if not value.is_finite() or abs(value) >= _LIMIT:
+    if not value.is_finite() or value.copy_abs() >= _LIMIT:
         raise NotExactError(f"{what} must be finite and below 10^{INTEGER_DIGITS_MAX}, got {value}")
     exponent = value.as_tuple().exponent
     if isinstance(exponent, int) and exponent < -FRACTION_DIGITS_MAX and value != value.quantize(_QUANTUM, context=_ROUNDING):
@@ -128,21 +129,21 @@ class Quantity(_Exact):
         return Quantity(_EXACT.subtract(self.value, other.value))
 
     def __neg__(self) -> "Quantity":
-        return Quantity(-self.value)
+        return Quantity(self.value.copy_negate())
 
     def __abs__(self) -> "Quantity":
-        return Quantity(abs(self.value))
+        return Quantity(self.value.copy_abs())
 
     def scaled(self, numerator: int, denominator: int) -> "Quantity":
         """This quantity after a split of `numerator` new units for `denominator` old ones, rounded to 12 digits."""
-        return Quantity(round_half_even(_ROUNDING.divide(self.value * numerator, Decimal(denominator))))
+        return Quantity(round_half_even(_ROUNDING.divide(_ROUNDING.multiply(self.value, Decimal(numerator)), Decimal(denominator))))
 
     def floored_to(self, lot_size: "Quantity") -> "Quantity":
         """The largest multiple of `lot_size` not above this quantity. Raises ValueError for a lot size of zero or less."""
         if lot_size.value <= 0:
             raise ValueError(f"a lot size is above zero, got {lot_size}")
-        lots = (self.value / lot_size.value).to_integral_value(rounding=ROUND_FLOOR)
-        return Quantity(lots * lot_size.value)
+        lots = _ROUNDING.divide(self.value, lot_size.value).to_integral_value(rounding=ROUND_FLOOR)
+        return Quantity(_EXACT.multiply(lots, lot_size.value))
 
 
 class Price(_Exact):
@@ -158,14 +159,14 @@ class Price(_Exact):
 
     def scaled(self, numerator: int, denominator: int) -> "Price":
         """This price times `numerator` over `denominator`, rounded to 12 digits."""
-        return Price(round_half_even(_ROUNDING.divide(self.value * numerator, Decimal(denominator))))
+        return Price(round_half_even(_ROUNDING.divide(_ROUNDING.multiply(self.value, Decimal(numerator)), Decimal(denominator))))
 
     def snapped_to(self, tick_size: "Price") -> "Price":
         """The nearest multiple of `tick_size`, ties to even. Raises ValueError for a tick size of zero or less."""
         if tick_size.value <= 0:
             raise ValueError(f"a tick size is above zero, got {tick_size}")
-        ticks = (self.value / tick_size.value).to_integral_value(rounding=ROUND_HALF_EVEN)
-        return Price(ticks * tick_size.value)
+        ticks = _ROUNDING.divide(self.value, tick_size.value).to_integral_value(rounding=ROUND_HALF_EVEN)
+        return Price(_EXACT.multiply(ticks, tick_size.value))
 
 
 class Money:
@@ -228,10 +229,10 @@ class Money:
         return Money(_EXACT.subtract(self.amount, self._same(other).amount), self.currency)
 
     def __neg__(self) -> "Money":
-        return Money(-self.amount, self.currency)
+        return Money(self.amount.copy_negate(), self.currency)
 
     def __abs__(self) -> "Money":
-        return Money(abs(self.amount), self.currency)
+        return Money(self.amount.copy_abs(), self.currency)
 
     def __reduce__(self) -> tuple[type["Money"], tuple[Decimal, str]]:
         return (Money, (self.amount, self.currency))
@@ -243,7 +244,7 @@ class Money:
         """
         if part == whole:
             return self
-        return Money(round_half_even(_ROUNDING.divide(self.amount * part.value, whole.value)), self.currency)
+        return Money(round_half_even(_ROUNDING.divide(_ROUNDING.multiply(self.amount, part.value), whole.value)), self.currency)
 
     def times(self, factor: Decimal) -> "Money":
         """This amount times an exact factor, rounded to 12 digits."""

@@ -96,10 +96,15 @@ class ServiceSettings(BaseSettings):
             return cls()  # type: ignore[call-arg]  # every field has a default or comes from the environment
         except ValidationError as error:
             wrong = [
-                f"{variables_of(cls, str(item['loc'][0]))[0]}: {item['msg'].lower()}, got {_shown(item.get('input'))}"
+                f"{variables_of(cls, str(item['loc'][0]))[0]}: {_sentence(item['msg'])}, got {_shown(item.get('input'))}"
                 for item in error.errors()
             ]
             raise SettingsError("; ".join(wrong)) from error
+
+
+def _sentence(message: str) -> str:
+    """The library's message as the end of ours; the values it names keep their spelling."""
+    return message[:1].lower() + message[1:]
 
 
 def _shown(value: object) -> str:
