@@ -1,0 +1,218 @@
+"""The API after a real replay: every shape, paging, ownership, controls."""
+
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import httpx
+from services.gateway.tests.running import Console, add_user
+
+from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.testing.here import StartHere
+from quantmatrix.operations.testing import FreshDatabase
+
+RFC9457 = {"type", "title", "status", "detail", "code", "instance"}
+
+
+async def _all(console: Console, path: str, name: str, limit: int) -> list[dict[str, Any]]:
+    """Every item of a paged list, page by page."""
+    found: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        answer = (await console.get(path, params={"limit": limit, **({"cursor": cursor} if cursor else {})})).json()
+        assert len(answer[name]) <= limit
+        found += answer[name]
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            return found
+
+
+async def test_the_older_shapes_agree_with_the_ledger(desk: Console, ask: Ask, database: FreshDatabase) -> None:
+    ledger = await ask("portfolio", PortfolioAsked(user_id=FIRST_ADMINISTRATOR))
+    answer = await desk.get("/api/v1/portfolio/")
+    shape = answer.json(parse_float=Decimal, parse_int=Decimal)
+
+    assert set(shape) == {"total_usd_balance", "positions", "total_pnl"}
+    assert shape["total_usd_balance"] == round(ledger.accounts[0].equity.amount, 2)
+    assert {one["product_id"]: one["crypto_balance"] for one in shape["positions"]} == {
+        one.instrument.symbol: one.quantity.value for one in ledger.positions
+    }
+    assert all(
+        set(one) == {"product_id", "crypto_balance", "usd_invested", "current_value", "unrealized_pnl", "pnl_pct"}
+        for one in shape["positions"]
+    )
+    trades = (await desk.get("/api/v1/trades/?limit=200")).json()
+    stored = await database.fetch("execution", "select order_id, state, triggered_by from orders order by created_at desc, order_id desc")
+    assert [UUID(one["id"]) for one in trades] == [row["order_id"] for row in stored]
+    assert len(trades) > 5
+    assert set(trades[0]) == {"id", "product_id", "side", "size_usd", "size_crypto", "price", "status", "filled_at", "triggered_by"}
+    assert all(one["status"] != "filled" or one["filled_at"].endswith("Z") for one in trades)
+    signals = (await desk.get("/api/v1/bots/signals/")).json()
+    assert signals and set(signals[0]) == {
+        "bot_id", "product_id", "temperature", "combined_score", "recommended_action", "last_evaluation", "ready_to_trade",
+    }  # fmt: skip
+    assert len({(one["bot_id"], one["product_id"]) for one in signals}) == len(signals)
+
+
+async def test_trades_are_paged_by_link_without_loss_or_doubles(desk: Console) -> None:
+    everything = [one["id"] for one in (await desk.get("/api/v1/trades/?limit=200")).json()]
+    found: list[str] = []
+    target: str | None = "/api/v1/trades/?limit=3"
+    while target is not None:
+        answer = await desk.get(target)
+        found += [one["id"] for one in answer.json()]
+        target = answer.headers["link"].split(">")[0].lstrip("<") if "link" in answer.headers else None
+
+    assert found == everything
+
+
+async def test_lists_are_paged_without_losing_items_of_the_same_moment(desk: Console, database: FreshDatabase) -> None:
+    for path, name, key, service, count in (
+        ("/api/v1/fills/", "fills", "fill_id", "execution", "select count(*) from execution"),
+        ("/api/v1/orders/", "orders", "order_id", "execution", "select count(*) from orders"),
+        ("/api/v1/portfolio/closings", "closings", "closing_id", "portfolio", "select count(*) from closing"),
+        ("/api/v1/strategies/signals/", "signals", "signal_id", "signals", "select count(*) from signal"),
+        ("/api/v1/notifications/", "notifications", "notification_id", "notify", "select count(*) from notification"),
+    ):
+        ids = [one[key] for one in await _all(desk, path, name, 2)]
+        rows = await database.fetch(service, count)
+
+        assert len(ids) == len(set(ids)) == rows[0]["count"] > 2, path
+
+
+async def test_positions_lots_and_equity_carry_exact_amounts_as_strings(desk: Console, database: FreshDatabase) -> None:
+    summary = (await desk.get("/api/v1/portfolio/summary")).json()
+    lots = (await desk.get("/api/v1/portfolio/lots")).json()["lots"]
+    equity = (await desk.get("/api/v1/portfolio/equity")).json()["points"]
+    stored = await database.fetch("portfolio", "select lot_id, quantity, basis from lot where quantity <> 0")
+
+    assert isinstance(summary["accounts"][0]["cash"]["amount"], str) and summary["accounts"][0]["cash"]["currency"] == "USD"
+    assert {UUID(one["lot_id"]): (Decimal(one["quantity"]), Decimal(one["basis"]["amount"])) for one in lots} == {
+        row["lot_id"]: (row["quantity"], row["basis"]) for row in stored
+    }
+    by_symbol = {one["instrument"]["symbol"]: Decimal(one["quantity"]) for one in summary["positions"]}
+    for symbol, quantity in by_symbol.items():
+        assert sum(Decimal(one["quantity"]) for one in lots if one["instrument"]["symbol"] == symbol) == quantity
+    assert [one["session"] for one in equity] == sorted(one["session"] for one in equity)
+    assert equity[-1]["session"] == "2004-04-30" and equity[-1]["equity"] == summary["accounts"][0]["equity"]
+
+
+async def test_an_order_has_its_whole_history(desk: Console) -> None:
+    filled = next(one for one in (await desk.get("/api/v1/orders/?limit=200")).json()["orders"] if one["state"] == "filled")
+    history = (await desk.get(f"/api/v1/orders/{filled['order_id']}")).json()
+
+    assert history["order"] == filled
+    assert [step["what"] for step in history["steps"]] == ["submitted", "accepted", "filled"]
+    assert history["steps"][-1]["state"] == "filled"
+
+
+async def test_bars_are_raw_and_charts_in_todays_terms(desk: Console) -> None:
+    instruments = (await desk.get("/api/v1/market/instruments/")).json()["instruments"]
+    bars = (await desk.get("/api/v1/market/bars/AAPL?limit=20")).json()
+    chart = (await desk.get("/api/v1/market/chart/AAPL?limit=20")).json()
+
+    assert "AAPL" in {one["instrument"]["symbol"] for one in instruments}
+    assert bars["sessions"] == chart["chart"]["sessions"] and bars["sessions"][-1] == "2004-04-30"
+    assert float(bars["close"][-1]) == chart["chart"]["close"][-1]
+    ladder = {int(k): v for k, v in chart["chart"]["ladder"].items()}
+    assert ladder[0] == chart["chart"]["sma50"][-1]
+    assert abs(ladder[7] - (ladder[0] + 7 * chart["chart"]["atr"])) < 1e-9
+    assert all(one["instrument"]["symbol"] == "AAPL" for one in chart["fills"])
+
+
+async def test_reading_notifications_lowers_the_count_and_leaves_a_trail(desk: Console) -> None:
+    before = (await desk.get("/api/v1/notifications/?limit=1")).json()
+    first = before["notifications"][0]["notification_id"]
+    one = await desk.post(f"/api/v1/notifications/{first}/read")
+    again = await desk.post(f"/api/v1/notifications/{first}/read")
+    middle = (await desk.get("/api/v1/notifications/?limit=1")).json()
+    every = await desk.post("/api/v1/notifications/read")
+
+    assert (one.json(), again.json()) == ({"marked": 1}, {"marked": 0})
+    assert middle["unread"] == before["unread"] - 1 == every.json()["marked"]
+    assert (await desk.get("/api/v1/notifications/?limit=1")).json()["unread"] == 0
+    trail = (await desk.get("/api/v1/ops/audit?limit=3")).json()["rows"]
+    assert [(row["action"], row["about"]) for row in trail] == [
+        ("notifications.read", "all"), ("notifications.read", first), ("notifications.read", first),
+    ]  # fmt: skip
+
+
+async def test_the_replay_is_controlled_and_the_trail_has_before_and_after(desk: Console) -> None:
+    status = (await desk.get("/api/v1/replay")).json()
+    changed = (await desk.post("/api/v1/replay", {"pace_s": 2.5})).json()
+    refused = await desk.post("/api/v1/replay", {"pace_s": -1})
+    restart = await desk.post("/api/v1/replay/restart")
+
+    assert status["state"] == "finished" and status["session"] == "2004-04-30"
+    assert changed["pace_s"] == 2.5
+    assert refused.status_code == 422 and refused.json()["errors"][0]["field"] == "pace_s"
+    assert (restart.status_code, restart.json()["code"]) == (409, "RESTART_UNAVAILABLE")  # no supervisor in this test
+    trail = (await desk.get("/api/v1/ops/audit?limit=2")).json()["rows"]
+    assert [row["action"] for row in trail] == ["replay.restart", "replay.control"]
+    assert (trail[1]["before"]["pace_s"], trail[1]["after"]) == (0.0, {"pace_s": 2.5})
+
+
+async def test_health_names_every_service_and_a_silent_one(desk: Console, start_here: StartHere) -> None:
+    all_well = (await desk.get("/api/v1/ops/health")).json()["services"]
+    await start_here.stop("notify")
+    without = {one["service"]: one for one in (await desk.get("/api/v1/ops/health")).json()["services"]}
+    inbox = await desk.get("/api/v1/notifications/")
+    overview = await desk.get("/")
+
+    assert [one["service"] for one in all_well] == ["market", "signals", "execution", "portfolio", "notify", "gateway"]
+    assert all(one["answers"] and one["behind"] == 0 for one in all_well)
+    assert not without["notify"]["answers"] and without["portfolio"]["answers"]
+    assert (inbox.status_code, inbox.json()["code"], inbox.headers["retry-after"]) == (503, "SERVICE_SILENT", "2")
+    assert overview.status_code == 200 and "Notify does not answer right now" in overview.text
+
+
+async def test_nobody_sees_what_is_somebody_elses(desk: Console, database: FreshDatabase) -> None:
+    orders = (await desk.get("/api/v1/orders/?limit=5")).json()["orders"]
+    await add_user(database, "tara", "trader")
+    other = desk.another()
+    await other.log_in("tara")
+    theirs = orders[0]["order_id"]
+
+    assert (await other.get("/api/v1/portfolio/")).json() == {"total_usd_balance": 0.0, "positions": [], "total_pnl": 0.0}
+    for path, empty in (
+        ("/api/v1/trades/", []),
+        ("/api/v1/bots/signals/", []),
+        ("/api/v1/portfolio/lots", {"lots": []}),
+        ("/api/v1/portfolio/lots?account_id=" + orders[0]["account_id"], {"lots": []}),
+        ("/api/v1/portfolio/equity?account_id=" + orders[0]["account_id"], {"points": []}),
+        ("/api/v1/fills/?account_id=" + orders[0]["account_id"], {"fills": [], "next_cursor": None}),
+    ):
+        assert (await other.get(path)).json() == empty, path
+    refused = [
+        await other.get(f"/api/v1/orders/{theirs}"),
+        await other.get(f"/api/v1/trades/{theirs}"),
+        await other.get(f"/orders/{theirs}"),
+        await other.post(f"/api/v1/orders/{theirs}/cancel"),
+        await other.post(
+            "/api/v1/trades/execute",
+            {"product_id": "AAPL", "side": "BUY", "size_usd": 100, "account_id": orders[0]["account_id"]},
+            **{"Idempotency-Key": "1"},
+        ),
+    ]
+    assert [one.status_code for one in refused] == [404] * 5
+    chart = (await other.get("/api/v1/market/chart/AAPL")).json()
+    assert chart["fills"] == []
+
+
+async def test_every_problem_is_a_document_with_a_stable_code(desk: Console) -> None:
+    problems: dict[str, httpx.Response] = {
+        "NOT_FOUND": await desk.get("/api/v1/nothing"),
+        "METHOD_NOT_ALLOWED": await desk.client.put("/api/v1/portfolio/", headers={"X-CSRF-Token": desk.csrf}),
+        "INSTRUMENT_UNKNOWN": await desk.get("/api/v1/market/bars/NOSUCH"),
+        "CURSOR_INVALID": await desk.get("/api/v1/fills/?cursor=nonsense"),
+        "REQUEST_INVALID": await desk.get("/api/v1/fills/?limit=0"),
+        "PLACE_INVALID": await desk.get("/api/v1/stream?after=nonsense"),
+        "BODY_TOO_LARGE": await desk.client.post("/api/v1/replay", content=b"x" * 70_000, headers={"X-CSRF-Token": desk.csrf}),
+    }
+    for code, answer in problems.items():
+        document = answer.json()
+        assert answer.headers["content-type"] == "application/problem+json", code
+        assert document.keys() >= RFC9457 and (document["code"], document["status"]) == (code, answer.status_code)
+        assert document["detail"] and answer.status_code >= 400
