@@ -17,7 +17,13 @@ async def serve(settings: NotifySettings) -> None:
     async def build(parts: Parts) -> Bus:
         made: list[Channel | None] = [load(slot, name).make(settings) for name in names_in(slot)]
         channels = [channel for channel in made if channel is not None]
-        sender = Sender(parts, channels, tries_max=settings.tries_max, retry_first_s=settings.retry_first_s)
+        sender = Sender(
+            parts,
+            channels,
+            tries_max=settings.tries_max,
+            retry_first_s=settings.retry_first_s,
+            send_timeout_s=settings.send_timeout_s,
+        )
         return bus(Handlers(channels, sender), parts.clock, (sender.run,))
 
     await run_service(settings, build)

@@ -11,19 +11,23 @@ from quantmatrix.common.runtime.errors import TRANSIENT, OutcomeUnknown, Refused
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.notify.ports import Channel, RetryAfter
-from quantmatrix.notify.store import Due, NotifyStore
+from quantmatrix.notify.store import TAKEN_MAX, Due, NotifyStore
 
 log = structlog.get_logger(__name__)
 LOOK_S = 2.0
 RETRY_MAX_S = 600.0
+CLAIM_SPARE_S = 10.0
 
 
 class Sender:
     """Tries what is due. A try whose outcome is not known is made again: a repeated message is better than a lost one."""
 
-    def __init__(self, parts: Parts, channels: Sequence[Channel], *, tries_max: int, retry_first_s: float) -> None:
+    def __init__(self, parts: Parts, channels: Sequence[Channel], *, tries_max: int, retry_first_s: float, send_timeout_s: float) -> None:
         self._parts = parts
         self._channels = {channel.name: channel for channel in channels if not channel.immediate}
+        self._quiet_until: dict[str, float] = {}
+        # Nobody else may take what is still waiting its turn here.
+        self._claim = timedelta(seconds=TAKEN_MAX * send_timeout_s + CLAIM_SPARE_S)
         self._tries_max = tries_max
         self._retry_first_s = retry_first_s
         self._wake = asyncio.Event()
@@ -48,7 +52,7 @@ class Sender:
     async def _round(self) -> bool:
         """Send what is due now; returns whether there was anything."""
         async with self._parts.pool.acquire(timeout=5) as connection, connection.transaction():
-            due = await NotifyStore(connection).take_due()
+            due = await NotifyStore(connection).take_due(self._claim)
         for delivery in due:
             await self._try(delivery)
         return bool(due)
@@ -58,13 +62,19 @@ class Sender:
         if channel is None:
             await self._put_off(due, RETRY_MAX_S, f"the channel {due.channel} is not configured any more")
             return
+        now = self._parts.clock.monotonic()
+        if self._quiet_until.get(due.channel, now) > now:
+            await self._put_off(due, self._quiet_until[due.channel] - now, "the channel asked to wait", counts=False)
+            return
         try:
             await channel.send(due.telling)
         except RetryAfter as error:
+            self._quiet_until[due.channel] = now + error.seconds
             await self._put_off(due, error.seconds, str(error), counts=False)
         except (TryLater, OutcomeUnknown) as error:
             await self._put_off(due, min(self._retry_first_s * 2 ** (due.tries - 1), RETRY_MAX_S), str(error))
         except Refused as error:
+            log.error("delivery.refused", channel=due.channel, notification_id=str(due.telling.notification_id), error=str(error))
             await self._settle(due, "failed", str(error))
         else:
             await self._settle(due, "delivered", None)
@@ -74,7 +84,8 @@ class Sender:
             await self._settle(due, "failed", f"given up after {due.tries} tries: {error}")
             return
         async with self._parts.pool.acquire(timeout=5) as connection:
-            await NotifyStore(connection).put_off(due.telling.notification_id, due.channel, timedelta(seconds=wait_s), error)
+            store = NotifyStore(connection)
+            await store.put_off(due.telling.notification_id, due.channel, timedelta(seconds=wait_s), error, counts=counts)
 
     async def _settle(self, due: Due, state: str, error: str | None) -> None:
         async def settle(page: Page) -> None:

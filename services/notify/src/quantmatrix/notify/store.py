@@ -10,7 +10,7 @@ from quantmatrix.common.names import AccountId, NotificationId, Priority, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.notify.domain.telling import Telling
 
-TAKEN_MAX = 20
+TAKEN_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +47,20 @@ class NotifyStore:
             [(notification_id, name, "delivered" if immediate else "pending", int(immediate)) for name, immediate in channels],
         )
 
-    async def take_due(self) -> list[Due]:
-        """Claim deliveries whose time has come, oldest first, so that a second process leaves them alone."""
+    async def take_due(self, claim: timedelta) -> list[Due]:
+        """Claim deliveries whose time has come, oldest first: for the time of `claim` a second process leaves them alone."""
         rows = await self._connection.fetch(
             """
             with due as (
                 select notification_id, channel from delivery where state in ('pending', 'sending') and next_try_at <= clock_timestamp()
                 order by next_try_at limit $1 for update skip locked
             )
-            update delivery d set state = 'sending', tries = tries + 1, next_try_at = clock_timestamp() + interval '60 seconds'
+            update delivery d set state = 'sending', tries = tries + 1, next_try_at = clock_timestamp() + $2
             from due, notification n where d.notification_id = due.notification_id and d.channel = due.channel and n.notification_id = d.notification_id
             returning n.*, d.channel, d.tries
             """,
             TAKEN_MAX,
+            claim,
         )
         return [Due(_telling(row), row["channel"], row["tries"], row["occurred_at"]) for row in rows]
 
@@ -72,15 +73,13 @@ class NotifyStore:
             error,
         )
 
-    async def put_off(self, notification_id: NotificationId, channel: str, wait: timedelta, error: str) -> None:
+    async def put_off(self, notification_id: NotificationId, channel: str, wait: timedelta, error: str, *, counts: bool) -> None:
+        """Try again after a while. counts: whether this was one of the tries that end at some time."""
         await self._connection.execute(
-            """update delivery set state = 'pending', next_try_at = clock_timestamp() + $3, error = $4
+            """update delivery set state = 'pending', next_try_at = clock_timestamp() + $3, error = $4, tries = tries - $5
                where notification_id = $1 and channel = $2""",
-            notification_id,
-            channel,
-            wait,
-            error,
-        )
+            notification_id, channel, wait, error, 0 if counts else 1,
+        )  # fmt: skip
 
     async def mark_read(self, user_id: UserId, at: datetime, notification_id: NotificationId | None) -> int:
         rows = await self._connection.fetch(

@@ -8,6 +8,7 @@ from nats.aio.client import Client
 from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked
 from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.contracts.message import Head, Message
+from quantmatrix.common.contracts.parked import MessageParked
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.runtime.keys import keys_heard
@@ -48,8 +49,9 @@ class Saying:
 
     async def again(self, message: Message) -> None:
         """Publish it once more under the same number, as a redelivery outside the bus's memory would come."""
-        if message.OWNER not in self._clients:
-            self._clients[message.OWNER] = await self._connect(message.OWNER)
-        js = self._clients[message.OWNER].jetstream()
+        owner = message.service if isinstance(message, MessageParked) else message.OWNER
+        if owner not in self._clients:
+            self._clients[owner] = await self._connect(owner)
+        js = self._clients[owner].jetstream()
         headers = {KEY_HEADER: message.key(), SEQ_HEADER: str(self._numbers[message.key()])}
         await js.publish(message.subject(), encode(message), headers=headers, timeout=5)
