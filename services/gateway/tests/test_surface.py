@@ -1,0 +1,203 @@
+"""What needs no server: headers, the document of the API, every template with hostile text in it."""
+
+import json
+import re
+from datetime import UTC, date, datetime
+from html.parser import HTMLParser
+from uuid import UUID
+
+import pytest
+from starlette.datastructures import Headers
+from starlette.requests import Request
+
+from quantmatrix.common.contracts.asking.execution import FillSummary
+from quantmatrix.common.contracts.asking.notify import DeliverySummary, NotificationSummary
+from quantmatrix.common.contracts.message import Message
+from quantmatrix.common.contracts.signals import Reason, SignalRaised
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import (
+    AccountId,
+    AssetClass,
+    FillId,
+    InstrumentId,
+    NotificationId,
+    OrderId,
+    Priority,
+    RunId,
+    Side,
+    SignalId,
+    SignalKind,
+)
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.gateway.feed import parse_place
+from quantmatrix.gateway.handlers import EVENTS
+from quantmatrix.gateway.people import Person
+from quantmatrix.gateway.render import environment, part
+from quantmatrix.gateway.routes.door import local
+from quantmatrix.gateway.routes.notifications import InboxPage
+from quantmatrix.gateway.routes.orders import FillPage
+from quantmatrix.gateway.routes.signals import SignalPage
+from quantmatrix.gateway.security import CHART_STYLE, POLICY, comes_from_elsewhere, style_hash
+from quantmatrix.gateway.web import STATIC, document
+
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+NOON = datetime(2024, 3, 5, 17, 0, tzinfo=UTC)
+ACCOUNT = AccountId("PAPER-1")
+
+
+def test_the_policys_one_hash_is_that_of_the_charts_one_style_tag() -> None:
+    library = (STATIC / "vendor" / "lightweight-charts.mjs").read_text(encoding="utf-8")
+    styles = re.findall(r'createElement\("style"\),[\w.]+\.innerText="([^"]*)"', library)
+
+    assert styles == [CHART_STYLE]
+    assert library.count('createElement("style")') == 1
+    assert re.findall(r"'(sha256-[^']+)'", POLICY) == [style_hash(styles[0])]
+
+
+def test_the_policy_allows_nothing_from_elsewhere_and_nothing_inline() -> None:
+    for loose in ("unsafe-inline", "unsafe-eval", "http:", "https:", "data:", "blob:", "*", "nonce-"):
+        assert loose not in POLICY
+    assert POLICY.startswith("default-src 'self'; script-src 'self';")
+    assert "frame-ancestors 'none'" in POLICY
+
+
+class _Inline(HTMLParser):
+    """Collects what a strict policy would refuse."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._script = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = {name for name, _ in attrs}
+        self._script = tag == "script" and "src" not in names
+        self.found += [f"<{tag} {name}>" for name in names if name.startswith("on") or name == "style"]
+        self.found += ["<style>"] if tag == "style" else []
+
+    def handle_data(self, data: str) -> None:
+        if self._script and data.strip():
+            self.found.append(f"script {data[:40]}")
+
+
+def test_no_template_has_a_script_or_style_of_its_own_or_asks_another_host() -> None:
+    for name in environment().list_templates():
+        source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
+        parser = _Inline()
+        parser.feed(re.sub(r"\{[%{#].*?[%}#]\}", "", source, flags=re.DOTALL))
+        assert parser.found == [], name
+        assert not re.findall(r'(?:src|href|hx-get|hx-post)="(?:https?:)?//(?!www\.tradingview\.com/")', source), name
+        assert "hx-on" not in source and "js:" not in source and "|safe" not in source, name
+
+
+def test_the_scripts_load_nothing_from_elsewhere() -> None:
+    for path in [*STATIC.glob("*.js"), *STATIC.glob("*.css"), *STATIC.glob("*.svg")]:
+        text = path.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        assert not re.search(r"https?://|eval\(|innerHTML|document\.write", text), path.name
+
+
+def test_the_document_has_the_older_shapes_as_numbers_and_the_others_as_strings() -> None:
+    described = document()
+    schemas = described["components"]["schemas"]
+
+    assert document() == described
+    assert {"/api/v1/portfolio/", "/api/v1/trades/", "/api/v1/trades/execute", "/api/v1/bots/signals/", "/api/v1/stream"} <= set(
+        described["paths"]
+    )
+    assert schemas["PortfolioShape"]["properties"]["total_usd_balance"]["type"] == "number"
+    assert schemas["SnapshotPoint"]["properties"]["equity"]["properties"]["amount"]["type"] == "string"
+    for path, operations in described["paths"].items():
+        assert path.startswith("/api/v1/"), "pages are no part of the API"
+        for operation in operations.values():
+            assert operation["summary"] and {"4XX", "5XX"} <= set(operation["responses"]), path
+    references = set(re.findall(r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(described)))
+    assert references <= set(schemas)
+
+
+def test_every_message_for_pages_belongs_to_a_user() -> None:
+    for message in EVENTS:
+        assert issubclass(message, Message) and "user_id" in message.__struct_fields__, message.__name__
+
+
+def _instrument() -> Instrument:
+    return Instrument(InstrumentId("X1"), EVIL, AssetClass.STOCK, "USD", Quantity(1))
+
+
+def _fill() -> FillSummary:
+    return FillSummary(
+        FillId(UUID(int=1)), "E1", OrderId(UUID(int=2)), ACCOUNT, _instrument(), Side.BUY, Quantity(1), Price(1), Money(1, "USD"),
+        date(2024, 3, 5), NOON, EVIL,
+    )  # fmt: skip
+
+
+def _signal() -> SignalRaised:
+    return SignalRaised(
+        signal_id=SignalId(UUID(int=1)),
+        run_id=RunId(UUID(int=2)),
+        user_id=FIRST_ADMINISTRATOR,
+        account_id=ACCOUNT,
+        strategy=EVIL,
+        triggered_by=EVIL,
+        instrument=_instrument(),
+        kind=SignalKind.ALERT,
+        calendar="XNYS",
+        session=date(2024, 3, 5),
+        decided_at=NOON,
+        expires_at=NOON,
+        reasons=(Reason(EVIL, True, EVIL, 0.1),),
+    )
+
+
+def _note() -> NotificationSummary:
+    return NotificationSummary(
+        NotificationId(UUID(int=1)), ACCOUNT, EVIL, Priority.HIGH, EVIL, EVIL, UUID(int=2), NOON, None,
+        (DeliverySummary(EVIL, "failed", 3, EVIL),),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("template", "name", "value"),
+    [
+        ("orders.html", "fills", FillPage((_fill(),), "next")),
+        ("signals.html", "signals", SignalPage((_signal(),), None)),
+        ("notifications.html", "inbox", InboxPage((_note(),), 1, EVIL)),
+    ],
+)
+def test_hostile_text_stays_text(template: str, name: str, value: object) -> None:
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""})
+    person = Person(FIRST_ADMINISTRATOR, "admin", "admin", "token", b"")
+    html = bytes(part(request, template, name, {"person": person, "here": "/", "look": {}, name: value}).body).decode()
+    parser = _Inline()
+    parser.feed(html)
+
+    assert parser.found == []
+    assert "<script" not in html and "<img" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("headers", "elsewhere"),
+    [
+        ({}, False),
+        ({"sec-fetch-site": "same-origin", "origin": "http://here:1", "host": "here:1"}, False),
+        ({"sec-fetch-site": "none"}, False),
+        ({"sec-fetch-site": "same-site"}, True),
+        ({"origin": "http://here:2", "host": "here:1"}, True),
+        ({"origin": "null", "host": "here:1"}, True),
+    ],
+)
+def test_requests_of_other_sites_are_told_apart(headers: dict[str, str], elsewhere: bool) -> None:
+    assert comes_from_elsewhere(Headers(headers)) is elsewhere
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "abc-1", "0" * 32 + "-x", "0" * 32 + "--1", "0" * 32 + "-" + "9" * 30])
+def test_only_places_that_were_handed_out_are_places(text: str) -> None:
+    assert parse_place(text) is None
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"), [("/orders", "/orders"), ("//x", "/"), ("/\\x", "/"), ("http://x", "/"), ("", "/"), ("/a\nb", "/")]
+)
+def test_targets_stay_on_this_console(target: str, kept: str) -> None:
+    assert local(target) == kept
