@@ -2,12 +2,14 @@
 
 import ast
 import importlib
+import re
 import tomllib
 from pathlib import Path
 
 import pytest
-from tests.architecture.checks import LIBRARIES, ROOT, SERVICES
+from tests.architecture.checks import LIBRARIES, ROOT, SERVICES, tables_of
 
+from quantmatrix.common.contracts.catalog import BY_TYPE
 from quantmatrix.common.runtime.revisions import known_revisions
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.runtime.slot import load, names_in
@@ -109,3 +111,30 @@ def test_every_port_has_a_double_and_a_contract(service: str) -> None:
     testing = importlib.import_module(f"quantmatrix.{service}.testing")
 
     assert [name for name in vars(testing) if name.endswith("Contract")]
+
+
+@pytest.mark.parametrize("service", sorted(SLOTS))
+def test_a_readme_names_every_message_that_is_handled_or_said(service: str) -> None:
+    text = (ROOT / "services" / service / "README.md").read_text(encoding="utf-8")
+    handled = re.findall(r"\bHears\((\w+),", (room(service) / "bus.py").read_text(encoding="utf-8"))
+    source = "".join(path.read_text(encoding="utf-8") for path in room(service).rglob("*.py"))
+    said = [name for name, message in BY_TYPE.items() if service == message.OWNER and re.search(rf"\b{name}\b", source)]
+
+    assert handled and said
+    assert [name for name in (*handled, *said) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("service", sorted(SLOTS))
+def test_a_readme_names_every_table(service: str) -> None:
+    text = (ROOT / "services" / service / "README.md").read_text(encoding="utf-8")
+    tables = tables_of(*(ROOT / "services" / service / "migrations").rglob("*.py"))
+
+    assert tables and [name for name in sorted(tables) if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("service", sorted(SLOTS))
+def test_the_files_a_readme_leads_to_are_there(service: str) -> None:
+    folder = ROOT / "services" / service
+    links = re.findall(r"\]\(([^)#]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
+
+    assert links and [link for link in links if not (folder / link).resolve().exists()] == []
