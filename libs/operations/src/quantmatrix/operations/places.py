@@ -16,6 +16,7 @@ from quantmatrix.common.runtime.streams import SERVICES
 FORMAT = 1
 SOCKET_PATH_MAX = 90
 FREE_BYTES_MIN = 200 << 20
+PROBE = ".probe-"
 DATABASE_ROLES = (*SERVICES, "paper")
 
 
@@ -62,8 +63,9 @@ class Places:
         return self._secrets()
 
     def close(self) -> None:
-        self.state_file.unlink(missing_ok=True)
+        """Give the folder back. Of a folder that another process holds nothing is touched."""
         if self._lock is not None:
+            self.state_file.unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
 
@@ -96,7 +98,7 @@ class Places:
     def _make_home(self) -> None:
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-            probe = self.home / f".probe-{os.getpid()}"
+            probe = self.home / f"{PROBE}{os.getpid()}"
             probe.touch()
             probe.unlink()
         except PermissionError as error:
@@ -122,7 +124,7 @@ class Places:
         strangers = sorted(
             path.name
             for path in self.home.iterdir()
-            if path.name not in {"lock", "format.json", "postgres", "nats", "logs", "state.json", "secrets.json"}
+            if path.name not in {"lock", "format.new", "postgres", "nats", "logs", "state.json", "secrets.json"} and not path.name.startswith(PROBE)
         )
         if not marker.exists():
             if strangers or self.postgres.exists():
@@ -130,7 +132,9 @@ class Places:
                     f"{self.home} holds something that is not QuantMatrix's ({', '.join(strangers[:3]) or 'postgres'}); nothing was touched; "
                     "name an empty folder with QM_HOME"
                 )
-            marker.write_text(json.dumps({"program": "quantmatrix", "format": FORMAT}), encoding="utf-8")
+            draft = marker.with_suffix(".new")
+            draft.write_text(json.dumps({"program": "quantmatrix", "format": FORMAT}), encoding="utf-8")
+            draft.replace(marker)
         try:
             found = json.loads(marker.read_text(encoding="utf-8"))
             version = int(found["format"]) if found["program"] == "quantmatrix" else -1
@@ -177,8 +181,13 @@ class Places:
             path.with_suffix(".new").replace(path)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            return Secrets(found["nats"], found["database"], found["superuser"], found["administrator"])
-        except (KeyError, ValueError) as error:
+            return Secrets(
+                nats={user: found["nats"][user] for user in USERS},
+                database={role: found["database"][role] for role in DATABASE_ROLES},
+                superuser=found["superuser"],
+                administrator=found["administrator"],
+            )
+        except (KeyError, ValueError, TypeError) as error:
             raise SetUpError(f"{path} is damaged; restore it from a backup, or start with an empty folder (QM_HOME)") from error
 
 

@@ -1,0 +1,114 @@
+"""Child processes: they do not outlive us, stop when asked, and are killed when they do not."""
+
+import asyncio
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.processes import Child
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from quantmatrix.operations.processes import Child
+async def main():
+    child = Child("child", [sys.executable, "-c", "import time; time.sleep(600)"], {}, Path(sys.argv[1]))
+    await child.start()
+    print(child.pid, flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+def _child(tmp_path: Path, code: str, **environment: str) -> Child:
+    return Child("child", [sys.executable, "-c", code], environment, tmp_path / "logs" / "child.out")
+
+
+async def test_a_child_that_is_asked_stops_by_itself(tmp_path: Path) -> None:
+    child = _child(tmp_path, "import time; print('ready', flush=True); time.sleep(600)")
+    await child.start()
+    await wait_until(child.last_words, "it has started")
+
+    await child.stop()
+
+    assert await child.wait() == -signal.SIGTERM
+    assert (child.alive, child.pid, child.starts) == (False, None, 1)
+
+
+async def test_a_child_that_does_not_stop_is_killed_in_time(tmp_path: Path) -> None:
+    child = _child(tmp_path, STUBBORN)
+    await child.start()
+    await wait_until(child.last_words, "it has started")
+    began = asyncio.get_running_loop().time()
+
+    await child.stop(timeout_s=0.2)
+
+    assert await child.wait() == -signal.SIGKILL
+    assert asyncio.get_running_loop().time() - began < 2
+
+
+async def test_signals_to_a_child_that_is_gone_are_no_error(tmp_path: Path) -> None:
+    child = _child(tmp_path, "")
+    assert not child.send(signal.SIGTERM)
+    assert await child.wait() == 0
+    await child.start()
+    await child.wait()
+
+    assert not child.send(signal.SIGTERM)
+    await child.stop()
+
+
+async def test_what_a_child_writes_is_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    child = _child(tmp_path, "import sys; print('\\n'.join(str(n) for n in range(20)), flush=True); print('wrong', file=sys.stderr)")
+    await child.start()
+    await child.wait()
+    await child.start()
+    await child.wait()
+
+    assert child.last_words(2).splitlines() == ["19", "wrong"]
+    assert child.output.read_text(encoding="utf-8").count("wrong") == 2
+    assert stat.S_IMODE(child.output.stat().st_mode) == 0o600
+
+
+async def test_a_child_is_told_its_own_environment_and_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QM_TEST_SECRET", "ours")
+    child = _child(tmp_path, "import os; print(sorted(name for name in os.environ if name.startswith('QM_')))", QM_GIVEN="1")
+    await child.start()
+    await child.wait()
+
+    assert child.last_words() == "['QM_GIVEN']"
+
+
+@pytest.fixture
+def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path / "child.out")], env=dict(os.environ), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate(timeout=10)
+
+
+@pytest.mark.chaos
+async def test_a_child_dies_with_its_parent_however_that_went(parent: "subprocess.Popen[str]") -> None:
+    assert parent.stdout is not None
+    pid = int(await asyncio.to_thread(parent.stdout.readline))
+    assert psutil.pid_exists(pid)
+
+    parent.kill()
+
+    def gone() -> bool:
+        return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+    await wait_until(gone, "the child is gone", within_s=5)

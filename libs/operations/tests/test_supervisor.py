@@ -1,0 +1,229 @@
+"""The supervisor with its two servers: it brings back what dies, says what is wrong, and leaves nothing behind."""
+
+import asyncio
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import asyncpg
+import httpx
+import psutil
+import pytest
+
+from quantmatrix.common.runtime.permissions import PROVISION_USER, USERS, password_variable, server_configuration
+from quantmatrix.common.runtime.provisioning import missing
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.places import Places, SetUpError
+from quantmatrix.operations.supervisor import Plan, Supervisor
+
+Make = Callable[..., Supervisor]
+
+
+@pytest.fixture
+async def make(tmp_path: Path) -> AsyncIterator[Make]:
+    """Supervisors over one data folder; whatever a test leaves running is stopped."""
+    made: list[Supervisor] = []
+
+    def supervisor(*services: str, **plan: object) -> Supervisor:
+        one = Supervisor(Places(tmp_path / "data"), Plan(services=services, **plan))  # type: ignore[arg-type]  # as the test says
+        made.append(one)
+        return one
+
+    try:
+        yield supervisor
+    finally:
+        for one in made:
+            await one.stop()
+            shutil.rmtree(one.places.runtime, ignore_errors=True)
+
+
+async def _execute(supervisor: Supervisor, statement: str) -> object:
+    connection = await asyncpg.connect(supervisor.postgres.superuser_url(), timeout=5)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()
+
+
+async def _streams_are_there(supervisor: Supervisor) -> bool:
+    try:
+        client = await supervisor.nats.connect(PROVISION_USER)
+    except Exception:
+        return False
+    try:
+        return not await missing(client.jetstream())
+    finally:
+        await client.close()
+
+
+def _pids(supervisor: Supervisor) -> list[int]:
+    found = []
+    for child in supervisor.children().values():
+        if child.pid is not None:
+            found += [child.pid, *(one.pid for one in psutil.Process(child.pid).children(recursive=True))]
+    return found
+
+
+async def test_everything_stops_within_five_seconds_and_nothing_is_left(make: Make) -> None:
+    supervisor = make()
+    await supervisor.start()
+    pids = _pids(supervisor)
+    assert len(pids) > 2
+    assert set(supervisor.places.read_state()) >= {"supervisor", "nats_url", "pids", "health_ports"}
+
+    async with asyncio.timeout(5):
+        await supervisor.stop()
+
+    await wait_until(lambda: not [pid for pid in pids if psutil.pid_exists(pid)], "every process is gone", within_s=5)
+    assert supervisor.places.read_state() == {}
+    assert not supervisor.places.is_running()
+
+
+async def test_a_second_supervisor_is_refused_and_the_first_goes_on(make: Make) -> None:
+    first, second = make(), make()
+    await first.start()
+    state = first.places.read_state()
+
+    with pytest.raises(SetUpError, match="already running"):
+        await second.start()
+
+    assert first.places.read_state() == state
+    assert await _execute(first, "select 1") == 1
+    assert await _streams_are_there(first)
+
+
+async def test_servers_that_are_killed_come_back_with_what_they_held(make: Make) -> None:
+    supervisor = make()
+    await supervisor.start()
+    await _execute(supervisor, "create table kept as select 1 as a")
+    for name in ("postgres", "nats"):
+        child = supervisor.children()[name]
+        before, starts = supervisor.restarts, child.starts
+        child.send(signal.SIGKILL)
+
+        def back(child: object = child, starts: int = starts, before: int = before) -> bool:
+            return supervisor.restarts > before and child.starts > starts and child.alive  # type: ignore[attr-defined]
+
+        await wait_until(back, f"{name} is back", within_s=20)
+
+    await wait_until(lambda: _streams_are_there(supervisor), "the streams are there", within_s=20)
+
+    async def answers() -> object:
+        try:
+            return await _execute(supervisor, "select a from kept")
+        except (OSError, asyncpg.PostgresError):
+            return None
+
+    assert await wait_until(answers, "the database answers", within_s=20) == 1
+
+
+async def test_a_bus_store_emptied_while_it_runs_is_noticed_and_made_again(make: Make) -> None:
+    supervisor = make()
+    await supervisor.start()
+    assert await _streams_are_there(supervisor)
+    for path in supervisor.nats.store.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    await wait_until(lambda: supervisor.restarts == 1 and supervisor.nats.store_is_ours(), "the bus was started again", within_s=20)
+
+    assert await wait_until(lambda: _streams_are_there(supervisor), "streams and consumers are there again", within_s=20)
+
+
+async def test_after_a_power_cut_the_next_start_goes_on(make: Make) -> None:
+    first = make()
+    await first.start()
+    await _execute(first, "create table kept as select 1 as a")
+    await first.kill_everything()
+
+    second = make()
+    await second.start()
+
+    assert await _execute(second, "select a from kept") == 1
+    assert second.secrets == first.secrets
+
+
+async def test_a_first_start_killed_while_it_made_the_database_is_done_again(make: Make) -> None:
+    supervisor = make()
+    supervisor.places.open()
+    supervisor.places.close()
+    draft = supervisor.places.postgres.with_name("postgres.draft")
+    draft.mkdir()
+    (draft / "PG_VERSION").write_text("18", encoding="utf-8")
+
+    await supervisor.start()
+
+    assert await _execute(supervisor, "select 1") == 1
+    assert not draft.exists()
+
+
+async def test_a_taken_port_is_told_before_anything_is_started(make: Make) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        supervisor = make("gateway", console_port=port)
+
+        with pytest.raises(
+            SetUpError, match=rf"port {port} of this machine cannot be used .*choose another one with --port or QM_GATEWAY_PORT"
+        ):
+            await supervisor.start()
+
+    assert supervisor.children() == {}
+    assert not supervisor.places.is_running()
+
+
+async def test_data_of_a_newer_program_are_refused_and_the_servers_stopped(make: Make) -> None:
+    first = make("notify")
+    await first.start()
+    await _execute(first, "update notify.alembic_version set version_num = '0099'")
+    await first.stop()
+    second = make("notify")
+
+    with pytest.raises(SetUpError, match="the data of notify are of revision 0099, which this program does not know"):
+        await second.start()
+
+    assert [child for child in second.children().values() if child.alive] == []
+
+
+async def test_a_service_that_refuses_its_configuration_is_told_and_not_started_again(make: Make) -> None:
+    supervisor = make("notify", environment={"QM_NOTIFY_TRIES_MAX": "many"})
+    await supervisor.start()
+    async with asyncio.timeout(20):
+        await supervisor.failed.wait()
+
+    assert supervisor.failure.startswith("notify: QM_NOTIFY_TRIES_MAX: input should be a valid integer")
+    assert supervisor.services["notify"].starts == 1
+
+
+async def test_a_service_that_is_killed_comes_back_and_is_ready(make: Make) -> None:
+    supervisor = make("notify")
+    await supervisor.start()
+
+    async def ready() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=2) as client:
+                answer = await client.get(f"http://127.0.0.1:{supervisor.health_ports['notify']}/readyz")
+                return answer.status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
+    await wait_until(ready, "notify is ready", within_s=20)
+    first = supervisor.services["notify"].pid
+    supervisor.services["notify"].send(signal.SIGKILL)
+    await wait_until(lambda: supervisor.services["notify"].starts == 2 and supervisor.services["notify"].alive, "it was started again")
+
+    await wait_until(ready, "notify is ready again", within_s=20)
+    assert supervisor.services["notify"].pid != first
+
+
+def test_the_bus_s_configuration_names_every_user_and_holds_no_password() -> None:
+    text = server_configuration(listen="127.0.0.1:1", monitor=None, store_dir='/a "quoted" folder', durable=True)
+
+    for user in USERS:
+        assert f"user: {user}, password: ${password_variable(user)}" in text
+    assert "sync_interval: always" in text
+    assert r"\"quoted\"" in text
+    assert "http:" not in text
+    assert 'sync_interval: "2m"' in server_configuration(listen="127.0.0.1:1", monitor="127.0.0.1:2", store_dir="/x")
