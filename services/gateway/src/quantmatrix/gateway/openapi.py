@@ -38,11 +38,20 @@ def describe(app: FastAPI) -> dict[str, Any]:
     document = app.openapi()
     _, components = msgspec.json.schema_components(sorted(_answers, key=lambda one: one.__name__), schema_hook=_schema_of, ref_template=REF)
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas.update(components)
+    schemas.update({name: _with_numbers(schema) for name, schema in components.items()})
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     document["components"]["securitySchemes"] = {"session": {"type": "apiKey", "in": "cookie", "name": "qm_session"}}
     document["security"] = [{"session": []}]
     return document
+
+
+def _with_numbers(schema: Any) -> Any:
+    """A bare Decimal appears in the older shapes only, and there it is written as a number."""
+    if schema == {"type": "string", "format": "decimal"}:
+        return {"type": "number"}
+    if isinstance(schema, dict):
+        return {key: _with_numbers(value) for key, value in schema.items()}
+    return [_with_numbers(one) for one in schema] if isinstance(schema, list) else schema
 
 
 def _schema_of(kind: type[Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
 
@@ -28,25 +28,23 @@ TRADE_STATES: dict[OrderState, Literal["pending", "filled", "cancelled"]] = {
     OrderState.DENIED: "cancelled",
 }
 HOT, WARM, COOL = 0.75, 0.5, 0.25
-Number = Annotated[Decimal, msgspec.Meta(extra_json_schema={"type": "number", "format": "decimal"})]
-"""Exact here, a JSON number on the wire."""
 
 
 class PositionShape(msgspec.Struct, frozen=True):
     product_id: str
-    crypto_balance: Number
-    usd_invested: Number
-    current_value: Number | None
-    unrealized_pnl: Number | None
-    pnl_pct: Number | None
+    crypto_balance: Decimal
+    usd_invested: Decimal
+    current_value: Decimal | None
+    unrealized_pnl: Decimal | None
+    pnl_pct: Decimal | None
 
 
 class PortfolioShape(msgspec.Struct, frozen=True):
     """What a person has, in US dollars; total_pnl is realised and unrealised together."""
 
-    total_usd_balance: Number
+    total_usd_balance: Decimal
     positions: tuple[PositionShape, ...]
-    total_pnl: Number
+    total_pnl: Decimal
 
 
 class TradeShape(msgspec.Struct, frozen=True):
@@ -55,9 +53,9 @@ class TradeShape(msgspec.Struct, frozen=True):
     id: str
     product_id: str
     side: Literal["BUY", "SELL"]
-    size_usd: Number | None
-    size_crypto: Number
-    price: Number | None
+    size_usd: Decimal | None
+    size_crypto: Decimal
+    price: Decimal | None
     status: Literal["pending", "filled", "cancelled"]
     filled_at: datetime | None
     triggered_by: str
@@ -69,7 +67,7 @@ class SignalShape(msgspec.Struct, frozen=True):
     bot_id: str
     product_id: str
     temperature: Literal["HOT", "WARM", "COOL", "FROZEN"]
-    combined_score: Number
+    combined_score: Decimal
     recommended_action: Literal["BUY", "SELL", "HOLD"]
     last_evaluation: datetime
     ready_to_trade: bool
