@@ -7,7 +7,7 @@ from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, NoRespondersError, OutboundBufferLimitError
 from nats.errors import TimeoutError as BusTimeoutError
 
-from quantmatrix.common.contracts.asking.question import Question, Reply
+from quantmatrix.common.contracts.asking.question import BUSY, Question, Reply
 from quantmatrix.common.contracts.codec import decode_as, encode
 from quantmatrix.common.runtime.errors import Refused, TryLater
 
@@ -41,6 +41,8 @@ class Ask:
         except (ConnectionClosedError, OutboundBufferLimitError) as error:
             raise ServiceSilent(service, question.VERB, "the bus is away") from error
         reply = decode_as(Reply, message.data)
+        if reply.problem is not None and reply.problem.code == BUSY:
+            raise ServiceSilent(service, question.VERB, reply.problem.detail)
         if reply.problem is not None:
             raise Refused(reply.problem.code, reply.problem.detail)
         answer: A = decode_as(question.ANSWER, bytes(reply.answer))

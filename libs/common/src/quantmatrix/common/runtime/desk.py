@@ -45,6 +45,9 @@ class _Job:
     done: "asyncio.Future[Any]"
 
 
+UNNUMBERED = "a message without a key and number: nobody's outbox sent it"
+
+
 class Desk:
     """Settles deliveries and jobs, one transaction after the other."""
 
@@ -289,7 +292,7 @@ class Desk:
     async def _take_one(self, delivery: Delivery, page: Page, view: View) -> Verdict:
         if delivery.key is None:
             view.worked = True
-            await self._park(delivery, page, view, "a message without a key and number: nobody's outbox sent it")
+            await self._park(delivery, page, view, f"malformed: {delivery.fault}" if delivery.message is None else UNNUMBERED)
             return Verdict.SETTLED
         standing = view.of(delivery.key)
         if delivery.seq <= standing.seq or standing.stopped:

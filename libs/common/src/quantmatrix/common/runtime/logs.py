@@ -17,13 +17,22 @@ REDACTED = "«redacted»"
 
 
 def redact(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Blank what is named like a secret, and passwords inside addresses."""
+    """Blank what is named like a secret, and passwords inside addresses, however deep they lie."""
     for name, value in event.items():
-        if _SECRET.search(name):
-            event[name] = REDACTED
-        elif isinstance(value, str) and "://" in value:
-            event[name] = _USERINFO.sub(rf"\1:{REDACTED}", value)
+        event[name] = _blanked(name, value)
     return event
+
+
+def _blanked(name: object, value: object) -> object:
+    if isinstance(name, str) and _SECRET.search(name):
+        return REDACTED
+    if isinstance(value, str):
+        return _USERINFO.sub(rf"\1:{REDACTED}", value) if "://" in value else value
+    if isinstance(value, dict):
+        return {inner: _blanked(inner, item) for inner, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_blanked(None, item) for item in value]
+    return value
 
 
 def configure_logs(*, service: str, level: str, file: Path | None) -> None:

@@ -13,7 +13,7 @@ from faststream.nats import JStream, NatsBroker, NatsMessage, NatsRouter
 from faststream.security import SASLPlaintext
 from nats.aio.msg import Msg
 
-from quantmatrix.common.contracts.asking.question import Problem, Question, Reply
+from quantmatrix.common.contracts.asking.question import BUSY, Problem, Question, Reply
 from quantmatrix.common.contracts.codec import MalformedMessageError, decode_as, encode
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Pool, reading
@@ -171,7 +171,7 @@ class Answering:
         except Refused as error:
             return Reply(problem=Problem(error.code, error.detail))
         except TRANSIENT as error:
-            return Reply(problem=Problem("SERVICE_BUSY", f"{self._service} cannot answer right now: {type(error).__name__}"))
+            return Reply(problem=Problem(BUSY, f"{self._service} cannot answer right now: {type(error).__name__}"))
         except Exception as error:
             log.exception("question.failed", question=question.__name__, exc_info=error)
             return Reply(problem=Problem("QUESTION_FAILED", f"{self._service} failed on {question.__name__}; its log has the details"))

@@ -5,6 +5,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 import msgspec
 
 A = TypeVar("A", bound=msgspec.Struct)
+BUSY = "SERVICE_BUSY"
+"""The code of a problem that passes: ask again."""
 
 
 class Question(msgspec.Struct, Generic[A], frozen=True, kw_only=True):
