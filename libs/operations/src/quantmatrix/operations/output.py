@@ -35,7 +35,7 @@ def fail(code: Exit, sentence: str, *, as_json: bool = False) -> NoReturn:
 
 def tell_json(value: object) -> None:
     """One JSON object on standard output."""
-    print(json.dumps(value, indent=2, default=str))  # noqa: T201
+    print(json.dumps(value, indent=2, default=str), flush=True)  # noqa: T201
 
 
 def tell_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:

@@ -1,0 +1,127 @@
+"""All five services in one process, on the real bus and the real database."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pytest
+
+from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked
+from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
+from quantmatrix.common.contracts.asking.market import ReplayControlAsked, ReplayStatus, ReplayStatusAsked
+from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked
+from quantmatrix.common.contracts.asking.portfolio import LedgerAccount, LedgerSumsAsked
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.keys import keys_heard
+from quantmatrix.common.runtime.streams import heard_by
+from quantmatrix.common.testing.saying import Saying
+from quantmatrix.common.testing.waiting import wait_until
+
+FIVE = ("execution", "portfolio", "notify", "signals", "market")
+ACCOUNT = "DU0000001"
+USER = FIRST_ADMINISTRATOR
+
+
+@dataclass
+class Platform:
+    """The services under a test's control. `told` holds settings by service."""
+
+    start_here: Any
+    ask: Any
+    say: Saying
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def start(self, *services: str) -> None:
+        for service in services or FIVE:
+            await self.start_here(service, **self.told.get(service, {}))
+
+    async def restart(self, service: str) -> None:
+        await self.start_here.stop(service)
+        await self.start(service)
+
+    async def asked(self, service: str, question: Any) -> Any:
+        """An answer as soon as there is one."""
+
+        async def answer() -> Any:
+            try:
+                return await self.ask(service, question, deadline_s=5)
+            except TRANSIENT:
+                return None
+
+        return await wait_until(answer, f"{service} answers", within_s=30)
+
+    async def status(self) -> ReplayStatus:
+        found: ReplayStatus = await self.asked("market", ReplayStatusAsked())
+        return found
+
+    async def until(self, reached: Callable[[ReplayStatus], bool], what: str) -> ReplayStatus:
+        async def there() -> ReplayStatus | None:
+            found = await self.status()
+            return found if reached(found) else None
+
+        found = await wait_until(there, what, within_s=90)
+        assert found is not None
+        return found
+
+    async def pause_at(self, session: date) -> None:
+        """Let the replay run until this session is out, and hold it there."""
+        await self.until(lambda status: status.session is not None and status.session >= session, f"{session} is out")
+        await self.asked("market", ReplayControlAsked(paused=True))
+        await self.until(lambda status: status.settled == status.session, "what is out is settled")
+
+    async def go_on(self) -> None:
+        await self.asked("market", ReplayControlAsked(paused=False))
+
+    async def finished(self) -> None:
+        await self.until(lambda status: status.state == "finished" and status.settled == status.session, "the replay is over")
+        await wait_until(self._drained, "everything was heard", within_s=30)
+
+    async def _drained(self) -> bool:
+        for service in FIVE:
+            inbox = await self.asked(service, InboxHeadsAsked())
+            for owner, patterns in keys_heard(service, heard_by(service)).by_owner.items():
+                if owner not in FIVE:
+                    continue
+                said = await self.asked(owner, OutboxHeadsAsked(patterns=patterns))
+                if any(inbox.heads.get(key, 0) < seq for key, seq in said.heads.items() if key not in inbox.stopped):
+                    return False
+        return True
+
+    async def digests(self) -> dict[str, LedgerDigest]:
+        return {service: await self.asked(service, LedgerDigestAsked()) for service in FIVE if service != "market"}
+
+    async def books(self) -> tuple[AccountBook, LedgerAccount]:
+        """Execution's and the venue's book of the paper account, and the ledger's."""
+        (book,) = (await self.asked("execution", BooksAsked())).accounts
+        (ledger,) = (await self.asked("portfolio", LedgerSumsAsked())).accounts
+        return book, ledger
+
+    async def agree(self) -> tuple[AccountBook, LedgerAccount]:
+        """The books of venue, execution and portfolio say the same, to the cent."""
+        book, ledger = await self.books()
+        assert ledger.lots == ledger.positions == book.positions == book.broker_positions
+        assert ledger.cash == ledger.cash_entries == book.cash == book.broker_cash
+        assert ledger.cash + ledger.basis_lots == ledger.opening_cash + ledger.realised_closings
+        assert ledger.realised_closings == ledger.realised_positions
+        assert ledger.differences == ()
+        assert book.broker_executions == book.executions == ledger.fills
+        assert (book.duplicate_orders, book.orders_without_intent, book.executions_not_booked, book.open_breaks) == (0, (), (), ())
+        return book, ledger
+
+
+@pytest.fixture
+def say(bus: Any) -> Saying:
+    return Saying(bus.connect)
+
+
+@pytest.fixture
+def make_platform(start_here: Any, ask: Any, say: Saying) -> Callable[..., Platform]:
+    def made(**told: dict[str, Any]) -> Platform:
+        return Platform(start_here, ask, say, told)
+
+    return made
+
+
+Made = Callable[..., Awaitable[Platform]]
