@@ -17,6 +17,9 @@ class OperationsSettings(ServiceSettings):
     gateway_port: int = Field(8321, ge=1, le=65_535, description="Port of the console when qm starts everything.")
     bus_durable: bool = Field(False, description="Let the embedded bus fsync every message; the outboxes make it unnecessary.")
     nats_provision_password: SecretStr = Field(SecretStr(""), description="Outside servers: password of the NATS user that makes streams.")
+    nats_operator_password: SecretStr = Field(
+        SecretStr(""), description="Outside servers: password of the NATS user that asks questions; with it, qm looks at QM_NATS_URL."
+    )
     database_superuser_url: SecretStr = Field(
         SecretStr(""), description="Outside servers: address of the database with a role that may create roles and schemas."
     )

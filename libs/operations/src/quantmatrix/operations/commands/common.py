@@ -1,16 +1,17 @@
 """What every command does: find the data folder, run its work, and end with one sentence when it cannot."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
 
-from quantmatrix.common.runtime.asking import ServiceSilent
+from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.settings import SettingsError
-from quantmatrix.operations.client import NotRunningError
+from quantmatrix.operations.client import NotRunningError, asking, asking_at
 from quantmatrix.operations.demo import StalledError
 from quantmatrix.operations.output import Exit, fail
 from quantmatrix.operations.places import Places, SetUpError
@@ -30,6 +31,15 @@ def read_settings(*, as_json: bool = False) -> OperationsSettings:
 def places(*, as_json: bool = False) -> Places:
     """The data folder: QM_HOME, or .qm where the command was given."""
     return Places(Path(read_settings(as_json=as_json).home))
+
+
+@asynccontextmanager
+async def asking_services(where: Places, *, as_json: bool) -> AsyncIterator[Ask]:
+    """Ask what runs on the data folder, or on outside servers where the operator's password is set."""
+    settings = read_settings(as_json=as_json)
+    password = settings.nats_operator_password.get_secret_value()
+    async with asking(settings.nats_url, password) if password else asking_at(where) as ask:
+        yield ask
 
 
 def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:

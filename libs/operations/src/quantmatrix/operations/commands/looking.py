@@ -10,8 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from quantmatrix.operations.checking import Check, check
-from quantmatrix.operations.client import asking_at
-from quantmatrix.operations.commands.common import AsJson, places, run
+from quantmatrix.operations.commands.common import AsJson, asking_services, places, run
 from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.tracing import Trace, trace
@@ -24,7 +23,7 @@ def trace_command(
     as_json: AsJson = False,
 ) -> None:
     """The whole chain from the bar to the notification, each message with its id and time."""
-    found = run(_trace(places(as_json=as_json), wanted), as_json=as_json)
+    found = run(_trace(places(as_json=as_json), wanted, as_json=as_json), as_json=as_json)
     if not found.links:
         fail(Exit.NOT_FOUND, f"nobody knows {wanted}; give the id of a message, signal, order, fill, lot or notification", as_json=as_json)
     if as_json:
@@ -46,14 +45,14 @@ def _link(link: Any) -> dict[str, Any]:
     return {name: getattr(link, name) for name in link.__dataclass_fields__} | {"step": link.step}
 
 
-async def _trace(where: Places, wanted: str) -> Trace:
-    async with asking_at(where) as ask:
+async def _trace(where: Places, wanted: str, *, as_json: bool) -> Trace:
+    async with asking_services(where, as_json=as_json) as ask:
         return await trace(ask, wanted)
 
 
 def check_command(as_json: AsJson = False) -> None:
     """Prove that lots, positions, cash, orders and the broker's books agree; exit 1 with the difference otherwise."""
-    found = run(_check(places(as_json=as_json)), as_json=as_json)
+    found = run(_check(places(as_json=as_json), as_json=as_json), as_json=as_json)
     ok = all(one.ok for one in found)
     if as_json:
         tell_json({"ok": ok, "checks": [{name: getattr(one, name) for name in one.__slots__} for one in found]})
@@ -67,8 +66,8 @@ def check_command(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.ERROR)
 
 
-async def _check(where: Places) -> list[Check]:
-    async with asking_at(where) as ask:
+async def _check(where: Places, *, as_json: bool) -> list[Check]:
+    async with asking_services(where, as_json=as_json) as ask:
         return await check(ask)
 
 

@@ -6,8 +6,7 @@ import typer
 
 from quantmatrix.common.contracts.asking.messaging import ParkedAsked, ParkedDecided, ParkedDecisionAsked, ParkedMessage
 from quantmatrix.common.runtime.streams import SERVICES
-from quantmatrix.operations.client import asking_at
-from quantmatrix.operations.commands.common import AsJson, places, run
+from quantmatrix.operations.commands.common import AsJson, asking_services, places, run
 from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
 from quantmatrix.operations.places import Places
 
@@ -21,7 +20,7 @@ def list_parked(
     everything: Annotated[bool, typer.Option("--all", help="Also those that were replayed or dropped.")] = False, as_json: AsJson = False
 ) -> None:
     """The parked messages of all services."""
-    found = run(_listed(places(as_json=as_json), everything=everything), as_json=as_json)
+    found = run(_listed(places(as_json=as_json), everything=everything, as_json=as_json), as_json=as_json)
     if as_json:
         tell_json({"parked": [_as_json(one) for one in found]})
         return
@@ -33,7 +32,7 @@ def list_parked(
 def show(wanted: Wanted, as_json: AsJson = False) -> None:
     """One parked message with its error and its beginning."""
     service, number = _split(wanted, as_json=as_json)
-    found = run(_listed(places(as_json=as_json), everything=True), as_json=as_json)
+    found = run(_listed(places(as_json=as_json), everything=True, as_json=as_json), as_json=as_json)
     one = next((one for one in found if (one.service, one.parked_id) == (service, number)), None)
     if one is None:
         fail(Exit.NOT_FOUND, f"there is no parked message {wanted}", as_json=as_json)
@@ -59,23 +58,23 @@ def drop(wanted: Wanted, as_json: AsJson = False) -> None:
 
 def _decide(wanted: str, decision: str, *, as_json: bool) -> None:
     service, number = _split(wanted, as_json=as_json)
-    answer = run(_decided(places(as_json=as_json), service, number, decision), as_json=as_json)
+    answer = run(_decided(places(as_json=as_json), service, number, decision, as_json=as_json), as_json=as_json)
     if as_json:
         tell_json({"id": wanted, "state": answer.state, "detail": answer.detail})
     else:
         out.print(f"{wanted}: {answer.state}. {answer.detail}", highlight=False)
 
 
-async def _listed(where: Places, *, everything: bool) -> list[ParkedMessage]:
-    async with asking_at(where) as ask:
+async def _listed(where: Places, *, everything: bool, as_json: bool) -> list[ParkedMessage]:
+    async with asking_services(where, as_json=as_json) as ask:
         found: list[ParkedMessage] = []
         for service in SERVICES:
             found += (await ask(service, ParkedAsked(all=everything), deadline_s=DEADLINE_S)).messages
         return found
 
 
-async def _decided(where: Places, service: str, number: int, decision: str) -> ParkedDecided:
-    async with asking_at(where) as ask:
+async def _decided(where: Places, service: str, number: int, decision: str, *, as_json: bool) -> ParkedDecided:
+    async with asking_services(where, as_json=as_json) as ask:
         return await ask(service, ParkedDecisionAsked(parked_id=number, decision=decision), deadline_s=DEADLINE_S)
 
 

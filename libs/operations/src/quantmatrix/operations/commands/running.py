@@ -12,11 +12,11 @@ from rich.status import Status
 
 from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
 from quantmatrix.common.contracts.asking.messaging import ParkedAsked
-from quantmatrix.common.runtime.asking import ServiceSilent
+from quantmatrix.common.runtime.asking import Ask, ServiceSilent
+from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.operations.answering import SupervisorAnswers
-from quantmatrix.operations.client import asking_at
-from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
+from quantmatrix.operations.commands.common import AsJson, asking_services, places, read_settings, run
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
 from quantmatrix.operations.places import Places, SetUpError
 from quantmatrix.operations.supervisor import Plan, Supervisor
@@ -142,7 +142,7 @@ async def _until_stopped(where: Places) -> None:
 
 def status(as_json: AsJson = False) -> None:
     """What runs, whether it is ready, where the replay stands, what is parked."""
-    found = run(_status(places(as_json=as_json)), as_json=as_json)
+    found = run(_status(places(as_json=as_json), as_json=as_json), as_json=as_json)
     if as_json:
         tell_json(found)
     else:
@@ -151,30 +151,38 @@ def status(as_json: AsJson = False) -> None:
         raise typer.Exit(Exit.ERROR)
 
 
-async def _status(where: Places) -> dict[str, Any]:
-    async with asking_at(where) as ask:
+async def _status(where: Places, *, as_json: bool) -> dict[str, Any]:
+    async with asking_services(where, as_json=as_json) as ask:
         state: dict[str, Any] = where.read_state()
-        services = await _readiness(state["health_ports"], state["pids"])
-        parked: dict[str, int | None] = {}
-        for service in SERVICES:
-            try:
-                parked[service] = len((await ask(service, ParkedAsked())).messages)
-            except ServiceSilent:
-                parked[service] = None
+        parked = {service: await _parked(ask, service) for service in SERVICES}
+        if state:
+            services = await _readiness(state["health_ports"], state["pids"])
+        else:
+            silent = {"bus": "does not answer"}
+            services = {
+                one: {"pid": None, "ready": parked[one] is not None, "wrong": {} if parked[one] is not None else silent} for one in SERVICES
+            }
         try:
             replay: ReplayStatus | None = await ask("market", ReplayStatusAsked())
-        except ServiceSilent:
+        except (ServiceSilent, Refused):
             replay = None
     for service, count in parked.items():
         services[service]["parked"] = count
     return {
-        "console": f"http://127.0.0.1:{state['console_port']}",
-        "home": str(where.home),
-        "restarts": state["restarts"],
+        "console": f"http://127.0.0.1:{state['console_port']}" if state else None,
+        "home": str(where.home) if state else None,
+        "restarts": state.get("restarts"),
         "services": services,
-        "servers": {name: state["pids"].get(name) for name in ("nats", "postgres")},
+        "servers": {name: state["pids"].get(name) for name in ("nats", "postgres")} if state else {},
         "replay": None if replay is None else {name: getattr(replay, name) for name in replay.__struct_fields__},
     }
+
+
+async def _parked(ask: Ask, service: str) -> int | None:
+    try:
+        return len((await ask(service, ParkedAsked())).messages)
+    except ServiceSilent:
+        return None
 
 
 async def _readiness(ports: dict[str, int], pids: dict[str, int]) -> dict[str, dict[str, Any]]:
@@ -194,8 +202,11 @@ def _show(found: dict[str, Any]) -> None:
         (name, part["pid"], "ready" if part["ready"] else "; ".join(part["wrong"].values()), part["parked"])
         for name, part in found["services"].items()
     ]
-    tell_table(f"QuantMatrix at {found['console']}", ("service", "pid", "state", "parked"), rows, right=("pid", "parked"))
+    tell_table(
+        f"QuantMatrix at {found['console'] or 'outside servers'}", ("service", "pid", "state", "parked"), rows, right=("pid", "parked")
+    )
     if found["replay"]:
         replay = found["replay"]
         out.print(f"replay {replay['state']}: {replay['session']}, {replay['sessions_done']} of {replay['sessions_total']} sessions")
-    out.print(f"{found['restarts']} restarts; data in {found['home']}")
+    if found["home"]:
+        out.print(f"{found['restarts']} restarts; data in {found['home']}")
