@@ -12,6 +12,10 @@ import nats
 import pytest
 from tests.journeys.program import Up, answer, qm, wait_until
 
+from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
+from quantmatrix.common.contracts.asking.supervisor import SUPERVISOR, RestartReplayAsked
+from quantmatrix.operations.client import asking_at
+from quantmatrix.operations.places import Places
 from quantmatrix.operations.servers.nats import free_port
 
 pytestmark = pytest.mark.servers
@@ -171,6 +175,26 @@ def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(tmp_path: P
         assert qm(up.home, "status").returncode == 3
     finally:
         up.end()
+
+
+async def test_the_replay_begins_anew_and_comes_to_the_same_ledger(running: Up) -> None:
+    wait_until(lambda: _finished(running.home), within_s=90)
+    async with asking_at(Places(running.home)) as ask:
+        before = await ask("portfolio", LedgerDigestAsked())
+        pids = {name: part["pid"] for name, part in answer(running.home, "status")["services"].items()}
+        assert (await ask(SUPERVISOR, RestartReplayAsked(asked_by="a test"))).taken
+
+    def _anew() -> bool:
+        done = qm(running.home, "status", "--json")
+        found = json.loads(done.stdout)
+        return done.returncode == 0 and all(part["pid"] != pids[name] for name, part in found["services"].items())
+
+    wait_until(_anew, within_s=60)
+    wait_until(lambda: _finished(running.home), within_s=90)
+    async with asking_at(Places(running.home)) as ask:
+        after = await ask("portfolio", LedgerDigestAsked())
+    assert after.counts["fills_booked"] > 0
+    assert after.digest == before.digest
 
 
 def test_doctor_finds_the_machine_fit(tmp_path: Path) -> None:
