@@ -1,15 +1,14 @@
 """All five services in one process, on the real bus and the real database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any
 
 import pytest
 
 from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
-from quantmatrix.common.contracts.asking.market import ReplayControlAsked, ReplayStatus, ReplayStatusAsked
+from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
 from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked
 from quantmatrix.common.contracts.asking.portfolio import LedgerAccount, LedgerSumsAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
@@ -30,6 +29,7 @@ class Platform:
 
     start_here: Any
     ask: Any
+    connect: Any
     say: Saying
     told: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -64,15 +64,6 @@ class Platform:
         found = await wait_until(there, what, within_s=90)
         assert found is not None
         return found
-
-    async def pause_at(self, session: date) -> None:
-        """Let the replay run until this session is out, and hold it there."""
-        await self.until(lambda status: status.session is not None and status.session >= session, f"{session} is out")
-        await self.asked("market", ReplayControlAsked(paused=True))
-        await self.until(lambda status: status.settled == status.session, "what is out is settled")
-
-    async def go_on(self) -> None:
-        await self.asked("market", ReplayControlAsked(paused=False))
 
     async def finished(self) -> None:
         await self.until(lambda status: status.state == "finished" and status.settled == status.session, "the replay is over")
@@ -117,11 +108,8 @@ def say(bus: Any) -> Saying:
 
 
 @pytest.fixture
-def make_platform(start_here: Any, ask: Any, say: Saying) -> Callable[..., Platform]:
+def make_platform(start_here: Any, ask: Any, bus: Any, say: Saying) -> Callable[..., Platform]:
     def made(**told: dict[str, Any]) -> Platform:
-        return Platform(start_here, ask, say, told)
+        return Platform(start_here, ask, bus.connect, say, told)
 
     return made
-
-
-Made = Callable[..., Awaitable[Platform]]
