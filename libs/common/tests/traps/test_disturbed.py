@@ -1,0 +1,170 @@
+"""Locks, cut connections, full streams, two readers at once: work waits, and nothing is lost, doubled or parked for it."""
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked, OutboxReadAsked, ParkedAsked, TraceAsked
+from quantmatrix.common.runtime.asking import ServiceSilent
+from quantmatrix.common.runtime.permissions import PROVISION_USER
+from quantmatrix.common.runtime.provisioning import provision
+from quantmatrix.common.testing.pair import Pair
+from quantmatrix.common.testing.tiny import READER, SPEAKER, fill
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.testing import FreshBus, FreshDatabase, Servers
+
+
+async def _nothing_parked(pair: Pair) -> None:
+    assert (await pair.ask(READER, ParkedAsked(all=True))).messages == ()
+
+
+async def _superuser(database: FreshDatabase) -> "asyncpg.Connection[asyncpg.Record]":
+    return await asyncpg.connect(database.superuser_url)
+
+
+async def test_two_readers_at_once_book_everything_once_and_in_order(pair: Pair) -> None:
+    await pair.speaker()
+    for _ in range(2):
+        await pair.reader_process()
+    await pair.up(READER)
+    for first in range(1, 201, 20):
+        await pair.say("A", "B", first=first, count=20)
+
+    for account in ("A", "B"):
+        assert await pair.all_booked(account, 200, within_s=60) == list(range(1, 201))
+    assert await pair.count(READER, "outbox") == 400
+    await _nothing_parked(pair)
+
+
+@pytest.mark.chaos
+async def test_connections_cut_in_the_middle_of_transactions_change_nothing(pair: Pair, database: FreshDatabase) -> None:
+    await pair.speaker()
+    await pair.reader()
+    superuser = await _superuser(database)
+
+    async def cut(service: str) -> bool:
+        """Cut a desk's connection while it is in a transaction; True once that has happened."""
+        rows = await superuser.fetch(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name = $2 and xact_start is not null",
+            database.name,
+            f"quantmatrix-{service}-own",
+        )
+        return bool(rows)
+
+    for first in range(1, 301, 50):
+        saying = asyncio.ensure_future(pair.say("A", "B", first=first, count=50))
+        await wait_until(lambda: cut(SPEAKER), "the speaker was cut")
+        await saying
+        await pair.say("A", first=1_000 + first, manner="slow")  # the reader is at it long enough to be met
+        await wait_until(lambda: cut(READER), "the reader was cut")
+    await superuser.close()
+
+    for account, count in (("A", 306), ("B", 300)):
+        booked = await pair.all_booked(account, count, within_s=60)
+        assert len(booked) == len(set(booked)) == count
+        assert [number for number in booked if number < 1_000] == list(range(1, 301))
+    assert await pair.count(READER, "outbox") == 606
+    await _nothing_parked(pair)
+
+
+async def test_a_locked_table_is_waited_for_and_counts_against_no_message(pair: Pair, database: FreshDatabase) -> None:
+    superuser = await _superuser(database)
+    await superuser.execute(f"alter role qm_{READER} in database {database.name} set lock_timeout = '100ms'")
+    await pair.speaker()
+    await pair.reader()
+    transaction = superuser.transaction()
+    await transaction.start()
+    await superuser.execute(f"lock table {READER}.tiny_booked in access exclusive mode")
+    await pair.say("A", count=3)
+    timed_out = 0
+
+    async def timed_out_often() -> bool:
+        nonlocal timed_out
+        waiting = await superuser.fetchval(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = $1", database.name
+        )
+        timed_out += not waiting
+        return timed_out >= 8
+
+    await wait_until(timed_out_often, "the lock was given up several times")
+    await transaction.rollback()
+    await superuser.close()
+
+    assert await pair.all_booked("A", 3) == [1, 2, 3]
+    await _nothing_parked(pair)
+
+
+async def test_a_full_stream_keeps_new_messages_out_and_the_outbox_keeps_them(pair: Pair, bus: FreshBus) -> None:
+    await pair.speaker()
+    await pair.reader()
+    js = (await bus.connect(PROVISION_USER)).jetstream()
+    config = (await js.stream_info("FILLS")).config
+    config.max_msgs = 10
+    await js.update_stream(config)
+
+    await pair.say("A", count=40)
+
+    async def full() -> bool:
+        return (await js.stream_info("FILLS")).state.messages == 10
+
+    await wait_until(full, "the stream is full")
+    assert await pair.all_booked("A", 10) == list(range(1, 41))[: len(await pair.booked("A"))]
+    assert await pair.count(SPEAKER, "outbox_waiting") >= 30
+    config.max_msgs = -1
+    await js.update_stream(config)
+    await provision(js)
+
+    assert await pair.all_booked("A", 40) == list(range(1, 41))
+    await pair.all_published()
+
+
+async def test_a_service_that_is_not_there_is_told_at_once_and_one_without_database_says_so(pair: Pair, servers: Servers) -> None:
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ServiceSilent, match=r"portfolio does not answer \(inbox.heads: nobody is listening\)"):
+        await pair.ask(READER, InboxHeadsAsked(), deadline_s=5)
+    assert asyncio.get_running_loop().time() - began < 1
+    await pair.reader()
+    await servers.postgres_stop()
+
+    with pytest.raises(ServiceSilent, match="portfolio cannot answer right now"):
+        await pair.ask(READER, InboxHeadsAsked(), deadline_s=10)
+
+
+async def test_the_outbox_answers_readers_page_by_page_in_order(pair: Pair) -> None:
+    await pair.speaker()
+    await pair.say("A", count=250)
+    await pair.say("B", count=30)
+    assert (await pair.ask(SPEAKER, OutboxHeadsAsked(patterns=("fills.*",)))).heads == {"execution/fills.A": 250, "execution/fills.B": 30}
+    assert (await pair.ask(SPEAKER, OutboxHeadsAsked(patterns=("orders.*", "fills.B")))).heads == {"execution/fills.B": 30}
+    after = {"execution/fills.A": 10, "execution/fills.B": 0, "execution/fills.unknown": 0}
+    seen: dict[str, list[int]] = {"execution/fills.A": [], "execution/fills.B": []}
+    pages = 0
+    while True:
+        page = await pair.ask(SPEAKER, OutboxReadAsked(after=after))
+        pages += 1
+        for message in page.messages:
+            seen[message.key].append(message.seq)
+            after[message.key] = message.seq
+        if not page.more:
+            break
+
+    assert pages >= 2
+    assert seen == {"execution/fills.A": list(range(11, 251)), "execution/fills.B": list(range(1, 31))}
+
+
+async def test_a_chain_is_found_by_message_by_trace_and_by_what_it_is_about(pair: Pair) -> None:
+    await pair.speaker()
+    await pair.reader()
+    await pair.say("A", count=2)
+    await pair.all_booked("A", 2)
+    fill_id = str(fill("A", 1).fill_id)
+
+    [said] = (await pair.ask(SPEAKER, TraceAsked(about=fill_id))).messages
+    [opened] = (await pair.ask(READER, TraceAsked(about=fill_id))).messages
+
+    assert (said.type, said.service, said.caused_by) == ("OrderFilled", SPEAKER, None)
+    assert (opened.type, opened.caused_by, opened.trace) == ("LotOpened", said.message_id, said.trace)
+    assert [m.message_id for m in (await pair.ask(READER, TraceAsked(traces=(said.trace,)))).messages] == [opened.message_id]
+    assert [m.type for m in (await pair.ask(SPEAKER, TraceAsked(message_ids=(said.message_id,)))).messages] == ["OrderFilled"]
+    assert (await pair.ask(SPEAKER, TraceAsked(about="nothing"))).messages == ()
