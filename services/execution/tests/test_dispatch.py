@@ -15,13 +15,13 @@ from quantmatrix.common.names import AccountId, OrderId, OrderState, OrderType, 
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
-from quantmatrix.common.values import Price, Quantity
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.app import serve
 from quantmatrix.execution.domain.orders import client_ref_of, order_of
 from quantmatrix.execution.ports import Rejected
 from quantmatrix.execution.reconcile import Brokers
 from quantmatrix.execution.settings import ExecutionSettings
-from quantmatrix.execution.testing import CLOSED_AT, FakeBroker
+from quantmatrix.execution.testing import CLOSED_AT, FakeBroker, request
 
 ACCOUNT = AccountId("DU0000001")
 
@@ -339,6 +339,55 @@ async def test_a_cancel_during_silence_waits_for_the_answer(desk: Desk) -> None:
     desk.broker.deaf = False
 
     await desk.until(order, OrderState.CANCELLED)
+
+
+async def test_a_cancel_of_an_order_that_arrives_late_still_cancels_it(desk: Desk) -> None:
+    """Killed after sending; cancelled; absent at the first reading, there at the second. Nothing may be left working at the broker."""
+    desk.broker.gate_before = asyncio.Event()
+    await desk.start(answer_timeout_s=30)
+    order = await desk.place()
+    stored = await desk.until(order, OrderState.SUBMITTING)
+    await desk.cancel(order)
+    await desk.until(order, OrderState.CANCELLING)
+    await desk.die()
+    desk.broker.gate_before = None
+    desk.broker.arrives_late = request(client_ref=stored.client_ref, instrument=INSTRUMENT)
+
+    await desk.start()
+
+    await desk.until(order, OrderState.CANCELLED)
+    assert desk.broker.orders[stored.client_ref].status == "cancelled"
+    assert desk.broker.received(stored.client_ref) == 1
+
+
+async def test_a_cancel_of_an_order_that_never_left_ends_it(desk: Desk) -> None:
+    desk.broker.gate_before = asyncio.Event()
+    await desk.start(answer_timeout_s=30)
+    order = await desk.place()
+    await desk.until(order, OrderState.SUBMITTING)
+    await desk.cancel(order)
+    await desk.until(order, OrderState.CANCELLING)
+    await desk.die()
+    desk.broker.gate_before = None
+
+    await desk.start()
+
+    await desk.until(order, OrderState.CANCELLED)
+    assert desk.broker.requests == []
+
+
+async def test_two_orders_at_once_cannot_both_pass_a_limit(start_here: Any, ask: Any, say: Saying) -> None:
+    """P5: cash for one of them; the check is part of the transaction that stores the order."""
+    desk = Desk(start_here, ask, say, FakeBroker(cash=Money(5_000, "USD")))
+    await desk.prices()
+    await desk.start(paper_cash=5_000)
+
+    orders = [await desk.place(number, quantity=40) for number in range(1, 9)]
+
+    found = [await desk.until(order, OrderState.ACCEPTED, OrderState.DENIED) for order in orders]
+    assert [one.state for one in found].count(OrderState.ACCEPTED) == 1
+    assert {one.code for one in found if one.state is OrderState.DENIED} == {"BUYING_POWER"}
+    assert len(desk.broker.requests) == 1
 
 
 async def test_a_halted_account_sends_nothing_and_stays_halted_over_a_restart(desk: Desk, say: Saying) -> None:

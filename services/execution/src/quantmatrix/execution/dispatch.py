@@ -131,13 +131,16 @@ class Dispatcher:
         except TRANSIENT as error:
             return Unknown(repr(error))
         if isinstance(found, Absent):
-            # Two readings some time apart: during the first the order may still have been on its way.
-            now = self._parts.clock.monotonic()
-            if now - self._absent_since.setdefault(order.order_id, now) < ABSENT_TWICE_S:
+            if not self._absent_twice(order):
                 return Unknown("absent at the first reading")
             log.info("order.absent", order_id=str(order.order_id), client_ref=order.client_ref)
             return await self._submit(order, broker)
         return _as_outcome(found)
+
+    def _absent_twice(self, order: Order) -> bool:
+        """Whether this is the second such reading some time after the first, when the order may still have been on its way."""
+        now = self._parts.clock.monotonic()
+        return now - self._absent_since.setdefault(order.order_id, now) >= ABSENT_TWICE_S
 
     async def _doubt(self, order: Order, account: Account, unknown: Unknown) -> bool:
         since = self._doubt_since.setdefault(order.order_id, self._parts.clock.monotonic())
@@ -156,8 +159,9 @@ class Dispatcher:
                 found = await broker.find(order.account_id, order.client_ref)
         except TRANSIENT as error:
             outcome = Unknown(repr(error))
-        if isinstance(outcome, Unknown):
+        if isinstance(outcome, Unknown) or (isinstance(found, Absent) and not self._absent_twice(order)):
             return False
+        self._absent_since.pop(order.order_id, None)
         if isinstance(found, Absent):
             kind = OrderEventKind.CANCEL_CONFIRMED
         else:

@@ -32,7 +32,8 @@ class FakeBroker:
 
     It outlives the service that uses it, as a broker does. Faults for the next submit: `lose_answer` takes the order
     and says nothing, `lose_request` never gets it, `refuse` rejects it. `deaf` answers no question and no cancel. `gate_before` and `gate_after` hold a submit
-    until they are set: before the order is in the book, and after it is there but before the answer leaves.
+    until they are set: before the order is in the book, and after it is there but before the answer leaves. `arrives_late`
+    comes into the book just after the next look at it.
     """
 
     def __init__(self, name: str = "paper", cash: Money | None = None, account: str = "DU0000001") -> None:
@@ -51,6 +52,7 @@ class FakeBroker:
         self.deaf = False
         self.refuse_cancels = False
         self.fill_at_once: Price | None = None
+        self.arrives_late: OrderRequest | None = None
         self.gate_before: asyncio.Event | None = None
         self.gate_after: asyncio.Event | None = None
 
@@ -74,13 +76,7 @@ class FakeBroker:
         if self.lose_request:
             self.lose_request = False
             return Unknown("the connection broke")
-        self.requests.append(request)
-        status = "rejected" if self.refuse else "working"
-        reason = f"{self.refuse.code}: {self.refuse.detail}" if self.refuse else ""
-        self.orders[request.client_ref] = BrokerOrder(
-            short_token("fake", request.client_ref, length=12), request.client_ref, status, request.quantity, Quantity(0),
-            request.limit_price, request.stop_price, reason, request.at,
-        )  # fmt: skip
+        self._take(request)
         if self.fill_at_once is not None and not self.refuse:
             self.fill(request.client_ref, request.quantity, self.fill_at_once)
         if self.gate_after is not None:
@@ -92,6 +88,15 @@ class FakeBroker:
             refusal, self.refuse = self.refuse, None
             return refusal
         return Accepted(self.orders[request.client_ref].broker_order_id)
+
+    def _take(self, request: OrderRequest) -> None:
+        self.requests.append(request)
+        status = "rejected" if self.refuse else "working"
+        reason = f"{self.refuse.code}: {self.refuse.detail}" if self.refuse else ""
+        self.orders[request.client_ref] = BrokerOrder(
+            short_token("fake", request.client_ref, length=12), request.client_ref, status, request.quantity, Quantity(0),
+            request.limit_price, request.stop_price, reason, request.at,
+        )  # fmt: skip
 
     async def cancel(self, account_id: AccountId, client_ref: str, at: datetime) -> SubmitOutcome:
         if self.deaf:
@@ -107,7 +112,11 @@ class FakeBroker:
         self.lookups.append(client_ref)
         if self.deaf:
             raise TimeoutError("the broker does not answer")
-        return self.orders.get(client_ref, Absent()) if account_id == self._account else Absent()
+        found = self.orders.get(client_ref, Absent()) if account_id == self._account else Absent()
+        if self.arrives_late is not None:
+            late, self.arrives_late = self.arrives_late, None
+            self._take(late)
+        return found
 
     async def changed_since(self, account_id: AccountId, since: datetime) -> tuple[Sequence[BrokerOrder], Sequence[Execution]]:
         if account_id != self._account:
