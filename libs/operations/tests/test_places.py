@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +23,6 @@ def places(tmp_path: Path) -> Iterator[Places]:
         yield made
     finally:
         made.close()
-        shutil.rmtree(made.runtime, ignore_errors=True)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -90,11 +88,13 @@ def test_a_second_start_is_refused_while_the_first_runs_and_takes_nothing_from_i
     second.close()
 
     assert places.read_state() == {"supervisor": 1}
+    assert places.runtime.is_dir()
     assert second.is_running()
     places.close()
     assert not second.is_running()
     second.open()
     second.close()
+    assert not second.runtime.exists()
 
 
 @pytest.mark.parametrize("version", [FORMAT + 1, 0, 99])
@@ -179,7 +179,6 @@ def test_a_deep_data_folder_is_no_problem_for_sockets(tmp_path: Path) -> None:
     deep.close()
 
     assert len(str(deep.runtime)) < 90
-    shutil.rmtree(deep.runtime)
 
 
 def test_a_runtime_folder_that_is_a_link_is_refused(places: Places, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
+from quantmatrix.common.testing.process import is_alive
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.processes import Child
 
@@ -104,11 +104,8 @@ def parent(tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
 async def test_a_child_dies_with_its_parent_however_that_went(parent: "subprocess.Popen[str]") -> None:
     assert parent.stdout is not None
     pid = int(await asyncio.to_thread(parent.stdout.readline))
-    assert psutil.pid_exists(pid)
+    assert is_alive(pid)
 
     parent.kill()
 
-    def gone() -> bool:
-        return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-    await wait_until(gone, "the child is gone", within_s=5)
+    await wait_until(lambda: not is_alive(pid), "the child is gone", within_s=5)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import psutil
 import pytest
 
 from quantmatrix.common.runtime.permissions import PROVISION_USER, USERS, password_variable, server_configuration
 from quantmatrix.common.runtime.provisioning import missing
+from quantmatrix.common.testing.process import children_of, is_alive
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.places import Places, SetUpError
 from quantmatrix.operations.supervisor import Plan, Supervisor
@@ -36,7 +36,6 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
     finally:
         for one in made:
             await one.stop()
-            shutil.rmtree(one.places.runtime, ignore_errors=True)
 
 
 async def _execute(supervisor: Supervisor, statement: str) -> object:
@@ -62,7 +61,7 @@ def _pids(supervisor: Supervisor) -> list[int]:
     found = []
     for child in supervisor.children().values():
         if child.pid is not None:
-            found += [child.pid, *(one.pid for one in psutil.Process(child.pid).children(recursive=True))]
+            found += [child.pid, *children_of(child.pid)]
     return found
 
 
@@ -76,9 +75,10 @@ async def test_everything_stops_within_five_seconds_and_nothing_is_left(make: Ma
     async with asyncio.timeout(5):
         await supervisor.stop()
 
-    await wait_until(lambda: not [pid for pid in pids if psutil.pid_exists(pid)], "every process is gone", within_s=5)
+    await wait_until(lambda: not [pid for pid in pids if is_alive(pid)], "every process is gone", within_s=5)
     assert supervisor.places.read_state() == {}
     assert not supervisor.places.is_running()
+    assert not supervisor.places.runtime.exists()
 
 
 async def test_a_second_supervisor_is_refused_and_the_first_goes_on(make: Make) -> None:

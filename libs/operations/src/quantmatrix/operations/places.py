@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,9 +64,10 @@ class Places:
         return self._secrets()
 
     def close(self) -> None:
-        """Give the folder back. Of a folder that another process holds nothing is touched."""
+        """Give the folder back, and remove what only lives while we run. Of a folder that another process holds nothing is touched."""
         if self._lock is not None:
             self.state_file.unlink(missing_ok=True)
+            shutil.rmtree(self.runtime, ignore_errors=True)
             self._lock.close()
             self._lock = None
 
@@ -124,7 +126,8 @@ class Places:
         strangers = sorted(
             path.name
             for path in self.home.iterdir()
-            if path.name not in {"lock", "format.new", "postgres", "nats", "logs", "state.json", "secrets.json"} and not path.name.startswith(PROBE)
+            if path.name not in {"lock", "format.new", "postgres", "nats", "logs", "state.json", "secrets.json"}
+            and not path.name.startswith(PROBE)
         )
         if not marker.exists():
             if strangers or self.postgres.exists():

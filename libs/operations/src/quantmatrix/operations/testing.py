@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib.util
-import shutil
 import signal
 import threading
 from collections.abc import Coroutine
@@ -72,7 +71,6 @@ class Servers:
             self._thread.join(CONTROL_TIMEOUT_S)
             self._loop.close()
             self.places.close()
-            shutil.rmtree(self.places.runtime, ignore_errors=True)
 
     async def _stop(self) -> None:
         for server in self._started:

@@ -74,6 +74,19 @@ class ServiceProcess:
         return self.output.read_text(encoding="utf-8", errors="replace") if self.output.exists() else ""
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process works; one that has ended but was not yet waited for does not (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that this one started and that still work (Linux)."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()]
+
+
 class StartProcess:
     """Runs services as processes, until the end of the test at most."""
 
