@@ -71,7 +71,7 @@ class AtrMatrix:
             "close": pl.col("close"),
             "bars": bars_so_far(),
             "atr": atr(ATR_LENGTH),
-            "sma20": sma(20 if self._p.preset == "v1" else 21),
+            "sma20": self._average(),
             "sma50": sma(50),
             "sma100": sma(100),
             "sma200": sma(200),
@@ -81,12 +81,15 @@ class AtrMatrix:
         }
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
-        return {"close": pl.col("close"), "sma50": sma(50)}
+        return {"close": pl.col("close"), "sma50": sma(50), "sma20": self._average()}
+
+    def _average(self) -> pl.Expr:
+        return sma(20 if self._p.preset == "v1" else 21)
 
     def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
-        """Without a position only an entry can happen, and no entry lies below the base."""
-        close, average = row["close"], row["sma50"]
-        return not holding.quantity and (close is None or average is None or close < average)
+        """Without a position only an entry can happen, and no entry lies below the base or not above the short average."""
+        close, base, average = row["close"], row["sma50"], row["sma20"]
+        return not holding.quantity and (close is None or base is None or average is None or close < base or close <= average)
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         figures = _figures(situation.row)
