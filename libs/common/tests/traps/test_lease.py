@@ -4,6 +4,7 @@ import os
 import signal
 
 import asyncpg
+import httpx
 import pytest
 
 from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked
@@ -15,6 +16,7 @@ from quantmatrix.common.runtime.register import Fence, Register
 from quantmatrix.common.testing.pair import Pair
 from quantmatrix.common.testing.tiny import SPEAKER, fill
 from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.servers.nats import free_port
 from quantmatrix.operations.testing import FreshDatabase, Servers
 
 EXCLUSIVE = {"QM_EXECUTION_EXCLUSIVE": "true"}
@@ -117,3 +119,24 @@ async def test_a_page_under_an_old_fence_is_refused_as_a_whole(database: FreshDa
 
     assert lease.fence == Fence("execution", 2)
     assert await connection.fetchval("select count(*) from outbox") == 1
+
+
+async def test_a_process_that_stands_by_says_that_it_is_well(pair: Pair) -> None:
+    """Whoever watches processes must not end one for waiting its turn."""
+    await pair.speaker_process(**EXCLUSIVE)
+    await pair.up(SPEAKER)
+    port = free_port()
+    second = await pair.speaker_process(**EXCLUSIVE, QM_EXECUTION_HEALTH_PORT=str(port))
+
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as looked:
+
+        async def ready() -> bool:
+            try:
+                return (await looked.get("/readyz")).status_code == httpx.codes.OK
+            except httpx.TransportError:
+                return False
+
+        await wait_until(ready, "the second process answers for its health")
+        assert (await looked.get("/healthz")).status_code == httpx.codes.OK
+    assert second.alive
+    assert await _fence(pair) == 1

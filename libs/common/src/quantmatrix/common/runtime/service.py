@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,7 @@ from quantmatrix.common.runtime.subscribing import Answering, hear_streams, make
 log = structlog.get_logger(__name__)
 RETRY_S = 0.2
 GAUGES_EVERY_S = 5.0
+STARTING = "starting"
 CANCEL_AGAIN_S = 0.5
 asked_to_stop: ContextVar[asyncio.Event] = ContextVar("asked_to_stop")
 """The event that stops services started in this context; where there is none, SIGTERM and SIGINT stop them."""
@@ -117,6 +119,7 @@ class _Runner:
         self._metrics = Metrics(self._service)
         self._lease = Lease(service=self._service, database_url=self._url) if exclusive else None
         self._catch_up: CatchUp | None = None
+        self._not_ready: str | None = STARTING
 
     async def run(self, stop: asyncio.Event) -> None:
         pool = await self._patiently(
@@ -133,7 +136,8 @@ class _Runner:
             client = await self._patiently("bus", broker.connect)
             self._metrics.bus_connected.set(1)
             parts = Parts(self._service, pool, client, Ask(client), SystemClock(), self._metrics)
-            await self._work(parts, broker, client, stop)
+            async with self._telling_health(parts, client):
+                await self._work(parts, broker, client, stop)
         finally:
             await _stop_broker(broker)
             if self._lease is not None:
@@ -141,8 +145,11 @@ class _Runner:
             await close_pool(pool)
 
     async def _work(self, parts: Parts, broker: NatsBroker, client: Client, stop: asyncio.Event) -> None:
-        if self._lease is not None and not await _unless_stopped(self._lease.acquire(), stop):
-            return
+        if self._lease is not None:
+            self._not_ready = None  # a process that stands by is well: it waits for the one that works to end
+            if not await _unless_stopped(self._lease.acquire(), stop):
+                return
+            self._not_ready = STARTING
         hearings = heard_by(self._service)
         heard = keys_heard(self._service, hearings)
         register = Register(heard)
@@ -177,7 +184,6 @@ class _Runner:
     async def _tasks(
         self, parts: Parts, broker: NatsBroker, bus: Bus, desk: Desk, relay: Relay, client: Client, stop: asyncio.Event
     ) -> None:
-        health = Health(service=self._service, registry=self._metrics.registry, checks=_checks(parts, client))
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(desk.run(), name="desk"), group.create_task(relay.run(), name="relay")]
             if self._catch_up is not None:
@@ -186,19 +192,35 @@ class _Runner:
             if self._lease is not None:
                 tasks.append(group.create_task(self._lease.watch(), name="lease"))
             tasks += [group.create_task(task(), name=getattr(task, "__name__", "task")) for task in bus.background]
-            server = None
-            if self._settings.health_port:
-                server = make_server(health, host=self._settings.health_host, port=self._settings.health_port)
-                tasks.append(group.create_task(server.serve(), name="health"))
             subscribing = group.create_task(start_patiently(broker, give_up_s=self._settings.start_timeout_s), name="subscribing")
+            self._not_ready = None
             log.info("started")
             try:
                 await stop.wait()
             finally:  # also when one of the tasks failed
+                self._not_ready = "stopping"
                 log.info("stopping")
                 subscribing.cancel()
                 await _stop_broker(broker)
                 await _end(tasks)
+
+    @asynccontextmanager
+    async def _telling_health(self, parts: Parts, client: Client) -> AsyncIterator[None]:
+        """Answer for one's health from the first connection to the last, standing by included."""
+        if not self._settings.health_port:
+            yield
+            return
+
+        async def phase() -> str | None:
+            return self._not_ready
+
+        health = Health(service=self._service, registry=self._metrics.registry, checks={"phase": phase, **_checks(parts, client)})
+        server = make_server(health, host=self._settings.health_host, port=self._settings.health_port)
+        serving = asyncio.create_task(server.serve(), name="health")
+        try:
+            yield
+        finally:
+            await _end([serving])
 
     async def _patiently(self, what: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until it works. Raises TimeoutError when the start takes too long."""
