@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from uuid import UUID
 
+import polars as pl
 import structlog
 
 from quantmatrix.common.contracts.fills import MatchedWatermark, OrderFilled
@@ -30,6 +31,8 @@ from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.store import KnownInstrument, Run, RunAtWork, SignalsStore, WorkingOrder
 
 log = structlog.get_logger(__name__)
+_Columns = Mapping[str, pl.Expr]
+_Made = tuple[Strategy, _Columns, _Columns, _Columns]
 
 
 class Handlers:
@@ -41,6 +44,7 @@ class Handlers:
         self._default = default_strategy
         self._known: dict[str, list[KnownInstrument]] = {}
         self._loaded: tuple[Page, list[RunAtWork]] | None = None
+        self._made: dict[tuple[str, str], _Made] = {}
 
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
         await SignalsStore(page.connection).keep_instrument(listed)
@@ -114,8 +118,7 @@ class Handlers:
         store: SignalsStore,
         page: Page,
     ) -> None:
-        strategy = self._strategy(run)
-        screen, columns = strategy.screen_columns(), strategy.columns()
+        strategy, screen, flat, held = self._strategy(run)
         equity = self._equity(run, holdings, known)
         for one in known:
             instrument = one.instrument.instrument_id
@@ -126,7 +129,7 @@ class Handlers:
             if strategy.nothing_can_happen(series.latest(screen), holding):
                 continue
             situation = Situation(
-                row=series.latest(columns),
+                row=series.latest(held if holding.quantity else flat),
                 close=self._slate.close(instrument),
                 holding=holding,
                 pending=instrument in working,
@@ -178,9 +181,14 @@ class Handlers:
             equity += notional(price, holding.quantity, one.instrument.multiplier, equity.currency)
         return equity
 
-    def _strategy(self, run: Run) -> Strategy:
-        chosen = self._strategies[run.strategy]
-        return chosen(chosen.parameters.model_validate(run.parameters))  # type: ignore[call-arg]  # made from its own parameters
+    def _strategy(self, run: Run) -> "_Made":
+        """The run's strategy and its columns, made once for as long as its parameters stay the same."""
+        key = (run.strategy, repr(sorted(run.parameters.items())))
+        if key not in self._made:
+            chosen = self._strategies[run.strategy]
+            strategy = chosen(chosen.parameters.model_validate(run.parameters))  # type: ignore[call-arg]  # made from its own parameters
+            self._made[key] = (strategy, strategy.screen_columns(), strategy.columns(), strategy.columns(held=True))
+        return self._made[key]
 
     async def account_opened(self, opened: AccountOpened, page: Page) -> None:
         """Every paper account gets a run of the default strategy with all of its cash as envelope."""

@@ -22,8 +22,11 @@ class Strategy(Protocol):
     title: ClassVar[str]
     parameters: ClassVar[type[BaseModel]]
 
-    def columns(self) -> Mapping[str, pl.Expr]:
-        """Expressions over open, high, low, close, volume (forward-adjusted float64, oldest first, one instrument)."""
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        """Expressions over open, high, low, close, volume (forward-adjusted float64, oldest first, one instrument).
+
+        held: only those that `decide` reads while something is held; all of them is a right answer too.
+        """
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
         """The few columns that `nothing_can_happen` looks at."""

@@ -58,7 +58,7 @@ class BuyOneLot:
     def __init__(self, parameters: NoParameters) -> None:
         self._parameters = parameters
 
-    def columns(self) -> Mapping[str, pl.Expr]:
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         return {"close": pl.col("close")}
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
@@ -148,6 +148,15 @@ class StrategyContract:
                     screened += 1
                     assert not strategy.decide(situation_at(strategy, known, holding)), f"skipped at {known.last_session}"
         assert screened, "the screen never screened anything: it would not be missed"
+
+    def test_the_columns_of_a_holding_are_all_that_its_decision_reads(self) -> None:
+        strategy = self.made()
+        for known in self.cuts(first=len(self.bars) - 20):
+            for holding in self.holdings():
+                if holding.quantity:
+                    shown = situation_at(strategy, known, holding)
+                    fewer = replace(shown, row=known.latest(strategy.columns(held=True)))
+                    assert strategy.decide(fewer) == strategy.decide(shown)
 
     def test_every_decision_says_why_and_can_be_carried_out(self) -> None:
         strategy = self.made()

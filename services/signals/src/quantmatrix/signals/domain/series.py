@@ -64,8 +64,9 @@ class Series:
         last = self.last_session
         if last is not None and bar.session <= last:
             return
-        row = {name: [getattr(bar, name) * self.factor] for name in _PRICES}
-        self.frame.extend(pl.DataFrame({"session": [bar.session], **row, "volume": [bar.volume / self.factor]}, schema=SCHEMA))
+        f = self.factor
+        row = (bar.session, bar.open * f, bar.high * f, bar.low * f, bar.close * f, bar.volume / f)
+        self.frame.extend(pl.DataFrame([row], schema=SCHEMA, orient="row"))
 
     def latest(self, columns: Mapping[str, pl.Expr]) -> dict[str, float | None]:
         """The columns' values on the latest bar; all of the series is looked at, so values do not depend on where one starts reading."""

@@ -66,13 +66,12 @@ class AtrMatrix:
     def __init__(self, parameters: AtrMatrixParameters) -> None:
         self._p = parameters
 
-    def columns(self) -> Mapping[str, pl.Expr]:
-        return {
-            "close": pl.col("close"),
-            "bars": bars_so_far(),
-            "atr": atr(ATR_LENGTH),
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        always = {"close": pl.col("close"), "bars": bars_so_far(), "atr": atr(ATR_LENGTH), "sma50": sma(50)}
+        if held:
+            return always
+        return always | {
             "sma20": self._average(),
-            "sma50": sma(50),
             "sma100": sma(100),
             "sma200": sma(200),
             "ema10": ema(10),
