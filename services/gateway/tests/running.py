@@ -58,6 +58,15 @@ class Console:
         return Console(self.port, httpx.AsyncClient(base_url=self.url, timeout=20))
 
 
+@dataclass(slots=True, kw_only=True)
+class Desk(Console):
+    """A console with everything behind it."""
+
+    database: FreshDatabase
+    start_here: StartHere
+    ask: Ask
+
+
 @asynccontextmanager
 async def gateway_here(start_here: StartHere, **told: Any) -> AsyncIterator[Console]:
     """Start a gateway with these settings, and wait until it answers."""

@@ -5,14 +5,13 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from services.gateway.tests.running import Console, add_user
+import pytest
+from services.gateway.tests.running import Console, Desk, add_user
 
 from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
-from quantmatrix.common.runtime.asking import Ask
-from quantmatrix.common.testing.here import StartHere
-from quantmatrix.operations.testing import FreshDatabase
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 RFC9457 = {"type", "title", "status", "detail", "code", "instance"}
 
 
@@ -29,8 +28,8 @@ async def _all(console: Console, path: str, name: str, limit: int) -> list[dict[
             return found
 
 
-async def test_the_older_shapes_agree_with_the_ledger(desk: Console, ask: Ask, database: FreshDatabase) -> None:
-    ledger = await ask("portfolio", PortfolioAsked(user_id=FIRST_ADMINISTRATOR))
+async def test_the_older_shapes_agree_with_the_ledger(desk: Desk) -> None:
+    ledger = await desk.ask("portfolio", PortfolioAsked(user_id=FIRST_ADMINISTRATOR))
     answer = await desk.get("/api/v1/portfolio/")
     shape = answer.json(parse_float=Decimal, parse_int=Decimal)
 
@@ -44,7 +43,9 @@ async def test_the_older_shapes_agree_with_the_ledger(desk: Console, ask: Ask, d
         for one in shape["positions"]
     )
     trades = (await desk.get("/api/v1/trades/?limit=200")).json()
-    stored = await database.fetch("execution", "select order_id, state, triggered_by from orders order by created_at desc, order_id desc")
+    stored = await desk.database.fetch(
+        "execution", "select order_id, state, triggered_by from orders order by created_at desc, order_id desc"
+    )
     assert [UUID(one["id"]) for one in trades] == [row["order_id"] for row in stored]
     assert len(trades) > 5
     assert set(trades[0]) == {"id", "product_id", "side", "size_usd", "size_crypto", "price", "status", "filled_at", "triggered_by"}
@@ -56,7 +57,7 @@ async def test_the_older_shapes_agree_with_the_ledger(desk: Console, ask: Ask, d
     assert len({(one["bot_id"], one["product_id"]) for one in signals}) == len(signals)
 
 
-async def test_trades_are_paged_by_link_without_loss_or_doubles(desk: Console) -> None:
+async def test_trades_are_paged_by_link_without_loss_or_doubles(desk: Desk) -> None:
     everything = [one["id"] for one in (await desk.get("/api/v1/trades/?limit=200")).json()]
     found: list[str] = []
     target: str | None = "/api/v1/trades/?limit=3"
@@ -68,7 +69,7 @@ async def test_trades_are_paged_by_link_without_loss_or_doubles(desk: Console) -
     assert found == everything
 
 
-async def test_lists_are_paged_without_losing_items_of_the_same_moment(desk: Console, database: FreshDatabase) -> None:
+async def test_lists_are_paged_without_losing_items_of_the_same_moment(desk: Desk) -> None:
     for path, name, key, service, count in (
         ("/api/v1/fills/", "fills", "fill_id", "execution", "select count(*) from execution"),
         ("/api/v1/orders/", "orders", "order_id", "execution", "select count(*) from orders"),
@@ -77,16 +78,16 @@ async def test_lists_are_paged_without_losing_items_of_the_same_moment(desk: Con
         ("/api/v1/notifications/", "notifications", "notification_id", "notify", "select count(*) from notification"),
     ):
         ids = [one[key] for one in await _all(desk, path, name, 2)]
-        rows = await database.fetch(service, count)
+        rows = await desk.database.fetch(service, count)
 
         assert len(ids) == len(set(ids)) == rows[0]["count"] > 2, path
 
 
-async def test_positions_lots_and_equity_carry_exact_amounts_as_strings(desk: Console, database: FreshDatabase) -> None:
+async def test_positions_lots_and_equity_carry_exact_amounts_as_strings(desk: Desk) -> None:
     summary = (await desk.get("/api/v1/portfolio/summary")).json()
     lots = (await desk.get("/api/v1/portfolio/lots")).json()["lots"]
     equity = (await desk.get("/api/v1/portfolio/equity")).json()["points"]
-    stored = await database.fetch("portfolio", "select lot_id, quantity, basis from lot where quantity <> 0")
+    stored = await desk.database.fetch("portfolio", "select lot_id, quantity, basis from lot where quantity <> 0")
 
     assert isinstance(summary["accounts"][0]["cash"]["amount"], str) and summary["accounts"][0]["cash"]["currency"] == "USD"
     assert {UUID(one["lot_id"]): (Decimal(one["quantity"]), Decimal(one["basis"]["amount"])) for one in lots} == {
@@ -99,7 +100,7 @@ async def test_positions_lots_and_equity_carry_exact_amounts_as_strings(desk: Co
     assert equity[-1]["session"] == "2004-04-30" and equity[-1]["equity"] == summary["accounts"][0]["equity"]
 
 
-async def test_an_order_has_its_whole_history(desk: Console) -> None:
+async def test_an_order_has_its_whole_history(desk: Desk) -> None:
     filled = next(one for one in (await desk.get("/api/v1/orders/?limit=200")).json()["orders"] if one["state"] == "filled")
     history = (await desk.get(f"/api/v1/orders/{filled['order_id']}")).json()
 
@@ -108,7 +109,7 @@ async def test_an_order_has_its_whole_history(desk: Console) -> None:
     assert history["steps"][-1]["state"] == "filled"
 
 
-async def test_bars_are_raw_and_charts_in_todays_terms(desk: Console) -> None:
+async def test_bars_are_raw_and_charts_in_todays_terms(desk: Desk) -> None:
     instruments = (await desk.get("/api/v1/market/instruments/")).json()["instruments"]
     bars = (await desk.get("/api/v1/market/bars/AAPL?limit=20")).json()
     chart = (await desk.get("/api/v1/market/chart/AAPL?limit=20")).json()
@@ -122,7 +123,7 @@ async def test_bars_are_raw_and_charts_in_todays_terms(desk: Console) -> None:
     assert all(one["instrument"]["symbol"] == "AAPL" for one in chart["fills"])
 
 
-async def test_reading_notifications_lowers_the_count_and_leaves_a_trail(desk: Console) -> None:
+async def test_reading_notifications_lowers_the_count_and_leaves_a_trail(desk: Desk) -> None:
     before = (await desk.get("/api/v1/notifications/?limit=1")).json()
     first = before["notifications"][0]["notification_id"]
     one = await desk.post(f"/api/v1/notifications/{first}/read")
@@ -139,7 +140,7 @@ async def test_reading_notifications_lowers_the_count_and_leaves_a_trail(desk: C
     ]  # fmt: skip
 
 
-async def test_the_replay_is_controlled_and_the_trail_has_before_and_after(desk: Console) -> None:
+async def test_the_replay_is_controlled_and_the_trail_has_before_and_after(desk: Desk) -> None:
     status = (await desk.get("/api/v1/replay")).json()
     changed = (await desk.post("/api/v1/replay", {"pace_s": 2.5})).json()
     refused = await desk.post("/api/v1/replay", {"pace_s": -1})
@@ -154,12 +155,13 @@ async def test_the_replay_is_controlled_and_the_trail_has_before_and_after(desk:
     assert (trail[1]["before"]["pace_s"], trail[1]["after"]) == (0.0, {"pace_s": 2.5})
 
 
-async def test_health_names_every_service_and_a_silent_one(desk: Console, start_here: StartHere) -> None:
+async def test_health_names_every_service_and_a_silent_one(desk: Desk) -> None:
     all_well = (await desk.get("/api/v1/ops/health")).json()["services"]
-    await start_here.stop("notify")
+    await desk.start_here.stop("notify")
     without = {one["service"]: one for one in (await desk.get("/api/v1/ops/health")).json()["services"]}
     inbox = await desk.get("/api/v1/notifications/")
     overview = await desk.get("/")
+    await desk.start_here("notify")
 
     assert [one["service"] for one in all_well] == ["market", "signals", "execution", "portfolio", "notify", "gateway"]
     assert all(one["answers"] and one["behind"] == 0 for one in all_well)
@@ -168,9 +170,9 @@ async def test_health_names_every_service_and_a_silent_one(desk: Console, start_
     assert overview.status_code == 200 and "Notify does not answer right now" in overview.text
 
 
-async def test_nobody_sees_what_is_somebody_elses(desk: Console, database: FreshDatabase) -> None:
+async def test_nobody_sees_what_is_somebody_elses(desk: Desk) -> None:
     orders = (await desk.get("/api/v1/orders/?limit=5")).json()["orders"]
-    await add_user(database, "tara", "trader")
+    await add_user(desk.database, "tara", "trader")
     other = desk.another()
     await other.log_in("tara")
     theirs = orders[0]["order_id"]
@@ -201,7 +203,7 @@ async def test_nobody_sees_what_is_somebody_elses(desk: Console, database: Fresh
     assert chart["fills"] == []
 
 
-async def test_every_problem_is_a_document_with_a_stable_code(desk: Console) -> None:
+async def test_every_problem_is_a_document_with_a_stable_code(desk: Desk) -> None:
     problems: dict[str, httpx.Response] = {
         "NOT_FOUND": await desk.get("/api/v1/nothing"),
         "METHOD_NOT_ALLOWED": await desk.client.put("/api/v1/portfolio/", headers={"X-CSRF-Token": desk.csrf}),

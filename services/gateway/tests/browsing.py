@@ -1,0 +1,78 @@
+"""The console in a real browser: launching it, logging in, what axe and the browser complain about."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from services.gateway.tests.running import PASSWORD, Console
+
+CHROMIUM = Path("/usr/bin/chromium")
+AXE = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESK, PHONE = (1440, 900), (390, 844)
+PAGES = ("/", "/positions", "/orders", "/signals", "/symbols", "/symbols/AAPL", "/notifications", "/system", "/about")
+NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium here")
+
+
+class Seen:
+    """What a page complained about: console errors, failed requests, requests to other hosts."""
+
+    def __init__(self, page: Page, console: Console) -> None:
+        self.wrong: list[str] = []
+        page.on("console", lambda message: self.wrong.append(message.text) if message.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        page.on("request", lambda request: None if request.url.startswith(console.url) else self.wrong.append(f"asked {request.url}"))
+
+
+@asynccontextmanager
+async def browser(size: tuple[int, int], scheme: str) -> AsyncIterator[BrowserContext]:
+    """Chromium with an empty profile."""
+    with tempfile.TemporaryDirectory(prefix="qm-browser-") as folder:
+        async with async_playwright() as playwright:
+            context = await playwright.chromium.launch_persistent_context(
+                folder,
+                executable_path=CHROMIUM,
+                headless=True,
+                args=FLAGS,
+                viewport={"width": size[0], "height": size[1]},
+                color_scheme=scheme,  # type: ignore[arg-type]
+                reduced_motion="reduce",
+            )
+            try:
+                yield context
+            finally:
+                await context.close()
+
+
+async def log_in(page: Page, console: Console) -> None:
+    await page.goto(f"{console.url}/login")
+    await page.get_by_label("Name").fill("admin")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.locator("#main")).to_be_visible()
+
+
+async def violations(page: Page) -> list[str]:
+    """What axe finds against WCAG 2.2 A and AA and its own best practices."""
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = await page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)")
+    return [f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}" for one in found for node in one["nodes"]]
+
+
+async def settled(page: Page) -> None:
+    """The page and its charts are there."""
+    await page.wait_for_load_state("load")
+    for chart in await page.locator("qm-equity, qm-candles").all():
+        await expect(chart).to_have_attribute("data-state", "drawn", timeout=15_000)
