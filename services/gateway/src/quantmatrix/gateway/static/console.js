@@ -42,6 +42,10 @@ document.addEventListener("htmx:after:request", (event) => {
   if (event.detail?.ctx?.response?.raw?.status === 401) location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
 });
 
+// What was said in passing goes away by itself.
+const told = document.getElementById("told");
+if (told) new MutationObserver(() => { if (told.children.length) setTimeout(() => told.replaceChildren(), 8000); }).observe(told, { childList: true });
+
 if (document.querySelector("qm-equity, qm-candles")) import("./charts.js");
 document.querySelector('.side nav [aria-current]')?.scrollIntoView({ block: "nearest", inline: "center" });
 live(document.body);
