@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
+import nats.errors
 import pytest
 import structlog
 
@@ -149,7 +150,7 @@ def test_fresh_ids_differ() -> None:
 
 
 def test_only_an_outside_that_is_away_is_worth_another_try() -> None:
-    for away in (TryLater("x"), OSError(), TimeoutError(), ConnectionResetError()):
+    for away in (TryLater("x"), OSError(), TimeoutError(), ConnectionResetError(), nats.errors.ConnectionDrainingError()):
         assert isinstance(away, TRANSIENT)
     for decided in (
         Refused("CODE", "x"),

@@ -158,3 +158,18 @@ async def test_a_process_asked_to_stop_finishes_and_leaves_in_time(pair: Pair) -
     assert await reader.ended(within_s=5) == 0
     await reader.start()
     assert await pair.all_booked("A", 2) == [1, 2]
+
+
+async def test_a_speaker_that_stops_while_it_publishes_ends_well_and_loses_nothing(pair: Pair) -> None:
+    """The bus takes nothing any more while its connection is closed in order; the rows wait for the next start."""
+    await pair.reader()
+    for first in range(1, 1_001, 200):
+        speaker = await pair.speaker_process()
+        await pair.up(SPEAKER)
+        await pair.say("A", "B", first=first, count=200)
+
+        assert await speaker.stop() == 0, speaker.written()
+
+    await pair.speaker()
+    for account in ("A", "B"):
+        assert await pair.all_booked(account, 1_000, within_s=40) == list(range(1, 1_001))

@@ -46,6 +46,8 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.QueryCanceledError,
     nats.errors.ConnectionClosedError,
+    nats.errors.ConnectionDrainingError,
+    nats.errors.ConnectionReconnectingError,
     nats.errors.NoServersError,
     nats.errors.NoRespondersError,
     nats.errors.StaleConnectionError,

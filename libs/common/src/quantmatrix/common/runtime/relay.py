@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import structlog
 from nats.js import JetStreamContext
+from nats.js.api import PubAck
 
 from quantmatrix.common.runtime.database import Own, connect
 from quantmatrix.common.runtime.errors import TRANSIENT
@@ -17,7 +18,7 @@ from quantmatrix.common.runtime.waiting import woken
 log = structlog.get_logger(__name__)
 
 BATCH_MAX = 256
-MARK_LATE_S = 0.02
+MARK_LATE_S = 0.25
 ACK_TIMEOUT_S = 5.0
 IDLE_LOOK_S = 1.0
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -107,11 +108,14 @@ class Relay:
 
     async def _publish(self, connection: Own, rows: Sequence[OutboxRow]) -> None:
         """Publish in order; raises what stopped it, after marking what the bus acknowledged before that."""
-        acks = [
-            await self._js.publish_async(row.subject, row.payload, wait_stall=ACK_TIMEOUT_S, stream=row.stream, headers=row.headers())
-            for row in rows
-        ]
+        acks: list[asyncio.Future[PubAck]] = []
         try:
+            for row in rows:
+                acks.append(  # noqa: PERF401 - those sent before an error must be let go of
+                    await self._js.publish_async(
+                        row.subject, row.payload, wait_stall=ACK_TIMEOUT_S, stream=row.stream, headers=row.headers()
+                    )
+                )
             async with asyncio.timeout(ACK_TIMEOUT_S):
                 for row, ack in zip(rows, acks, strict=True):
                     await ack
