@@ -29,6 +29,7 @@ async def test_what_is_said_while_the_bus_is_away_waits_in_the_outbox(pair: Pair
     await pair.reader()
     await pair.say("A", count=5)
     await pair.all_booked("A", 5)
+    await pair.all_published()
     await servers.nats_stop()
     # The question cannot come over the bus, so the rows are put there as a transaction of another process would.
     await pair.database.fetch(

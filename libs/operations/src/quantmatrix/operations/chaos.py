@@ -7,8 +7,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import asyncpg
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 
-from quantmatrix.common.runtime.streams import SERVICES, heard_by
+from quantmatrix.common.runtime.outbox import KEY_HEADER, SEQ_HEADER
+from quantmatrix.common.runtime.streams import BY_NAME, SERVICES, heard_by
 from quantmatrix.operations.supervisor import Supervisor
 
 SERVERS = ("nats", "postgres")
@@ -78,7 +81,7 @@ class Killer:
         return child.send(signal.SIGKILL)
 
     async def _look(self, supervisor: Supervisor, services: tuple[str, ...]) -> tuple[bool, bool]:
-        """Whether any of these services has a message in hand, and whether any has outbox rows waiting."""
+        """Whether any of these services has a message in hand, and whether any has outbox rows that nobody published."""
         try:
             async with asyncio.timeout(1.0):
                 return await _in_hand(supervisor, services), await _unpublished(supervisor, services)
@@ -100,11 +103,27 @@ async def _in_hand(supervisor: Supervisor, services: tuple[str, ...]) -> bool:
 
 
 async def _unpublished(supervisor: Supervisor, services: tuple[str, ...]) -> bool:
+    """Whether an outbox holds a row that the bus has not got. Rows that are only not marked yet do not count."""
     connection = await asyncpg.connect(supervisor.postgres.superuser_url(), timeout=1)
+    client = await supervisor.nats.connect()
     try:
         for service in services:
-            if await connection.fetchval(f"select exists (select from {service}.outbox_waiting)"):
+            row = await connection.fetchrow(
+                f"select family, subject, key, seq from {service}.outbox_waiting join {service}.outbox using (id) order by id desc limit 1"
+            )
+            if row is not None and not await _is_stored(client.jetstream(), row):
                 return True
         return False
     finally:
+        await client.close()
         await connection.close()
+
+
+async def _is_stored(js: JetStreamContext, row: asyncpg.Record) -> bool:
+    """Whether the newest row stands in its stream already: rows are published in order, so then all older ones do."""
+    try:
+        last = await js.get_last_msg(BY_NAME[row["family"]].stream, row["subject"])
+    except NotFoundError:
+        return False
+    headers = last.headers or {}
+    return bool(headers.get(KEY_HEADER) == row["key"] and int(headers.get(SEQ_HEADER, "0")) >= row["seq"])

@@ -10,11 +10,18 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 STOP_TIMEOUT_S = 3.0
+GIVE_WAY = 5
 
 
 def die_with_parent() -> None:
     """In the child, before its program starts: ask the kernel for SIGTERM when the parent is gone, however it went."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def give_way() -> None:
+    """In the child: as `die_with_parent`, and let others compute first."""
+    die_with_parent()
+    os.nice(GIVE_WAY)
 
 
 @dataclass(slots=True)
@@ -28,6 +35,7 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     directory: str = "/"
     bound_by_itself: bool = False
+    gives_way: bool = False
     process: asyncio.subprocess.Process | None = field(default=None)
     starts: int = 0
 
@@ -52,7 +60,7 @@ class Child:
                 stderr=descriptor,
                 cwd=self.directory,
                 start_new_session=True,
-                preexec_fn=None if self.bound_by_itself else die_with_parent,
+                preexec_fn=None if self.bound_by_itself else give_way if self.gives_way else die_with_parent,
             )
         finally:
             os.close(descriptor)

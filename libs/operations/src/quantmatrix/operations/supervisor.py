@@ -29,6 +29,8 @@ STEADY_S = 20.0
 WATCH_S = 0.25
 STOP_SERVICES_S = 3.0
 STOP_SERVER_S = 1.5
+BESIDE_THE_TRADE = ("notify", "gateway")
+"""On a machine with few cores these let the way from a price to a fill go first."""
 Progress = Callable[[str], None]
 _Part = TypeVar("_Part")
 
@@ -123,6 +125,7 @@ class Supervisor:
                 command=[sys.executable, "-m", f"quantmatrix.{service}"],
                 environment=self.environment(service),
                 output=self.places.logs / f"{service}.out",
+                gives_way=service in BESIDE_THE_TRADE,
             )
         await asyncio.gather(*(child.start() for child in self.services.values()))
         for child in self.services.values():

@@ -20,8 +20,8 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
         hears=(
             Hears(InstrumentListed, handlers.instrument_listed),
             Hears(CorporateActionAnnounced, handlers.action_announced),
-            Hears(BarsClosed, handlers.bars_closed, patience_s=handlers.patience_with_prices),
-            Hears(PricesWatermark, handlers.prices_reached, patience_s=handlers.patience_with_prices),
+            Hears(BarsClosed, handlers.bars_closed),
+            Hears(PricesWatermark, handlers.prices_reached),
             Hears(SignalRaised, handlers.signal_raised, when=handlers.may_act_on),
             Hears(SignalsWatermark, handlers.decisions_reached, when=handlers.may_settle),
             Hears(PlaceOrder, handlers.place_order),

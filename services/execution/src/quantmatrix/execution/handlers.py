@@ -21,7 +21,6 @@ from quantmatrix.execution.reconcile import Brokers, take_changes
 from quantmatrix.execution.store import ExecutionStore
 
 log = structlog.get_logger(__name__)
-PRICES_PATIENCE_S = 0.05
 
 
 class Handlers:
@@ -31,11 +30,6 @@ class Handlers:
         self._brokers = brokers
         self._dispatcher = dispatcher
         self._limits = limits
-        self._orders_may_be_open = True
-
-    def patience_with_prices(self) -> float:
-        """Prices that can fill something are matched at once; others may wait for the decisions made on them."""
-        return 0.0 if self._orders_may_be_open else PRICES_PATIENCE_S
 
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
         await ExecutionStore(page.connection).keep_instrument(listed)
@@ -65,10 +59,8 @@ class Handlers:
     async def bars_closed(self, closed: BarsClosed, page: Page) -> None:
         """Venues fill on these bars; what they filled is booked with the message, however often either is tried."""
         store = ExecutionStore(page.connection)
-        self._orders_may_be_open = False
         for name, broker in self._brokers.price_driven_by_name().items():
             if await broker.bars_closed(closed.session, closed.opened_at, closed.closed_at, closed.bars):
-                self._orders_may_be_open = True
                 for account in [one for one in await store.accounts() if one.broker == name]:
                     await take_changes(self._brokers.of(account), account, closed.opened_at, page)
         await store.keep_marks(closed.bars, closed.session, closed.closed_at)
@@ -173,7 +165,6 @@ class Handlers:
             await store_denial(intent, verdict, page)
             return
         order = await store_approved(verdict, page)
-        self._orders_may_be_open = True
         page.after_commit(lambda: self._dispatcher.send(order, account))
 
 

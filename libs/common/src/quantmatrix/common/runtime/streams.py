@@ -62,6 +62,7 @@ class Hearing:
 
 
 _WHOLE_PRICES: Final = ("prices.instrument.*", "prices.action.*", "prices.bars.*.*", "prices.watermark.*")
+_PORTFOLIO_FACTS: Final = tuple(f"portfolio.{fact}.*" for fact in ("lot_opened", "lot_closed", "lot_adjusted", "position", "snapshot"))
 HEARINGS: Final = (
     Hearing("market", "portfolio", ("portfolio.watermark.*",)),
     Hearing("signals", "prices", _WHOLE_PRICES),
@@ -77,11 +78,10 @@ HEARINGS: Final = (
     Hearing("notify", "orders", ("orders.>",)),
     Hearing("notify", "fills", ("fills.filled.*", "fills.corrected.*")),
     Hearing("notify", "parked", ("parked.>",)),
-    Hearing("gateway", "prices", ("prices.phase.*",)),
     Hearing("gateway", "signals", ("signals.raised.*",)),
     Hearing("gateway", "orders", ("orders.>",)),
     Hearing("gateway", "fills", ("fills.filled.*", "fills.corrected.*")),
-    Hearing("gateway", "portfolio", ("portfolio.>",)),
+    Hearing("gateway", "portfolio", _PORTFOLIO_FACTS),
     Hearing("gateway", "notifications", ("notifications.>",)),
 )
 
