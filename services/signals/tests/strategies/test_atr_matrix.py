@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Situation
-from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParameters, is_aligned, zone_of
+from quantmatrix.signals.domain.trend import zone_of
+from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParameters, is_aligned
 from quantmatrix.signals.testing import US_STOCK_DOOR
 
 WORKED_ROW = {

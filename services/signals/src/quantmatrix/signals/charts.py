@@ -8,11 +8,12 @@ from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.signals.domain.indicators import atr, sma
 from quantmatrix.signals.domain.series import Series
+from quantmatrix.signals.domain.trend import zone_of
+from quantmatrix.signals.domain.volatility import LADDER
 from quantmatrix.signals.slate import MarketHistory, series_of
-from quantmatrix.signals.strategies.atr_matrix import ATR_LENGTH, zone_of
+from quantmatrix.signals.strategies.atr_matrix import ATR_LENGTH
 
 LIMIT_MAX = 4_000
-LADDER = (0, 4, 7, 8, 9, 10, 12)
 _FAR = date(9999, 12, 31)
 
 

@@ -45,6 +45,38 @@ def _smoothed(values: pl.Expr, length: int, alpha: float) -> pl.Expr:
     return started.ewm_mean(alpha=alpha, adjust=False, ignore_nulls=True)
 
 
+def rsi(length: int = 14) -> pl.Expr:
+    """Wilder's relative strength index of the close, 0 to 100 (New Concepts, 1978): the averages start with the mean of the first n changes.
+
+    Null until there are n changes, and while the close has neither risen nor fallen: then there is nothing to compare.
+    """
+    change = pl.col("close").diff()
+    gain = _smoothed(change.clip(lower_bound=0.0), length, 1.0 / length)
+    loss = _smoothed((-change).clip(lower_bound=0.0), length, 1.0 / length)
+    return pl.when(gain + loss > 0).then(100.0 * gain / (gain + loss))
+
+
+def macd(fast: int = 12, slow: int = 26, *, start: Seed = "wilder") -> pl.Expr:
+    """Appel's moving average convergence divergence: EMA(fast) - EMA(slow) of the close; null until both are there.
+
+    start talib: the fast average is started with the closes just before the slow one's first value, as TA-Lib has it.
+    """
+    if start == "wilder":
+        return ema(fast) - ema(slow)
+    late = pl.when(bars_so_far() > slow - fast).then(pl.col("close"))
+    return _smoothed(late, fast, 2.0 / (fast + 1)) - ema(slow)
+
+
+def macd_signal(fast: int = 12, slow: int = 26, signal: int = 9, *, start: Seed = "wilder") -> pl.Expr:
+    """The exponential average of the MACD line, started with the mean of its first values."""
+    return _smoothed(macd(fast, slow, start=start), signal, 2.0 / (signal + 1))
+
+
+def macd_histogram(fast: int = 12, slow: int = 26, signal: int = 9, *, start: Seed = "wilder") -> pl.Expr:
+    """MACD line minus its signal line."""
+    return macd(fast, slow, start=start) - macd_signal(fast, slow, signal, start=start)
+
+
 def position_in_range(length: int = 20) -> pl.Expr:
     """Where the close stands between the lowest low and the highest high of `length` bars, 0 to 100; null when these are equal."""
     low = pl.col("low").rolling_min(length)

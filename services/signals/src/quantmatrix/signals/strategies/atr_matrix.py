@@ -226,17 +226,6 @@ def is_aligned(row: Mapping[str, float | None]) -> bool:
     return len(values) == len(chain) and all(left >= right for left, right in itertools.pairwise(values))
 
 
-def zone_of(distance: float) -> str:
-    """Where a distance in ATRs lies: BELOW_BASE, BUY, HOLD, SCALE_OUT (up to and including 10) or EXTENDED."""
-    if distance < 0:
-        return "BELOW_BASE"
-    if distance < 4:
-        return "BUY"
-    if distance < 7:
-        return "HOLD"
-    return "SCALE_OUT" if distance <= 10 else "EXTENDED"
-
-
 def _figures(row: Mapping[str, float | None]) -> dict[str, float] | None:
     """The figures that every decision needs; None while history is too short or nothing moves."""
     close, average, true_range, bars = row["close"], row["sma50"], row["atr"], row["bars"]
