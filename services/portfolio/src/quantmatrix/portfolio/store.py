@@ -175,7 +175,7 @@ class PortfolioStore:
             """insert into lot (lot_id, account_id, user_id, instrument_id, symbol, asset_class, currency, multiplier, fill_id, opened_quantity,
                quantity, basis, opened_on, opened_at, triggered_by) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)""",
             lot.lot_id, lot.account_id, lot.user_id, one.instrument_id, one.symbol, one.asset_class, one.currency, one.multiplier.value,
-            lot.fill_id, lot.opened_quantity.value, lot.quantity.value, lot.basis.amount, lot.opened_on, lot.opened_at, lot.triggered_by,
+            lot.fill_id, lot.opened_quantity.value, lot.quantity.value, lot.known_basis.amount, lot.opened_on, lot.opened_at, lot.triggered_by,
         )  # fmt: skip
 
     async def change_lot(self, lot: Lot) -> None:
@@ -183,7 +183,7 @@ class PortfolioStore:
             "update lot set quantity = $2, basis = $3, opened_quantity = $4, version = version + 1 where lot_id = $1",
             lot.lot_id,
             lot.quantity.value,
-            lot.basis.amount,
+            lot.known_basis.amount,
             lot.opened_quantity.value,
         )
 
@@ -193,8 +193,8 @@ class PortfolioStore:
                realised, opened_on, closed_on, closed_at, triggered_by)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)""",
             closing.closing_id, closing.lot_id, closing.fill_id, fill.account_id, fill.user_id, fill.instrument.instrument_id,
-            fill.instrument.symbol, fill.instrument.currency, closing.quantity.value, closing.proceeds.amount, closing.basis.amount,
-            closing.realised.amount, closing.opened_on, closing.closed_on, closing.closed_at, fill.triggered_by,
+            fill.instrument.symbol, fill.instrument.currency, closing.quantity.value, closing.known_proceeds.amount, closing.known_basis.amount,
+            closing.known_realised.amount, closing.opened_on, closing.closed_on, closing.closed_at, fill.triggered_by,
         )  # fmt: skip
 
     async def enter_cash_of(self, fill: Fill) -> None:

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field, replace
 
 from quantmatrix.common.names import LotId
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Split, book_fill, split_lot
+from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Picker, Split, book_fill, oldest_first, split_lot
+from quantmatrix.portfolio.domain.methods import LotMethods, picker_for
+
+ALWAYS_FIFO = LotMethods()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +29,16 @@ class Book:
 
     @property
     def basis(self) -> Money:
+        """What is in the lots. Raises UnknownBasisError while one of them has no basis."""
         total = Money.zero(self.currency)
         for lot in self.lots.values():
-            total += lot.basis
+            total += lot.known_basis
         return total
 
 
-def with_fill(book: Book, fill: Fill) -> tuple[Book, Booked]:
+def with_fill(book: Book, fill: Fill, pick: Picker = oldest_first) -> tuple[Book, Booked]:
     """The book after a fill, and what the fill did."""
-    booked = book_fill(fill, [lot for lot in book.lots.values() if lot.quantity])
+    booked = book_fill(fill, [lot for lot in book.lots.values() if lot.quantity], pick)
     lots = dict(book.lots)
     for lot in booked.changed:
         lots[lot.lot_id] = lot
@@ -55,11 +59,11 @@ def with_split(book: Book, split: Split) -> Book:
     return replace(book, lots={lot_id: split_lot(lot, split) for lot_id, lot in book.lots.items()})
 
 
-def rebuilt(currency: str, facts: Iterable[Fill | Split]) -> Book:
-    """The book that these facts make, from nothing, in their order."""
+def rebuilt(currency: str, facts: Iterable[Fill | Split], methods: LotMethods = ALWAYS_FIFO) -> Book:
+    """The book that these facts make, from nothing, in their order, each fill by the method of its day."""
     book = Book(currency)
     for fact in facts:
-        book = with_split(book, fact) if isinstance(fact, Split) else with_fill(book, fact)[0]
+        book = with_split(book, fact) if isinstance(fact, Split) else with_fill(book, fact, picker_for(methods.on(fact.session)))[0]
     return book
 
 
