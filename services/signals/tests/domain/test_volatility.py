@@ -12,11 +12,11 @@ from quantmatrix.signals.domain.indicators import atr
 from quantmatrix.signals.domain.series import series_from
 from quantmatrix.signals.domain.trend import zone_of
 from quantmatrix.signals.domain.volatility import (
-    EnhancedAtr,
+    AtrReading,
     Level,
     atr_pct,
     atr_percentile,
-    enhanced_atr,
+    atr_reading,
     freshness,
     iv_rank,
     matrix_atr,
@@ -63,12 +63,12 @@ def test_a_breakout_is_measured_against_the_range_before_it() -> None:
     )
 
     assert frame.select(x=range_multiple())["x"][-1] == pytest.approx(2.0)
-    found = enhanced_atr(frame)
+    found = atr_reading(frame)
     assert (found.is_breakout, found.is_exhausted, found.direction) == (True, False, 1)
 
 
 def test_every_figure_of_a_real_reading_follows_its_definition(apple: pl.DataFrame) -> None:
-    found = enhanced_atr(apple, sessions_old=10)
+    found = atr_reading(apple, sessions_old=10)
     close, ranges = apple["close"][-1], apple.select(x=atr(14))["x"]
 
     assert found.status == "ok" and found.atr == ranges[-1]
@@ -90,9 +90,9 @@ def test_freshness_falls_between_5_and_15_sessions(old: int, fresh: float) -> No
 
 
 def test_short_history_has_a_status_and_no_figures(apple: pl.DataFrame) -> None:
-    found = enhanced_atr(apple.head(13))
+    found = atr_reading(apple.head(13))
 
-    assert found == EnhancedAtr("insufficient_data", 13)
+    assert found == AtrReading("insufficient_data", 13)
     assert options_atr(100.0, found, 10).status == "insufficient_data"
     assert options_atr(100.0, found, 10).atr_value is None
     assert matrix_atr(apple.head(49)).status == "insufficient_data"
@@ -100,13 +100,13 @@ def test_short_history_has_a_status_and_no_figures(apple: pl.DataFrame) -> None:
 
 
 def test_a_short_past_has_no_regime_and_no_stage(apple: pl.DataFrame) -> None:
-    found = enhanced_atr(apple.head(40))
+    found = atr_reading(apple.head(40))
 
     assert found.status == "ok" and found.atr is not None
     assert (found.percentile, found.regime, found.cycle_stage) == (None, None, None)
 
 
-READING = EnhancedAtr("ok", 300, atr=3.6, atr_pct=2.0, rating=Level.MEDIUM, percentile=40.0)
+READING = AtrReading("ok", 300, atr=3.6, atr_pct=2.0, rating=Level.MEDIUM, percentile=40.0)
 
 
 def test_the_worked_example_of_options() -> None:
@@ -136,7 +136,7 @@ def test_an_iv_rank_needs_a_year_of_real_volatilities() -> None:
 
 def test_every_options_multiplier_lies_between_a_half_and_two() -> None:
     for level in Level:
-        found = options_atr(100.0, EnhancedAtr("ok", 99, atr=2.0, rating=level), 5)
+        found = options_atr(100.0, AtrReading("ok", 99, atr=2.0, rating=level), 5)
         assert found.options_multiplier is not None and 0.5 <= found.options_multiplier <= 2.0
 
 

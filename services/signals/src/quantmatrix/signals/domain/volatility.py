@@ -86,7 +86,7 @@ def range_multiple(length: int = 14) -> pl.Expr:
 
 
 @dataclass(frozen=True, slots=True)
-class EnhancedAtr:
+class AtrReading:
     """One instrument's volatility on one bar. Figures are None where history is too short for them, all of them when status says so.
 
     rating is absolute, regime relative to the instrument's own past. atr_pct and percentile are percent.
@@ -115,10 +115,10 @@ class EnhancedAtr:
     quality: float = 0.0
 
 
-def enhanced_atr(bars: pl.DataFrame, length: int = 14, lookback: int = 252, *, sessions_old: int = 0) -> EnhancedAtr:
+def atr_reading(bars: pl.DataFrame, length: int = 14, lookback: int = 252, *, sessions_old: int = 0) -> AtrReading:
     """The reading on the last of these bars; `sessions_old` tells how many sessions have closed since that bar."""
     if bars.height < length:
-        return EnhancedAtr("insufficient_data", bars.height)
+        return AtrReading("insufficient_data", bars.height)
     row = bars.select(
         close="close",
         atr=atr(length),
@@ -134,7 +134,7 @@ def enhanced_atr(bars: pl.DataFrame, length: int = 14, lookback: int = 252, *, s
     percent = 100.0 * moves / close
     rating, multiple, middle = rating_of(percent), row["multiple"], row["middle"]
     regime = regime_of(row["percentile"]) if row["percentile"] is not None else None
-    return EnhancedAtr(
+    return AtrReading(
         status="ok",
         bars=bars.height,
         atr=moves,
@@ -199,27 +199,27 @@ class OptionsAtr:
 
 
 def options_atr(
-    price: float, enhanced: EnhancedAtr, trading_days: int, strikes: Sequence[float] = (), iv_history: Sequence[float] = ()
+    price: float, reading: AtrReading, trading_days: int, strikes: Sequence[float] = (), iv_history: Sequence[float] = ()
 ) -> OptionsAtr:
     """Strikes and expected move from the ATR. iv_rank comes from real implied volatilities (oldest first) or not at all."""
-    if enhanced.status != "ok" or enhanced.atr is None or enhanced.rating is None:
+    if reading.status != "ok" or reading.atr is None or reading.rating is None:
         return OptionsAtr("insufficient_data")
-    moves = enhanced.atr
+    moves = reading.atr
     wanted = {"otm_call": 1.5, "otm_put": -1.5, "itm_call": -0.5, "itm_put": 0.5}
     levels = {name: price + times * moves for name, times in wanted.items()}
     sigma = moves / price / RANGE_OF_SIGMA
     return OptionsAtr(
         status="ok",
         atr_value=moves,
-        volatility_level=enhanced.rating,
-        options_multiplier=OPTIONS_MULTIPLIER[enhanced.rating],
+        volatility_level=reading.rating,
+        options_multiplier=OPTIONS_MULTIPLIER[reading.rating],
         suggested_strikes={
             name: min(strikes, key=lambda one: (abs(one - level), one)) if strikes else level for name, level in levels.items()
         },
         daily_sigma=sigma,
         annual_vol=sigma * math.sqrt(SESSIONS_PER_YEAR),
         expected_move=price * sigma * math.sqrt(trading_days),
-        hv_percentile=enhanced.percentile,
+        hv_percentile=reading.percentile,
         iv_rank=iv_rank(iv_history),
     )
 
