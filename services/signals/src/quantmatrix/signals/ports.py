@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId
+from quantmatrix.signals.domain.catalogue import CatalogueEntry
 from quantmatrix.signals.domain.decisions import Decision, Holding, Situation
 
 
@@ -21,6 +22,7 @@ class Strategy(Protocol):
     name: ClassVar[str]
     title: ClassVar[str]
     parameters: ClassVar[type[BaseModel]]
+    catalogue: ClassVar[CatalogueEntry]
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         """Expressions over open, high, low, close, volume (forward-adjusted float64, oldest first, one instrument).

@@ -6,11 +6,12 @@ from datetime import date, timedelta
 from typing import ClassVar
 
 import polars as pl
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId, Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
@@ -47,6 +48,8 @@ class FixedHistory:
 class NoParameters(BaseModel):
     """A strategy with nothing to choose."""
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
 
 class BuyOneLot:
     """The smallest strategy there is: one lot when flat, nothing else. For tests of whatever surrounds a strategy."""
@@ -54,6 +57,9 @@ class BuyOneLot:
     name: ClassVar[str] = "buy_one_lot"
     title: ClassVar[str] = "Buy one lot"
     parameters: ClassVar[type[BaseModel]] = NoParameters
+    catalogue: ClassVar[CatalogueEntry] = CatalogueEntry(
+        Category.STOCKS, Complexity.BEGINNER, Money(1, "USD"), "for ever", ("daily bars",), 1, "Buys one lot and keeps it."
+    )
 
     def __init__(self, parameters: NoParameters) -> None:
         self._parameters = parameters
@@ -125,6 +131,18 @@ class StrategyContract:
         for field in self.strategy.parameters.model_fields.values():
             assert not field.is_required()
             assert field.title and field.description
+
+    def test_its_catalogue_entry_tells_what_it_needs_and_claims_nothing(self) -> None:
+        entry = self.strategy.catalogue
+
+        assert entry.summary and entry.horizon and entry.needs
+        assert entry.bars_min >= 1
+        assert entry.capital_min.amount > 0
+        assert "%" not in entry.summary
+
+    def test_a_parameter_that_does_not_exist_is_refused(self) -> None:
+        if self.strategy.parameters.model_config.get("extra") != "forbid":
+            raise AssertionError(f"{self.strategy.parameters.__name__} takes parameters that it does not know")
 
     def test_a_column_never_changes_when_later_bars_arrive(self) -> None:
         columns = self.made().columns()

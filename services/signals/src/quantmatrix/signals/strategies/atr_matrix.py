@@ -14,7 +14,8 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from quantmatrix.common.names import Side, SignalKind
-from quantmatrix.common.values import Price, Quantity
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import atr, bars_so_far, ema, position_in_range, sma
 
@@ -30,7 +31,7 @@ HORIZONS = ((2.0, 18), (3.0, 10), (4.0, 2))
 class AtrMatrixParameters(BaseModel):
     """Bounds and defaults; forms are drawn from this model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     preset: Literal["v1", "v2"] = Field("v2", title="Preset", description="Weights and thresholds of the entry conditions.")
     distance_max: float = Field(4.0, ge=0.5, le=7.0, title="Furthest entry", description="ATRs above the 50-day average, at most.")
@@ -62,6 +63,15 @@ class AtrMatrix:
     name: ClassVar[str] = "atr_matrix"
     title: ClassVar[str] = "ATR Matrix"
     parameters: ClassVar[type[BaseModel]] = AtrMatrixParameters
+    catalogue: ClassVar[CatalogueEntry] = CatalogueEntry(
+        category=Category.STOCKS,
+        complexity=Complexity.INTERMEDIATE,
+        capital_min=Money(10_000, "USD"),
+        horizon="2 to 18 sessions",
+        needs=("daily bars", "splits"),
+        bars_min=BARS_FOR_ANYTHING,
+        summary="Buys close to a rising 50-day average, measured in average true ranges, and sells into strength.",
+    )
 
     def __init__(self, parameters: AtrMatrixParameters) -> None:
         self._p = parameters
