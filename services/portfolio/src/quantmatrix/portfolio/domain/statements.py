@@ -15,12 +15,17 @@ class EntryKind(StrEnum):
     """What an entry does to the ledger."""
 
     TRADE = "trade"
+    CONVERSION = "conversion"
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
     DIVIDEND = "dividend"
+    PAYMENT_IN_LIEU = "payment_in_lieu"
+    RETURN_OF_CAPITAL = "return_of_capital"
     WITHHOLDING_TAX = "withholding_tax"
     INTEREST = "interest"
     FEE = "fee"
+    COMMISSION_ADJUSTMENT = "commission_adjustment"
+    ADJUSTMENT = "adjustment"
     TRANSFER = "transfer"
     CORPORATE_ACTION = "corporate_action"
     EXERCISE = "exercise"
@@ -38,12 +43,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Printed:
+    """What the broker prints beside a trade, for checks and never booked.
+
+    close_price: the day's closing price. marked: the day's mark-to-market gain. codes: the broker's letters, such as O, C, A, Ep.
+    """
+
+    close_price: Price | None = None
+    marked: Money | None = None
+    codes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One thing that happened.
 
     broker_key: the broker's own id of the row, or what stands for one (the same row in another file has the same key,
-    two equal rows of one file have different ones). amount: cash moved, fee not included. basis: as printed by the
-    broker, None when it is not. acquired_on: of a transferred lot, None while it is unknown.
+    two equal rows of one file have different ones). amount: cash moved, fee not included. fee: what it cost, below zero
+    for a rebate. basis: as printed by the broker, None when it is not. acquired_on: of a transferred lot, None while it is
+    unknown. asset: the broker's word for the class. multiplier: of a contract, None where the file does not say.
     """
 
     kind: EntryKind
@@ -62,6 +80,9 @@ class Entry:
     acquired_on: date | None = None
     cancels: str | None = None
     text: str = ""
+    asset: str = ""
+    multiplier: Quantity | None = None
+    printed: Printed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +95,16 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A row that could not be understood. Nothing is guessed from it; a person sees it."""
+    """A row that could not be understood. Nothing is guessed from it; a person sees it.
+
+    damaged: the row is of a kind that is known and cannot be read, so the file is refused whole. Otherwise nobody taught
+    the importer this kind of row: it is kept raw and the rest is taken.
+    """
 
     place: Place
     why: str
+    damaged: bool = True
+    raw: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +115,76 @@ class OpenPosition:
     symbol: str
     quantity: Quantity
     basis: Money | None
+    multiplier: Quantity | None = None
+    cost_price: Price | None = None
+    value: Money | None = None
+    unrealised: Money | None = None
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PriorPosition:
+    """How much of something was held before the statement begins."""
+
+    account: str
+    symbol: str
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedLot:
+    """An opening that the broker names under a closing trade, with its basis and the codes that tell of wash sales."""
+
+    symbol: str
+    opened_on: date
+    quantity: Quantity
+    basis: Money | None
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedTotal:
+    """The sum a section prints over its own rows in one currency."""
+
+    section: str
+    total: Money
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A figure at the start, what moved it, and the figure at the end, as printed."""
+
+    name: str
+    start: Money
+    moves: Money
+    end: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a statement says about itself; checked against its rows and against the statement before it.
+
+    prior: None where no section says what was held before. wash_sales: the file says that its gains follow that rule.
+    """
+
+    value: Summary | None = None
+    cash: tuple[Summary, ...] = ()
+    accruals: Summary | None = None
+    prior: tuple[PriorPosition, ...] | None = None
+    closed_lots: tuple[ClosedLot, ...] = ()
+    totals: tuple[PrintedTotal, ...] = ()
+    wash_sales: bool = False
+    unknown_sections: tuple[str, ...] = ()
+    unknown_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A file, read: each of its data rows is an entry, ignored by a named rule, or unread; nothing is lost silently."""
+    """A file, read: each of its data rows is an entry, ignored by a named rule, or unread; nothing is lost silently.
+
+    rows: how many data rows the file has; booked, ignored and not understood add up to it.
+    """
 
     importer: str
     accounts: tuple[str, ...]
@@ -104,3 +196,13 @@ class Statement:
     unread: tuple[Unread, ...] = ()
     positions: tuple[OpenPosition, ...] = ()
     ending_cash: tuple[Money, ...] = ()
+    figures: Figures = Figures()
+
+    @property
+    def booked_lines(self) -> frozenset[int]:
+        """The lines from which something is booked; one line may bring several entries."""
+        return frozenset(entry.place.line for entry in self.entries)
+
+    @property
+    def rows(self) -> int:
+        return len(self.booked_lines) + len(self.ignored) + len(self.unread)

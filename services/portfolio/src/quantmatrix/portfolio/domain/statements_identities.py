@@ -1,0 +1,259 @@
+"""The identities that a broker's statement fulfils when it was read rightly, with the amount and the cause of each exception.
+
+Numbered as in the broker's accounting: I1 proceeds, I2 mark, I3 realised, I4 option premium, I5 wash sales, I6 value,
+I7 positions, I8 from one statement to the next, I9 dividend accruals. Tolerances are in the row's currency.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.portfolio.domain.statements import Entry, EntryKind, OpenPosition, Statement, Summary
+
+CENTS = Decimal("0.02")
+EXACT = Decimal("0.00001")
+SUMS = Decimal("0.005")
+_ONE = Quantity(1)
+_PERCENT = Decimal("0.01")
+
+
+class Cause(StrEnum):
+    """Why a figure legitimately differs from the plain arithmetic. Without one of these a difference is unexplained."""
+
+    WASH_SALE = "wash sale inside one order"
+    COMMISSION_ADJUSTMENT = "commission adjustment booked into the lot"
+    RETURN_OF_CAPITAL = "return of capital that lowered the basis"
+    SEVERAL_EXECUTIONS = "one order row stands for several executions"
+    SPUN_OFF = "spun-off security with zero basis"
+    OPTION_PREMIUM = "option premium of an assignment or exercise"
+    ROUNDING = "rounding by the broker, below two cents"
+    COMMISSION_LEFT_OUT = "the printed figure leaves the commission out"
+    OPPOSITE_SIGN = "the day's mark is printed with the opposite sign"
+    UNVESTED_GRANT = "grant that has not vested"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where an identity does not hold. line is 0 for a figure of the whole file."""
+
+    line: int
+    about: str
+    printed: Money
+    expected: Money
+    cause: Cause | None
+
+    @property
+    def amount(self) -> Money:
+        return self.printed - self.expected
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How often an identity was looked at, and where it does not hold."""
+
+    name: str
+    checked: int
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def unexplained(self) -> int:
+        return sum(one.cause is None for one in self.differences)
+
+
+def identities_of(statement: Statement, before: Statement | None = None) -> list[Identity]:
+    """All nine; `before` is the statement of the same accounts that ends where this one begins."""
+    trades = [entry for entry in statement.entries if entry.kind is EntryKind.TRADE]
+    realised, premiums, washed = _realised(trades, statement)
+    return [
+        _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", statement.figures.value, EXACT),
+        _positions(statement.positions), _chained(statement, before), _sums("I9", statement.figures.accruals, SUMS),
+    ]  # fmt: skip
+
+
+def _times(price: Price, quantity: Quantity, multiplier: Quantity | None, currency: str) -> Money:
+    return Money(0, currency) + Money(price.value, currency).times(quantity.value).times((multiplier or _ONE).value)
+
+
+def _near(left: Money, right: Money, tolerance: Decimal) -> bool:
+    return abs(left - right).amount <= tolerance
+
+
+def _proceeds(trades: Sequence[Entry]) -> Identity:
+    """I1: proceeds = -quantity x price x multiplier. Bonds are quoted in percent of their face."""
+    differences, checked = [], 0
+    for entry in trades:
+        if entry.amount is None or entry.price is None or entry.quantity is None:
+            continue
+        checked += 1
+        expected = -_times(entry.price, entry.quantity, entry.multiplier, entry.amount.currency)
+        if _near(entry.amount, expected, CENTS) or (_near(entry.amount, expected.times(_PERCENT), CENTS) and _quoted_in_percent(entry)):
+            continue
+        differences.append(Difference(entry.place.line, entry.symbol or "", entry.amount, expected, None))
+    return Identity("I1", checked, tuple(differences))
+
+
+def _quoted_in_percent(entry: Entry) -> bool:
+    return "Bond" in entry.asset or "Bill" in entry.asset or entry.asset == "BOND"
+
+
+def _marks(trades: Sequence[Entry]) -> Identity:
+    """I2: the day's mark = (closing price - price) x quantity x multiplier."""
+    differences, checked = [], 0
+    for entry in trades:
+        printed = entry.printed
+        if printed is None or printed.marked is None or printed.close_price is None or entry.price is None or entry.quantity is None:
+            continue
+        checked += 1
+        step = printed.close_price - entry.price
+        expected = _times(step, entry.quantity, entry.multiplier, printed.marked.currency)
+        if _near(printed.marked, expected, CENTS) or (_near(printed.marked, expected.times(_PERCENT), CENTS) and _quoted_in_percent(entry)):
+            continue
+        cause = Cause.OPPOSITE_SIGN if _near(-printed.marked, expected, CENTS) else None
+        differences.append(Difference(entry.place.line, entry.symbol or "", printed.marked, expected, cause))
+    return Identity("I2", checked, tuple(differences))
+
+
+def _codes(entry: Entry) -> tuple[str, ...]:
+    return entry.printed.codes if entry.printed else ()
+
+
+def _delivered(entry: Entry) -> bool:
+    """Whether a trade comes from an option that was assigned or exercised."""
+    return bool({"A", "Ex", "GEA"} & set(_codes(entry)))
+
+
+def is_option(entry: Entry) -> bool:
+    return "Option" in entry.asset or entry.asset in ("OPT", "FOP", "FSFOP")
+
+
+def _realised(trades: Sequence[Entry], statement: Statement) -> tuple[Identity, Identity, Identity]:
+    """I3: realised = proceeds + commission + basis; I4 and I5 are its two regular exceptions, premium and wash sale."""
+    plain: list[Difference] = []
+    premiums: list[Difference] = []
+    washed: list[Difference] = []
+    checked = delivered = 0
+    premium_of = _premiums(trades)
+    for entry in trades:
+        if entry.basis is None or entry.realised is None or entry.amount is None:
+            continue
+        expected = entry.amount - (entry.fee or Money.zero(entry.amount.currency)) + entry.basis
+        if _delivered(entry):
+            delivered += 1
+            if not _near(entry.realised, expected, EXACT):
+                premiums.append(_premium_difference(entry, entry.realised, expected, premium_of))
+            continue
+        checked += 1
+        if _near(entry.realised, expected, EXACT):
+            continue
+        cause = _cause(entry, entry.realised - expected, statement)
+        kept = washed if cause is Cause.WASH_SALE else plain
+        kept.append(Difference(entry.place.line, entry.symbol or "", entry.realised, expected, cause))
+    return Identity("I3", checked, tuple(plain)), Identity("I4", delivered, tuple(premiums)), Identity("I5", checked, tuple(washed))
+
+
+def underlying(symbol: str) -> str:
+    """The root of an option's symbol, in the broker's spelling or the OCC's."""
+    return symbol.split(" ", maxsplit=1)[0].strip()
+
+
+def _premiums(trades: Sequence[Entry]) -> dict[tuple[str, object], Money]:
+    """What options that were assigned or exercised had brought or cost, by underlying and day, as the broker prints it."""
+    found: dict[tuple[str, object], Money] = {}
+    for entry in trades:
+        if is_option(entry) and _delivered(entry) and entry.basis is not None and entry.symbol:
+            key = (underlying(entry.symbol), entry.session)
+            found[key] = found[key] + entry.basis if key in found else entry.basis
+    return found
+
+
+def _premium_difference(entry: Entry, printed: Money, expected: Money, premium_of: dict[tuple[str, object], Money]) -> Difference:
+    """The option's row realises nothing, the stock's row has the premium in it: explained where such an option is in the file."""
+    key = (underlying(entry.symbol or ""), entry.session)
+    explained = (is_option(entry) and not printed) or key in premium_of
+    return Difference(entry.place.line, entry.symbol or "", printed, expected, Cause.OPTION_PREMIUM if explained else None)
+
+
+def refunds_of(statement: Statement) -> dict[str, list[Money]]:
+    """Commission adjustments by symbol: each one, and their sum."""
+    found: dict[str, list[Money]] = defaultdict(list)
+    for entry in statement.entries:
+        if entry.kind is EntryKind.COMMISSION_ADJUSTMENT and entry.symbol and entry.amount is not None:
+            found[entry.symbol].append(entry.amount)
+    for amounts in found.values():
+        total = Money.zero(amounts[0].currency)
+        for amount in amounts:
+            total += amount
+        amounts.append(total)
+    return found
+
+
+def _cause(entry: Entry, difference: Money, statement: Statement) -> Cause | None:
+    loss = entry.amount is not None and entry.basis is not None and (entry.amount + entry.basis).amount < 0
+    if difference.amount > 0 and loss and (statement.figures.wash_sales or "LD" in _codes(entry)):
+        return Cause.WASH_SALE
+    if any(_near(abs(difference), abs(one), Decimal("0.001")) for one in refunds_of(statement).get(entry.symbol or "", [])):
+        return Cause.COMMISSION_ADJUSTMENT
+    if abs(difference).amount <= CENTS:
+        return Cause.ROUNDING
+    fee = abs(entry.fee).amount if entry.fee else Decimal(0)
+    if fee and abs(difference).amount in (fee, 2 * fee):
+        return Cause.COMMISSION_LEFT_OUT
+    return None
+
+
+def _sums(name: str, summary: Summary | None, tolerance: Decimal) -> Identity:
+    """Start + moves = end, of a figure that the statement sums up."""
+    if summary is None:
+        return Identity(name, 0)
+    expected = summary.start + summary.moves
+    if _near(summary.end, expected, tolerance):
+        return Identity(name, 1)
+    return Identity(name, 1, (Difference(0, summary.name, summary.end, expected, None),))
+
+
+def _positions(positions: Sequence[OpenPosition]) -> Identity:
+    """I7: cost price x quantity x multiplier = basis, within half of the price's last digit; value - basis = unrealised."""
+    differences, checked = [], 0
+    for held in positions:
+        if held.basis is None:
+            continue
+        if held.cost_price is not None:
+            checked += 1
+            expected = _times(held.cost_price, held.quantity, held.multiplier, held.basis.currency)
+            if not _near(held.basis, expected, _tolerance(held.cost_price, held.quantity, held.multiplier)):
+                cause = Cause.UNVESTED_GRANT if held.multiplier is None else None
+                differences.append(Difference(held.line, held.symbol, held.basis, expected, cause))
+        if held.value is not None and held.unrealised is not None:
+            checked += 1
+            expected = held.value - held.basis
+            if not _near(held.unrealised, expected, CENTS):
+                differences.append(Difference(held.line, held.symbol, held.unrealised, expected, None))
+    return Identity("I7", checked, tuple(differences))
+
+
+def _tolerance(price: Price, quantity: Quantity, multiplier: Quantity | None) -> Decimal:
+    exponent = price.value.as_tuple().exponent
+    digits = -exponent if isinstance(exponent, int) else 0
+    half = Decimal(5).scaleb(-digits - 1)
+    return CENTS + half * abs(quantity).value * (multiplier or _ONE).value
+
+
+def _chained(statement: Statement, before: Statement | None) -> Identity:
+    """I8: value, cash and positions at the start are those at the end of the statement before."""
+    if before is None:
+        return Identity("I8", 0)
+    pairs: list[tuple[str, Money, Money]] = []
+    if statement.figures.value and before.figures.value:
+        pairs.append(("value", statement.figures.value.start, before.figures.value.end))
+    ended = {one.name: one.end for one in before.figures.cash}
+    pairs += [(one.name, one.start, ended.get(one.name, Money.zero(one.start.currency))) for one in statement.figures.cash]
+    held = {(one.account, one.symbol): one.quantity for one in before.positions}
+    units = statement.currency
+    for prior in statement.figures.prior or ():
+        then = held.get((prior.account, prior.symbol), Quantity(0))
+        pairs.append((f"prior quantity of {prior.symbol}", Money(prior.quantity.value, units), Money(then.value, units)))
+    differing = tuple(Difference(0, name, start, end, None) for name, start, end in pairs if start != end)
+    return Identity("I8", len(pairs), differing)

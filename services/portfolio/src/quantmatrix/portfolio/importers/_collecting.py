@@ -1,0 +1,79 @@
+"""Where an importer puts what it reads: entries with keys, rows ignored by a rule, rows that could not be read."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from quantmatrix.common.ids import short_token
+from quantmatrix.common.values import Money, NotExactError
+from quantmatrix.portfolio.domain.statements import Entry, Figures, Ignored, OpenPosition, Place, Statement, Unread
+from quantmatrix.portfolio.importers._reading import Row
+from quantmatrix.portfolio.ports import StatementError
+
+KEY_CHARACTERS = 25
+SAID_BEFORE = "a row that the file holds twice under one id of the broker"
+
+
+@dataclass(slots=True)
+class Collected:
+    """What was read so far."""
+
+    entries: list[Entry] = field(default_factory=list)
+    ignored: list[Ignored] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+    _equal_rows: Counter[str] = field(default_factory=Counter)
+    _ids: dict[str, Entry] = field(default_factory=dict)
+
+    def book(self, entry: Entry, *content: object) -> None:
+        """Keep an entry. Its key is made of `content` and of its place among equal rows, so that overlapping files agree."""
+        token = short_token(entry.kind, entry.account, *content, length=KEY_CHARACTERS)
+        self._equal_rows[token] += 1
+        self.entries.append(replace(entry, broker_key=f"{token}-{self._equal_rows[token]}"))
+
+    def book_by_id(self, entry: Entry, broker_id: str) -> None:
+        """Keep an entry that the broker gave an id. Said twice in one file it is booked once; said differently it is unread."""
+        before = self._ids.get(broker_id)
+        if before is None:
+            self._ids[broker_id] = entry
+            self.entries.append(replace(entry, broker_key=broker_id))
+        elif replace(before, place=entry.place) == entry:
+            self.ignore(entry.place, SAID_BEFORE)
+        else:
+            self.unread.append(
+                Unread(entry.place, f"another row before it (line {before.place.line}) has the same id and says something else")
+            )
+
+    def ignore(self, place: Place, rule: str) -> None:
+        self.ignored.append(Ignored(place, rule))
+
+    def damaged(self, row: Row, error: Exception) -> None:
+        """A row of a known kind that cannot be read. Messages of values may quote a cell, so only our own are kept."""
+        why = "a number that cannot be an amount, a price or a quantity" if isinstance(error, NotExactError) else str(error)
+        self.unread.append(Unread(row.place, why, damaged=True, raw=tuple(row.cells)))
+
+    def strange(self, place: Place, why: str, raw: Sequence[str]) -> None:
+        """A row of a kind that nobody taught this importer."""
+        self.unread.append(Unread(place, why, damaged=False, raw=tuple(raw)))
+
+    def statement(
+        self,
+        importer: str,
+        currency: str,
+        period: tuple[date, date] | None = None,
+        accounts: Sequence[str] = (),
+        positions: Sequence[OpenPosition] = (),
+        ending_cash: Sequence[Money] = (),
+        figures: Figures | None = None,
+    ) -> Statement:
+        """All of it as a statement; without a period it is the one that the entries span."""
+        days = [entry.session for entry in self.entries]
+        if period is None and not days:
+            line = min((one.place.line for one in self.unread), default=None)
+            raise StatementError("there is nothing to book in it and it names no period", line=line)
+        first, last = period or (min(days), max(days))
+        named = dict.fromkeys((*accounts, *(entry.account for entry in self.entries)))
+        return Statement(
+            importer, tuple(named), first, last, currency, tuple(self.entries), tuple(self.ignored), tuple(self.unread),
+            tuple(positions), tuple(ending_cash), figures or Figures(),
+        )  # fmt: skip

@@ -1,0 +1,165 @@
+"""What the statement says about itself: value, cash, positions, accruals and printed sums, for checks and never booked."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+from quantmatrix.common.values import Money, Quantity
+from quantmatrix.portfolio.domain.statements import OpenPosition, PrintedTotal, PriorPosition, Summary
+from quantmatrix.portfolio.importers._reading import Row, decimal_of, money
+from quantmatrix.portfolio.importers.ibkr_activity.cash import About
+from quantmatrix.portfolio.importers.ibkr_activity.sections import INSTRUMENTS, Rows, is_total
+
+NAV = "Change in NAV"
+CASH = "Cash Report"
+MARKED = "Mark-to-Market Performance Summary"
+OPEN = "Open Positions"
+ACCRUALS = "Change in Dividend Accruals"
+_BASE = "Base Currency Summary"
+
+
+def multipliers(rows: Rows) -> dict[str, Quantity]:
+    """The multiplier by every name an instrument has: its symbol, other symbols behind a comma, and for options its description."""
+    found: dict[str, Quantity] = {}
+    for row in rows.of(INSTRUMENTS):
+        multiplier = row.quantity("Multiplier")
+        if multiplier is None:
+            continue
+        for name in (row.text("Symbol"), *row.text("Symbol").split(","), row.text("Description")):
+            found.setdefault(name.strip(), multiplier)
+    for row in rows.of(OPEN):
+        multiplier = row.quantity("Mult")
+        if multiplier and not is_total(row):
+            found.setdefault(row.text("Symbol"), multiplier)
+    return found
+
+
+def value(rows: Rows, about: About) -> Summary | None:
+    """Start, moves and end of the account's value; None where the section is missing."""
+    ends: dict[str, Decimal] = {}
+    moves = Decimal(0)
+    for row in rows.of(NAV):
+        amount = row.decimal("Field Value")
+        name = row.text("Field Name")
+        if amount is None:
+            continue
+        if name in ("Starting Value", "Ending Value"):
+            ends[name] = amount
+        else:
+            moves += amount
+    if len(ends) < 2:
+        return None
+    start, end = ends["Starting Value"], ends["Ending Value"]
+    return Summary("value", Money(start, about.currency), money(moves, about.currency, NAV), Money(end, about.currency))
+
+
+def cash(rows: Rows) -> tuple[Summary, ...]:
+    """Start, moves and end of each currency's cash; the summary in base currency is left out."""
+    ends: dict[str, dict[str, Decimal]] = defaultdict(dict)
+    moves: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows.of(CASH):
+        currency, name, amount = row.text("Currency"), row.text("Currency Summary"), row.decimal("Total")
+        if currency == _BASE or amount is None or name == "Ending Settled Cash":
+            continue
+        if name in ("Starting Cash", "Ending Cash"):
+            ends[currency][name] = amount
+        else:
+            moves[currency] += amount
+    return tuple(
+        Summary(f"cash {currency}", money(found["Starting Cash"], currency, CASH), money(moves[currency], currency, CASH),
+                money(found["Ending Cash"], currency, CASH))
+        for currency, found in ends.items() if len(found) == 2
+    )  # fmt: skip
+
+
+def prior(rows: Rows, about: About) -> tuple[PriorPosition, ...] | None:
+    """What was held before the period begins; None where no section says so."""
+    marked = [row for row in rows.of(MARKED) if not is_total(row) and row.text("Asset Category") != "Forex"]
+    if not rows.of(MARKED):
+        return None
+    return tuple(
+        PriorPosition(about.account_of(row), row.text("Symbol"), quantity)
+        for row in marked
+        if (quantity := row.quantity("Prior Quantity")) is not None and row.text("Symbol")
+    )
+
+
+def positions(rows: Rows, about: About) -> tuple[OpenPosition, ...]:
+    """What is held at the end: the rows that sum up, not the lots beneath them."""
+    found = []
+    for row in rows.of(OPEN):
+        if is_total(row) or row.text("DataDiscriminator") not in ("Summary", ""):
+            continue
+        if (quantity := row.quantity("Quantity")) is not None:
+            found.append(_position(row, quantity, about))
+    return tuple(found)
+
+
+def _position(row: Row, quantity: Quantity, about: About) -> OpenPosition:
+    currency = row.text("Currency") or about.currency
+    return OpenPosition(
+        about.account_of(row), row.text("Symbol"), quantity, row.money("Cost Basis", currency), row.quantity("Mult"),
+        row.price("Cost Price"), row.money("Value", currency), row.money("Unrealized P/L", currency), row.place.line,
+    )  # fmt: skip
+
+
+def accruals(rows: Rows, about: About) -> Summary | None:
+    """Dividend accruals in base currency: start, the sum of postings and reversals, end. None where not all is printed in base."""
+    start = end = None
+    moves = Decimal(0)
+    totals = [row for row in rows.of(ACCRUALS) if is_total(row)]
+    for row in rows.of(ACCRUALS):
+        first = row.cells[2].strip() if len(row.cells) > 2 else ""
+        if first.startswith(("Starting Dividend Accruals", "Ending Dividend Accruals")):
+            amount = _last_number(row.cells)
+            if first.startswith("Starting"):
+                start = amount
+            else:
+                end = amount
+        elif not is_total(row):
+            if row.text("Currency") != about.currency:
+                return _accruals_of_totals(totals, start, end, rows, about)
+            moves += row.decimal("Net Amount") or Decimal(0)
+    if start is None or end is None:
+        return None
+    return Summary("dividend accruals", Money(start, about.currency), money(moves, about.currency, ACCRUALS), Money(end, about.currency))
+
+
+def _accruals_of_totals(totals: list[Row], start: Decimal | None, end: Decimal | None, rows: Rows, about: About) -> Summary | None:
+    """With several currencies, the sums in base currency are what adds up; they are printed as `Total in USD`."""
+    for row in rows.of(ACCRUALS):
+        first = row.cells[2].strip()
+        if first.startswith("Starting Dividend Accruals"):
+            start = _last_number(row.cells)
+        elif first.startswith("Ending Dividend Accruals"):
+            end = _last_number(row.cells)
+    in_base = [_last_number(row.cells) for row in totals if row.cells[2].strip() == f"Total in {about.currency}"]
+    if start is None or end is None or not in_base or None in in_base:
+        return None
+    moves = sum((amount for amount in in_base if amount is not None), Decimal(0))
+    return Summary("dividend accruals", Money(start, about.currency), money(moves, about.currency, ACCRUALS), Money(end, about.currency))
+
+
+def _last_number(cells: Iterable[str]) -> Decimal | None:
+    found = None
+    for cell in cells:
+        try:
+            found = decimal_of(cell, ACCRUALS) if decimal_of(cell, ACCRUALS) is not None else found
+        except ValueError:
+            continue
+    return found
+
+
+def totals(rows: Rows, sections: Iterable[str]) -> tuple[PrintedTotal, ...]:
+    """The sums that booked cash sections print over rows of one currency, where that currency can be told."""
+    found = []
+    for section in sections:
+        currencies = {row.text("Currency") for row in rows.of(section) if not is_total(row) and row.text("Currency")}
+        for row in rows.of(section):
+            if row.cells[2].strip() != "Total" or len(currencies) != 1:
+                continue
+            amount = _last_number(row.cells)
+            if amount is not None:
+                (currency,) = currencies
+                found.append(PrintedTotal(section, Money(amount, currency), row.place.line))
+    return tuple(found)

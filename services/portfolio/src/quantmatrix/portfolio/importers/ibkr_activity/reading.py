@@ -1,0 +1,104 @@
+"""A whole Activity Statement: its sections in turn, every data row accounted for."""
+
+from typing import ClassVar
+
+from quantmatrix.common.values import NotExactError
+from quantmatrix.portfolio.domain.statements import ClosedLot, Figures, Statement
+from quantmatrix.portfolio.importers._collecting import Collected
+from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError, text_of
+from quantmatrix.portfolio.importers.ibkr_activity import cash, figures, trades
+from quantmatrix.portfolio.importers.ibkr_activity.cash import About
+from quantmatrix.portfolio.importers.ibkr_activity.sections import (
+    ACCOUNT,
+    STATEMENT,
+    Rows,
+    is_information,
+    is_total,
+    period_of,
+    refuse_other_languages,
+    sort_rows,
+)  # fmt: skip
+from quantmatrix.portfolio.ports import StatementError
+
+TOTAL = "a total over other rows"
+SUMMED_SECTIONS = ("Dividends", "Withholding Tax", "Deposits & Withdrawals", "Interest", "Fees", "Commission Adjustments")
+
+
+class ActivityImporter:
+    """Reads by the header in force of each section, so that columns may come, go and move."""
+
+    name: ClassVar[str] = "ibkr_activity"
+    title: ClassVar[str] = "Interactive Brokers Activity Statement (CSV)"
+
+    def recognises(self, file_name: str, head: bytes) -> bool:
+        text = head.decode("utf-8", errors="ignore").removeprefix("\ufeff")
+        return text.startswith(f"{STATEMENT},Header,") and "Transaction History" not in text
+
+    def read(self, body: bytes) -> Statement:
+        text = text_of(body)
+        if not text.startswith(f"{STATEMENT},Header,"):
+            raise StatementError("it does not begin as an Activity Statement does", line=1)
+        collected = Collected()
+        rows = sort_rows(text, collected)
+        period = period_of(rows)
+        refuse_other_languages(rows)
+        try:
+            about = About(rows.field(ACCOUNT, "Account"), rows.field(ACCOUNT, "Base Currency"), figures.multipliers(rows))
+            if not about.account or not about.currency:
+                raise StatementError(f"section {ACCOUNT} names no account or no base currency")
+            closed = self._book(rows, about, collected)
+            said = self._figures(rows, about, closed)
+            held = figures.positions(rows, about)
+        except StatementError:
+            raise
+        except UnreadableCellError as error:
+            raise StatementError(str(error), line=error.line) from error
+        except NotExactError as error:
+            raise StatementError("a summary has a figure or a currency that cannot be read") from error
+        ending = [one.end for one in said.cash]
+        return collected.statement(self.name, about.currency, period, [about.account], held, ending, said)
+
+    def _book(self, rows: Rows, about: About, collected: Collected) -> list[ClosedLot]:
+        closed: list[ClosedLot] = []
+        for section, found in rows.by_section.items():
+            if is_information(section):
+                for row in found:
+                    collected.ignore(row.place, f"information: {section}")
+                continue
+            bookable = [row for row in found if not is_total(row)]
+            for row in found:
+                if is_total(row):
+                    collected.ignore(row.place, TOTAL)
+            if section == trades.SECTION:
+                closed = trades.read_trades(bookable, about, collected)
+                continue
+            for row in bookable:
+                self._book_row(section, row, about, collected)
+        return closed
+
+    def _book_row(self, section: str, row: Row, about: About, collected: Collected) -> None:
+        read = cash.SECTIONS.get(section)
+        if read is None:
+            collected.strange(row.place, "a section that is not known", row.cells)
+            return
+        try:
+            entry = read(row, about)
+        except ValueError as error:
+            collected.damaged(row, error)
+            return
+        collected.book(entry, section, entry.symbol, entry.session, entry.at, entry.quantity, entry.amount, entry.text)
+
+    def _figures(self, rows: Rows, about: About, closed: list[ClosedLot]) -> Figures:
+        unknown = [
+            section for section in rows.by_section if not is_information(section) and section not in {*cash.SECTIONS, trades.SECTION}
+        ]
+        return Figures(
+            value=figures.value(rows, about),
+            cash=figures.cash(rows),
+            accruals=figures.accruals(rows, about),
+            prior=figures.prior(rows, about),
+            closed_lots=tuple(closed),
+            totals=figures.totals(rows, SUMMED_SECTIONS),
+            wash_sales=any("wash sales" in note for note in rows.notes),
+            unknown_sections=tuple(unknown),
+        )

@@ -1,0 +1,110 @@
+"""The section Trades: orders, their executions, the lots they closed, and conversions of currencies."""
+
+from collections import defaultdict
+from decimal import Decimal
+
+from quantmatrix.common.values import Price, Quantity
+from quantmatrix.portfolio.domain.statements import ClosedLot, Entry, EntryKind, Printed
+from quantmatrix.portfolio.importers._collecting import Collected
+from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, day_of, moment_of, zone
+from quantmatrix.portfolio.importers.ibkr_activity.cash import MOMENTS, About
+
+SECTION = "Trades"
+RESTATED = "an order whose executions are booked"
+CLOSED_LOT = "a closed lot: the opening side of the trade above it"
+_OPTION_MULTIPLIER = Quantity(100)
+
+_Group = tuple[str, str, str, str]
+
+
+def read_trades(rows: list[Row], about: About, collected: Collected) -> list[ClosedLot]:
+    """Book one level: executions where the file has them, else orders. Returns the closed lots that are named."""
+    executed: dict[_Group, Decimal] = defaultdict(Decimal)
+    ordered: dict[_Group, Decimal] = defaultdict(Decimal)
+    read: list[tuple[Row, Entry]] = []
+    closed: list[ClosedLot] = []
+    for row in rows:
+        level = row.text("DataDiscriminator")
+        try:
+            if level == "ClosedLot":
+                closed.append(_closed_lot(row, about))
+                collected.ignore(row.place, CLOSED_LOT)
+            elif level in ("Order", "Trade"):
+                entry = _forex(row, about) if row.text("Asset Category") == "Forex" else _trade(row, about)
+                (executed if level == "Trade" else ordered)[_group(row, about)] += entry.quantity.value if entry.quantity else Decimal(0)
+                read.append((row, entry))
+            else:
+                collected.strange(row.place, "a level of trades that is neither order nor execution nor closed lot", row.cells)
+        except ValueError as error:
+            collected.damaged(row, error)
+    for row, entry in read:
+        _book(row, entry, _group(row, about), executed, ordered, collected)
+    return closed
+
+
+def _book(
+    row: Row, entry: Entry, group: _Group, executed: dict[_Group, Decimal], ordered: dict[_Group, Decimal], collected: Collected
+) -> None:
+    both = group in executed and group in ordered
+    if both and executed[group] != ordered[group]:
+        collected.damaged(row, UnreadableCellError("Quantity", "orders and their executions to be of the same quantity"))
+    elif both and row.text("DataDiscriminator") == "Order":
+        collected.ignore(row.place, RESTATED)
+    else:
+        codes = ";".join(sorted(entry.printed.codes)) if entry.printed else ""
+        collected.book(entry, entry.asset, entry.symbol, entry.at, entry.quantity, entry.price, entry.amount, entry.fee, codes)
+
+
+def _group(row: Row, about: About) -> _Group:
+    return about.account_of(row), row.text("Asset Category"), row.text("Currency"), row.text("Symbol")
+
+
+def codes_of(row: Row, column: str = "Code") -> tuple[str, ...]:
+    return tuple(code.strip() for code in row.text(column).split(";") if code.strip())
+
+
+def _trade(row: Row, about: About) -> Entry:
+    currency = row.needed("Currency")
+    at = moment_of(row.needed("Date/Time"), "Date/Time", *MOMENTS).replace(tzinfo=zone(EXCHANGE_ZONE))
+    symbol, codes = row.needed("Symbol"), codes_of(row)
+    commission = row.money("Comm/Fee", currency)
+    quantity = Quantity(row.needed_decimal("Quantity"))
+    if not quantity:
+        raise UnreadableCellError("Quantity", "something else than zero")
+    return Entry(
+        EntryKind.TRADE, "", row.place, about.account_of(row), at.date(), at, row.needed_money("Proceeds", currency),
+        fee=-commission if commission is not None else None, symbol=symbol, quantity=quantity,
+        price=Price(row.needed_decimal("T. Price")), basis=row.money("Basis", currency), realised=row.money("Realized P/L", currency),
+        asset=row.text("Asset Category"), multiplier=_multiplier(row, symbol, about),
+        printed=Printed(row.price("C. Price"), row.money("MTM P/L", currency), codes),
+    )  # fmt: skip
+
+
+def _multiplier(row: Row, symbol: str, about: About) -> Quantity | None:
+    known = about.multipliers.get(symbol)
+    if known is not None:
+        return known
+    asset = row.text("Asset Category")
+    if "Option" in asset:
+        return _OPTION_MULTIPLIER
+    return Quantity(1) if asset in ("Stocks", "Warrants", "Funds", "Mutual Funds", "Cryptocurrencies", "Structured Products") else None
+
+
+def _forex(row: Row, about: About) -> Entry:
+    """One currency for another: `quantity` of the first of the pair against an amount of the second; the fee is in base."""
+    at = moment_of(row.needed("Date/Time"), "Date/Time", *MOMENTS).replace(tzinfo=zone(EXCHANGE_ZONE))
+    column = next((name for name in row.columns if name.startswith("Comm in ")), "Comm/Fee")
+    fee_currency = column.removeprefix("Comm in ") if column.startswith("Comm in ") else about.currency
+    commission = row.money(column, fee_currency)
+    return Entry(
+        EntryKind.CONVERSION, "", row.place, about.account_of(row), at.date(), at,
+        row.needed_money("Proceeds", row.needed("Currency")), fee=-commission if commission is not None else None,
+        symbol=row.needed("Symbol"), quantity=Quantity(row.needed_decimal("Quantity")), price=Price(row.needed_decimal("T. Price")),
+        asset="Forex", printed=Printed(codes=codes_of(row)),
+    )  # fmt: skip
+
+
+def _closed_lot(row: Row, about: About) -> ClosedLot:
+    currency = row.text("Currency") or about.currency
+    opened = day_of(row.needed("Date/Time"), "Date/Time", *MOMENTS)
+    return ClosedLot(row.text("Symbol"), opened, Quantity(row.needed_decimal("Quantity")), row.money("Basis", currency), codes_of(row))
