@@ -15,13 +15,12 @@ from quantmatrix.common.contracts.asking.notify import InboxAsked
 from quantmatrix.common.contracts.asking.portfolio import LotsAsked, PortfolioAsked
 from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.contracts.commands import PlaceOrder
-from quantmatrix.common.ids import derived_id
+from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, OrderId, OrderState, OrderType, Side, TimeInForce
 from quantmatrix.common.testing.examples import like
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.execution.domain.orders import order_of
 from quantmatrix.market.domain.listing import instrument_id
 
 SESSIONS = [one.day for one in TradingCalendar().sessions(date(2024, 3, 1), date(2024, 3, 12))]

@@ -10,14 +10,14 @@ import pytest
 from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked, OrdersAsked, OrderSummary
 from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, SetTradingState
 from quantmatrix.common.contracts.prices import BarsClosed, InstrumentListed, PricesWatermark
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, order_of
 from quantmatrix.common.names import AccountId, OrderId, OrderState, OrderType, Side, TimeInForce, TradingState
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.app import serve
-from quantmatrix.execution.domain.orders import client_ref_of, order_of
+from quantmatrix.execution.domain.orders import client_ref_of
 from quantmatrix.execution.ports import Rejected
 from quantmatrix.execution.reconcile import Brokers
 from quantmatrix.execution.settings import ExecutionSettings

@@ -15,14 +15,14 @@ from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.orders import AccountOpened, OrderAdjusted, OrderCancelled, OrderDenied, OrderExpired, OrderRejected
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
-from quantmatrix.common.ids import derived_id
+from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import ActionKind, OrderId, Side, SignalKind
 from quantmatrix.common.testing.examples import INSTRUMENT, like, usd
 from quantmatrix.common.testing.pages import NotYetError, Pages
 from quantmatrix.common.values import Price, Quantity
 from quantmatrix.signals.bus import bus
 from quantmatrix.signals.charts import Charts
-from quantmatrix.signals.handlers import Handlers, order_of
+from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.store import SignalsStore

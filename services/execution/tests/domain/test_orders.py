@@ -6,8 +6,9 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from quantmatrix.common.ids import order_of
 from quantmatrix.common.names import AccountId
-from quantmatrix.execution.domain.orders import client_ref_of, fill_of, order_of
+from quantmatrix.execution.domain.orders import client_ref_of, fill_of
 
 
 @settings(max_examples=200, deadline=None)

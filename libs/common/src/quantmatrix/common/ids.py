@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid5
 
-from quantmatrix.common.names import UserId
+from quantmatrix.common.names import OrderId, UserId
 
 NAMESPACE = UUID("6d6b6f7a-9b1f-5c3e-8a7d-51a2c9f0e4b3")
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -17,6 +17,11 @@ def short_token(*parts: object, length: int = 20) -> str:
     """The first `length` characters, 0-9 and A-Z without I, L, O, U, of the id of these parts (at most 25)."""
     number = derived_id(*parts).int
     return "".join(_CROCKFORD[(number >> (5 * index)) & 31] for index in range(length))
+
+
+def order_of(intent_id: UUID) -> OrderId:
+    """The id of the order that a signal or a person's command becomes: whoever knows the one knows the other."""
+    return OrderId(derived_id("order", intent_id))
 
 
 FIRST_ADMINISTRATOR = UserId(derived_id("user", "administrator"))

@@ -10,10 +10,11 @@ from quantmatrix.common.contracts.message import Head
 from quantmatrix.common.contracts.orders import TradingStateChanged
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
+from quantmatrix.common.ids import order_of
 from quantmatrix.common.names import ActionKind, InstrumentId, OrderType, TimeInForce
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.execution.dispatch import Dispatcher
-from quantmatrix.execution.domain.orders import Intent, order_of
+from quantmatrix.execution.domain.orders import Intent
 from quantmatrix.execution.domain.risk import Denial, Limits, assess
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import adjust, is_over, move, store_approved, store_denial

@@ -18,8 +18,8 @@ from quantmatrix.common.contracts.orders import (
 )
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import Reason, SignalRaised, SignalsWatermark
-from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import ActionKind, InstrumentId, OrderId, RunId, SignalId
+from quantmatrix.common.ids import derived_id, order_of
+from quantmatrix.common.names import ActionKind, InstrumentId, RunId, SignalId
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.domain.book import RunFill, after_split, cash_after, holding_after
@@ -233,11 +233,6 @@ class Handlers:
     async def order_adjusted(self, adjusted: OrderAdjusted, page: Page) -> None:
         """A split changed the order at the broker."""
         await SignalsStore(page.connection).resize_working(adjusted.order_id, adjusted.quantity, adjusted.filled)
-
-
-def order_of(signal_id: SignalId) -> OrderId:
-    """The id of the order that a signal becomes; execution derives the same one."""
-    return OrderId(derived_id("order", signal_id))
 
 
 def triggered_by(strategy: str, run_id: UUID) -> str:

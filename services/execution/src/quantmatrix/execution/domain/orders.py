@@ -118,11 +118,6 @@ class Execution:
     corrects: str | None = None
 
 
-def order_of(intent_id: UUID) -> OrderId:
-    """The id of the order that an intent becomes, the same however often the intent is heard."""
-    return OrderId(derived_id("order", intent_id))
-
-
 def client_ref_of(order_id: OrderId) -> str:
     """The reference every broker can carry: 20 characters of 0-9 and A-Z, the same for every sending of this order."""
     return short_token("client-ref", order_id, length=CLIENT_REF_LENGTH)

@@ -14,7 +14,7 @@ from quantmatrix.common.contracts.asking.execution import Accounts, AccountsAske
 from quantmatrix.common.contracts.asking.market import BarsAsked, InstrumentsAsked, ListedInstrument
 from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
 from quantmatrix.common.contracts.commands import PlaceOrder
-from quantmatrix.common.ids import derived_id
+from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import AccountId, OrderId, Side
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.values import Money, Price, Quantity, notional
@@ -181,7 +181,7 @@ async def _place(command: PlaceOrder, answered: Answered, key: str, gateway: Gat
             "side": command.side.value,
             "quantity": str(command.quantity),
         }
-        about = str(trade_id_of(command.command_id))
+        about = str(order_of(command.command_id))
         await store.add_audit(
             AuditRow(now, person.user_id, person.name, "order.placed", about, visit.address, visit.request_id, after=after)
         )
@@ -191,16 +191,11 @@ async def _place(command: PlaceOrder, answered: Answered, key: str, gateway: Gat
     return await gateway.parts.desk.do(place, origin("trade", person.user_id, key, occurred_at=now))
 
 
-def trade_id_of(command_id: UUID) -> OrderId:
-    """The id of the order that execution makes of a command: it follows from the command, so it is known before."""
-    return OrderId(derived_id("order", command_id))
-
-
 def pending_trade(command: PlaceOrder, price: Price) -> TradeShape:
     """The trade as it stands when its command has been stored."""
     value = notional(price, command.quantity, command.instrument.multiplier, command.instrument.currency)
     return TradeShape(
-        id=str(trade_id_of(command.command_id)),
+        id=str(order_of(command.command_id)),
         product_id=command.instrument.symbol,
         side=command.side.value,
         size_usd=cents(value),
