@@ -80,6 +80,7 @@ def npm() -> Sequence[str]:
     found = shutil.which("npm")
     if found is not None and shutil.which("node") is not None:
         return (found,)
+    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")  # a node from a wheel trusts what this machine trusts
     node, script = _npm_of_the_wheel()
     if not (node.is_file() and script.is_file()):
         _install_node()
