@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from quantmatrix.operations.commands import doctor, looking, outside, parked, replaying, running
+from quantmatrix.operations.commands import doctor, importing, looking, outside, parked, replaying, running
 
 app = typer.Typer(
     name="qm",
@@ -21,6 +21,7 @@ app.command("check")(looking.check_command)
 app.command()(looking.logs)
 app.add_typer(parked.app, name="parked")
 app.command("doctor")(doctor.doctor)
+app.command("import")(importing.import_command)
 app.command("migrate")(outside.migrate_command)
 app.command("provision")(outside.provision_command)
 app.command()(outside.bootstrap)

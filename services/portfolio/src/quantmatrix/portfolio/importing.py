@@ -14,6 +14,7 @@ from quantmatrix.portfolio.domain.statements_replay import Replay, replayed
 from quantmatrix.portfolio.ports import Importer, StatementError
 
 HEAD_BYTES = 4096
+BODY_BYTES_MAX = 64 * 1024 * 1024
 
 
 class Status(StrEnum):
@@ -66,7 +67,11 @@ def every_importer() -> list[Importer]:
 
 
 def importer_for(file: File) -> Importer:
-    """The one importer that knows this kind of file. Raises StatementError when none does."""
+    """The one importer that knows this kind of file. Raises StatementError when none does, or it is far too large."""
+    if len(file.body) > BODY_BYTES_MAX:
+        raise StatementError(f"the file has more than {BODY_BYTES_MAX} bytes")
+    if not file.body.strip():
+        raise StatementError("the file is empty")
     head = file.body[:HEAD_BYTES]
     known = [one for one in every_importer() if one.recognises(file.name, head)]
     if not known:

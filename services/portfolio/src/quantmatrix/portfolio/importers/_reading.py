@@ -17,7 +17,6 @@ from quantmatrix.common.values import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, M
 from quantmatrix.portfolio.domain.statements import Place
 from quantmatrix.portfolio.ports import StatementError
 
-BODY_BYTES_MAX = 64 * 1024 * 1024
 ROWS_MAX = 500_000
 CELL_CHARACTERS_MAX = 16_384
 EXCHANGE_ZONE = "America/New_York"
@@ -37,8 +36,6 @@ class UnreadableCellError(ValueError):
 
 def text_of(body: bytes) -> str:
     """The text of a file in UTF-8, with or without a byte order mark. Raises StatementError for anything else."""
-    if len(body) > BODY_BYTES_MAX:
-        raise StatementError(f"the file has {len(body)} bytes, at most {BODY_BYTES_MAX} are read")
     if not body.strip():
         raise StatementError("the file is empty")
     if b"\x00" in body:
