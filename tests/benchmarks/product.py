@@ -43,9 +43,9 @@ class Whole:
     start: dict[str, float]
 
 
-async def ticks(folder: Path) -> Ticks:
+async def ticks(folder: Path, options: Options = TICK_OPTIONS) -> Ticks:
     """Replay with a venue that fills at once: a signal's order is filled while its tick is still the newest."""
-    async with replayed(Places(folder / "ticks"), TICK_OPTIONS) as done:
+    async with replayed(Places(folder / "ticks"), options) as done:
         bars: dict[date, float] = {}
         fills: list[float] = []
         when: dict[object, date] = {}

@@ -39,7 +39,7 @@ class Report:
 async def report(folder: Path, *, count: int) -> Report:
     """Measure in turn; nothing else of ours runs meanwhile."""
     err.print("floors: bare publish, bare commit, four hops")
-    floors = await _floors(folder, count)
+    floors = await measure_floors(folder, count)
     err.print("tick to fill")
     tick = await ticks(folder)
     err.print("outbox and inbox")
@@ -48,7 +48,7 @@ async def report(folder: Path, *, count: int) -> Report:
     return Report(floors, tick, through, await whole(folder))
 
 
-async def _floors(folder: Path, count: int) -> Floors:
+async def measure_floors(folder: Path, count: int) -> Floors:
     supervisor = Supervisor(Places(folder / "floors"), Plan(services=()))
     await supervisor.start()
     try:

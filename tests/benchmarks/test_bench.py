@@ -1,0 +1,35 @@
+"""The benchmark measures what it says: every figure is there, and the floors lie below what stands on them. No time is asserted."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.benchmarks.figures import Latency, resident_mib
+from tests.benchmarks.flow import flow
+from tests.benchmarks.product import ticks
+from tests.benchmarks.run import measure_floors
+
+from quantmatrix.operations.demo import Options
+
+pytestmark = pytest.mark.servers
+
+
+def test_percentiles_are_those_of_the_values() -> None:
+    found = Latency.of([number / 1_000 for number in range(1, 101)])
+    assert (found.count, found.p50, found.p99) == (100, 50.0, 99.0)
+
+
+def test_memory_counts_a_process_and_what_it_started() -> None:
+    assert resident_mib(1_000_000_000) == 0.0
+    assert resident_mib(os.getpid()) > 20
+
+
+async def test_floors_ticks_and_flow_are_measured(tmp_path: Path) -> None:
+    floors = await measure_floors(tmp_path, 20)
+    assert 0 < floors.publish.p50 < floors.hops.p50
+    assert 0 < floors.commit.p50 < floors.hops.p50
+    tick = await ticks(tmp_path, Options(last="2000-10-31", environment={"QM_EXECUTION_PAPER_FILLS": "at_once"}))
+    assert tick.fill.count > 0
+    assert 0 < tick.fill.p50 < tick.lot.p50
+    through = await flow(tmp_path, 500)
+    assert through.in_per_s <= through.out_per_s
