@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from quantmatrix.operations.commands import doctor, importing, looking, outside, parked, replaying, running
+from quantmatrix.operations.commands import backtesting, doctor, importing, looking, outside, parked, replaying, running
 
 app = typer.Typer(
     name="qm",
@@ -20,6 +20,7 @@ app.command("trace")(looking.trace_command)
 app.command("check")(looking.check_command)
 app.command()(looking.logs)
 app.add_typer(parked.app, name="parked")
+app.add_typer(backtesting.app, name="backtest")
 app.command("doctor")(doctor.doctor)
 app.command("import")(importing.import_command)
 app.command("migrate")(outside.migrate_command)

@@ -1,0 +1,77 @@
+"""Brings market's feeds and signals' backtests together: neither knows the other, so the command does it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from quantmatrix.common.names import ActionKind
+from quantmatrix.common.runtime.slot import load, names_in
+from quantmatrix.market import feeds
+from quantmatrix.market.domain.listing import Listing
+from quantmatrix.market.ports import Feed, FeedContent
+from quantmatrix.market.settings import MarketSettings
+from quantmatrix.signals import strategies
+from quantmatrix.signals.backtest.history import BacktestError, History, PastBar
+from quantmatrix.signals.domain.series import Split
+from quantmatrix.signals.ports import Strategy
+
+
+def strategy_called(name: str) -> type[Strategy]:
+    """The strategy of the slot. Raises BacktestError with what there is."""
+    known: dict[str, type[Strategy]] = {}
+    for module in names_in(strategies):
+        found: type[Strategy] = load(strategies, module).STRATEGY
+        known[found.name] = found
+    if name not in known:
+        raise BacktestError(f"there is no strategy {name!r}; there is {', '.join(sorted(known))}")
+    return known[name]
+
+
+def histories(symbols: Sequence[str]) -> tuple[str, list[History]]:
+    """The name of the feed that market is set to, and its bars as backtests take them; all symbols when none is named.
+
+    Raises FeedError when the feed cannot be read or lacks a symbol, SettingsError when QM_MARKET_* is wrong.
+    """
+    settings = MarketSettings.read().model_copy(update={"replay_symbols": tuple(symbols)} if symbols else {})
+    feed: Feed = load(feeds, settings.feed).make(settings)
+    content = feed.content()
+    return feed.name, [_history(listing, content) for listing in content.listings]
+
+
+def _history(listing: Listing, content: FeedContent) -> History:
+    bars = tuple(
+        PastBar(bar.session, bar.open, bar.high, bar.low, bar.close, bar.volume)
+        for bar in content.bars
+        if bar.instrument_id == listing.instrument_id
+    )
+    splits = tuple(
+        Split(action.action_id, action.effective, action.numerator, action.denominator)
+        for action in content.actions
+        if action.instrument_id == listing.instrument_id and action.kind is ActionKind.SPLIT
+    )
+    return History(
+        instrument_id=listing.instrument_id,
+        symbol=listing.symbol,
+        currency=listing.currency,
+        tick_size=listing.tick_size,
+        lot_size=listing.lot_size,
+        multiplier=listing.multiplier,
+        bars=bars,
+        splits=splits,
+    )
+
+
+def parameters_of(given: Sequence[str]) -> dict[str, Any]:
+    """`name=value` as a person writes it; the value is JSON where it reads as such, else a word. Raises BacktestError."""
+    found: dict[str, Any] = {}
+    for one in given:
+        name, equals, value = one.partition("=")
+        if not equals or not name.strip():
+            raise BacktestError(f"expected name=value, got {one!r}")
+        if name.strip() in found:
+            raise BacktestError(f"{name.strip()} is given twice")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value.strip()
+    return found

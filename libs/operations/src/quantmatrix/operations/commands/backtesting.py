@@ -1,0 +1,118 @@
+"""qm backtest: run a strategy of the slot over the bars of the feed, and look whether it looks ahead."""
+
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from quantmatrix.common.runtime.errors import ConfigurationError
+from quantmatrix.common.runtime.settings import SettingsError
+from quantmatrix.common.values import Money
+from quantmatrix.operations.backtests import histories, parameters_of, strategy_called
+from quantmatrix.operations.commands.common import AsJson
+from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
+from quantmatrix.signals.backtest.history import BacktestError
+from quantmatrix.signals.backtest.report import report
+from quantmatrix.signals.backtest.result import Result
+from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
+from quantmatrix.signals.backtest.run import Job, backtest
+
+app = typer.Typer(name="backtest", help="Run strategies over past bars, with the code that runs live.", no_args_is_help=True)
+
+Symbols = Annotated[str, typer.Option(help="Symbols, separated by commas; all of the feed when left out.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the strategy; may be repeated.")]
+
+
+@app.command("run")
+def run_command(
+    strategy: Annotated[str, typer.Argument(help="Name of a strategy in the slot, such as atr_matrix.")],
+    symbols: Symbols = "",
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First session (YYYY-MM-DD); earlier bars are history.")] = "",
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last session (YYYY-MM-DD).")] = "",
+    given: Set = None,
+    cash: Annotated[str, typer.Option(help="Capital, in dollars.")] = "100000",
+    slippage_bps: Annotated[str, typer.Option(help="Slippage against us, in basis points of the price.")] = "0",
+    volume_pct: Annotated[str, typer.Option(help="Largest share of a bar's volume that fills, in percent; 0 for no limit.")] = "0",
+    commission_pct: Annotated[str, typer.Option(help="Commission in percent of the value, instead of the paper venue's per share.")] = "",
+    inside_bar: Annotated[bool, typer.Option("--inside-bar", help="Let stops and first targets rest in the market.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed; part of the digest, for what draws lots.")] = 0,
+    page: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write a page with plots (HTML, no other file needed).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run one strategy over the bars of the feed (QM_MARKET_FEED) and print its figures and digest."""
+    try:
+        commission = (
+            Commission(Decimal(0), Decimal(0), Decimal(0), _number("commission-pct", commission_pct)) if commission_pct else Commission()
+        )
+        rules = FillRules(
+            commission, Slippage(_number("slippage-bps", slippage_bps)), _number("volume-pct", volume_pct) or None, inside_bar
+        )
+        amount = Money(_number("cash", cash), "USD")
+        if not amount:
+            raise BacktestError("the capital is above zero")
+        job = Job(parameters_of(given or ()), amount, rules, _day("from", first), _day("to", last), seed)
+        _, past = histories(_symbols(symbols))
+        with _progress() as progress:
+            task = progress.add_task(strategy, total=1)
+            result = backtest(
+                strategy_called(strategy), past, job, on_progress=lambda done, total: progress.update(task, completed=done, total=total)
+            )
+    except (BacktestError, ConfigurationError, SettingsError) as error:
+        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
+    if page is not None:
+        page.write_text(report(result), encoding="utf-8")
+    if as_json:
+        tell_json(result.as_json())
+    else:
+        _tell(result, page)
+
+
+def _tell(result: Result, page: Path | None) -> None:
+    told = result.as_json()
+    rows = [(name, value) for name, value in told.items() if not isinstance(value, dict | list)]
+    rows += [(name.replace("_", " "), _rounded(value)) for part in ("curve", "closed_trades") for name, value in told[part].items()]
+    tell_table(f"{result.asked.strategy} on {', '.join(result.asked.symbols)}", ("", "value"), rows, right=("value",))
+    tell_table(
+        "Instruments",
+        ("symbol", "trades", "won", "profit", "fees", "held", "value"),
+        [(one.symbol, one.trades, one.won, one.profit, one.fees, one.held, one.value) for one in result.symbols],
+    )
+    for line in result.asked.assumptions:
+        out.print(f"· {line}", highlight=False)
+    if page is not None:
+        out.print(f"The page with plots: {page}", highlight=False)
+
+
+def _rounded(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} sessions"))
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True)
+
+
+def _symbols(given: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip().upper() for part in given.split(",") if part.strip()))
+
+
+def _number(name: str, given: str) -> Decimal:
+    try:
+        value = Decimal(given)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or not 0 <= value < 10**12:
+        raise BacktestError(f"--{name}: expected a number of zero or more, got {given!r}")
+    return value
+
+
+def _day(name: str, given: str) -> date | None:
+    try:
+        return date.fromisoformat(given) if given else None
+    except ValueError as error:
+        raise BacktestError(f"--{name}: expected a date such as 2005-02-28, got {given!r}") from error

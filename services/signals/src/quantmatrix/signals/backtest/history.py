@@ -1,0 +1,126 @@
+"""What a backtest runs on: each instrument's raw bars and splits, looked through before anything is computed of them."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from quantmatrix.common.names import InstrumentId
+from quantmatrix.common.values import NotExactError, Price, Quantity
+from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
+
+FAULTS_SHOWN_MAX = 20
+_PRICES = ("open", "high", "low", "close")
+
+
+class BacktestError(ValueError):
+    """A backtest cannot be run as asked, or a strategy failed in it; the text names the place."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastBar:
+    """One raw daily bar, exact; session is the exchange's date."""
+
+    session: date
+    open: Price
+    high: Price
+    low: Price
+    close: Price
+    volume: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One instrument's past: bars oldest first, splits by their effective session, and what turns levels into money."""
+
+    instrument_id: InstrumentId
+    symbol: str
+    currency: str
+    tick_size: Price
+    lot_size: Quantity
+    multiplier: Quantity
+    bars: tuple[PastBar, ...]
+    splits: tuple[Split, ...]
+
+    def series(self) -> Series:
+        """The forward-adjusted series, the same one that is seen live."""
+        return series_from([as_statistics(bar) for bar in self.bars], self.splits)
+
+    def factors(self) -> list[float]:
+        """How many of each bar's units one unit of the first bar has become by splits, bar by bar."""
+        waiting = sorted(self.splits, key=lambda split: split.effective)
+        factor, found = 1.0, []
+        for bar in self.bars:
+            while waiting and waiting[0].effective <= bar.session:
+                split = waiting.pop(0)
+                factor = factor * split.numerator / split.denominator
+            found.append(factor)
+        return found
+
+
+def as_statistics(bar: PastBar) -> RawBar:
+    return RawBar(
+        bar.session, float(bar.open.value), float(bar.high.value), float(bar.low.value), float(bar.close.value), float(bar.volume.value)
+    )
+
+
+def past_bar(symbol: str, number: int, session: date, prices: Sequence[object], volume: object) -> PastBar:
+    """A bar from numbers or decimal strings. Raises BacktestError that names the bar when one of them is no price."""
+    values = []
+    for name, given in zip((*_PRICES, "volume"), (*prices, volume), strict=True):
+        if isinstance(given, float) and not math.isfinite(given):
+            raise BacktestError(f"{symbol}, bar {number} ({session}): the {name} is not a number")
+        try:
+            kind = Quantity if name == "volume" else Price
+            values.append(kind.parse(given if isinstance(given, str) else format(given, "f") if isinstance(given, int) else repr(given)))
+        except (NotExactError, ValueError) as error:
+            raise BacktestError(f"{symbol}, bar {number} ({session}): the {name} is no exact number: {error}") from error
+    opened, high, low, close, traded = values
+    return PastBar(session, opened, high, low, close, traded)  # type: ignore[arg-type]  # four prices and a quantity, in this order
+
+
+def check(histories: Sequence[History], bars_min: int) -> None:
+    """Raises BacktestError with the places of everything that is wrong: order, doubles, prices, too little of it."""
+    if not histories:
+        raise BacktestError("there is nothing to run on: no instrument was given")
+    twice = sorted({one.symbol for one in histories if sum(other.instrument_id == one.instrument_id for other in histories) > 1})
+    if twice:
+        raise BacktestError(f"an instrument is given twice: {', '.join(twice)}")
+    faults = [fault for history in histories for fault in _faults_of(history, bars_min)]
+    if faults:
+        more = [f"… and {len(faults) - FAULTS_SHOWN_MAX} more"] if len(faults) > FAULTS_SHOWN_MAX else []
+        raise BacktestError("the bars cannot be used:\n  " + "\n  ".join(faults[:FAULTS_SHOWN_MAX] + more))
+
+
+def _faults_of(history: History, bars_min: int) -> list[str]:
+    faults = []
+    if len(history.bars) < bars_min:
+        faults.append(f"{history.symbol} has {len(history.bars)} bars, the strategy wants {bars_min} before it can decide anything")
+    before: date | None = None
+    for number, bar in enumerate(history.bars, start=1):
+        place = f"{history.symbol}, bar {number} ({bar.session})"
+        if before is not None and bar.session <= before:
+            faults.append(f"{place}: {'stands there twice' if bar.session == before else f'comes after {before}'}")
+        if bar.low.value <= 0:
+            faults.append(f"{place}: the low is {bar.low}, prices are above zero")
+        if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
+            faults.append(f"{place}: open {bar.open} and close {bar.close} do not lie between low {bar.low} and high {bar.high}")
+        if bar.volume.value < 0:
+            faults.append(f"{place}: the volume is {bar.volume}")
+        before = bar.session
+    return faults
+
+
+def digest_of(histories: Sequence[History]) -> str:
+    """SHA-256 over everything that a backtest reads of these histories; their order does not matter."""
+    seen = hashlib.sha256()
+    for history in sorted(histories, key=lambda one: one.instrument_id):
+        seen.update(
+            f"{history.instrument_id}\t{history.symbol}\t{history.currency}\t{history.tick_size}\t{history.lot_size}\t{history.multiplier}\n".encode()
+        )
+        for split in sorted(history.splits, key=lambda one: (one.effective, str(one.action_id))):
+            seen.update(f"{split.effective}\t{split.numerator}\t{split.denominator}\n".encode())
+        for bar in history.bars:
+            seen.update(f"{bar.session}\t{bar.open}\t{bar.high}\t{bar.low}\t{bar.close}\t{bar.volume}\n".encode())
+    return seen.hexdigest()

@@ -1,0 +1,82 @@
+"""Plots as SVG inside a page: a line over sessions, an area below zero. No script, no other file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+
+WIDTH, HEIGHT = 960, 280
+LEFT, RIGHT, TOP, BOTTOM = 72, 12, 12, 28
+POINTS_MAX = 1_200
+TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One curve: its name in the legend, its class in the page's style, one value per session."""
+
+    name: str
+    css: str
+    values: Sequence[float]
+
+
+def plot(title: str, sessions: Sequence[date], lines: Sequence[Line], *, percent: bool = False, area: bool = False) -> str:
+    """An SVG with axes, grid and legend. area: fill between the first line and zero."""
+    kept = _kept(len(sessions))
+    days = [sessions[index] for index in kept]
+    shown = [Line(line.name, line.css, [line.values[index] for index in kept]) for line in lines]
+    low = min(min(line.values) for line in shown)
+    high = max(max(line.values) for line in shown)
+    low, high = (min(low, 0.0), max(high, 0.0)) if area else (low, high)
+    span = high - low or max(abs(high), 1.0)
+    parts = [
+        f'<svg class="plot" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
+        f"<title>{escape(title)}</title>",
+        *_value_axis(low, span, percent=percent),
+        *_day_axis(days),
+    ]
+    for number, line in enumerate(shown):
+        points = " ".join(f"{_x(index, len(days)):.1f},{_y(value, low, span):.1f}" for index, value in enumerate(line.values))
+        if area and number == 0:
+            zero = _y(0.0, low, span)
+            parts.append(
+                f'<polygon class="{line.css}-area" points="{_x(0, len(days)):.1f},{zero:.1f} {points} {WIDTH - RIGHT},{zero:.1f}"/>'
+            )
+        parts.append(f'<polyline class="{line.css}" points="{points}"/>')
+        parts.append(f'<text class="legend {line.css}-text" x="{LEFT + 8 + 150 * number}" y="{TOP + 14}">{escape(line.name)}</text>')
+    return "\n".join([*parts, "</svg>"])
+
+
+def _kept(count: int) -> list[int]:
+    """Which points are drawn: evenly spread, the last one always."""
+    step = max(1, -(-count // POINTS_MAX))
+    kept = list(range(0, count, step))
+    return kept if kept[-1] == count - 1 else [*kept, count - 1]
+
+
+def _x(index: int, count: int) -> float:
+    return LEFT + (WIDTH - LEFT - RIGHT) * index / max(1, count - 1)
+
+
+def _y(value: float, low: float, span: float) -> float:
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value - low) / span)
+
+
+def _value_axis(low: float, span: float, *, percent: bool) -> list[str]:
+    parts = []
+    for number in range(TICKS + 1):
+        value = low + span * number / TICKS
+        y = _y(value, low, span)
+        label = f"{100 * value:.1f} %" if percent else f"{value:,.0f}"
+        parts.append(f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{WIDTH - RIGHT}" y2="{y:.1f}"/>')
+        parts.append(f'<text class="tick" text-anchor="end" x="{LEFT - 6}" y="{y + 4:.1f}">{label}</text>')
+    return parts
+
+
+def _day_axis(days: Sequence[date]) -> list[str]:
+    wanted = sorted({round(number * (len(days) - 1) / TICKS) for number in range(TICKS + 1)})
+    parts = []
+    for index in wanted:
+        anchor = "start" if index == 0 else "end" if index == len(days) - 1 else "middle"
+        parts.append(f'<text class="tick" text-anchor="{anchor}" x="{_x(index, len(days)):.1f}" y="{HEIGHT - 8}">{days[index]}</text>')
+    return parts

@@ -1,0 +1,114 @@
+"""How a backtest fills: costs, slippage, volume, and what happens inside a bar. Pure: a bar and an order in, a price out."""
+
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from quantmatrix.common.names import Side
+from quantmatrix.common.values import Money, Price, Quantity, round_half_even
+from quantmatrix.signals.backtest.history import PastBar
+
+NOTHING = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """What an order costs, in the instrument's currency: per unit with a minimum and a maximum, and a share of its value.
+
+    The default is the paper venue's (Interactive Brokers, "IBKR Pro Fixed"). maximum_pct of zero means no maximum.
+    """
+
+    per_unit: Decimal = Decimal("0.005")
+    minimum: Decimal = Decimal(1)
+    maximum_pct: Decimal = Decimal(1)
+    value_pct: Decimal = NOTHING
+
+    def of(self, quantity: Quantity, value: Money) -> Money:
+        """The commission of one order. The maximum wins over the minimum."""
+        raw = max(quantity.value * self.per_unit, self.minimum)
+        if self.maximum_pct:
+            raw = min(raw, abs(value.amount) * self.maximum_pct / 100)
+        return Money(round_half_even(raw + abs(value.amount) * self.value_pct / 100), value.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Slippage:
+    """How much worse than the bar's price an order fills: a share of the price in basis points, and whole ticks."""
+
+    bps: Decimal = NOTHING
+    ticks: int = 0
+
+    def worse(self, side: Side, price: Price, tick_size: Price) -> Price:
+        """The price after slippage, on a tick, rounded against us; unchanged when there is no slippage."""
+        if not self.bps and not self.ticks:
+            return price
+        off = price.value * self.bps / 10_000 + tick_size.value * self.ticks
+        rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
+        ticks = ((price.value + off * side.sign) / tick_size.value).to_integral_value(rounding=rounding)
+        return Price(max(ticks, Decimal(1)) * tick_size.value)
+
+
+@dataclass(frozen=True, slots=True)
+class FillRules:
+    """What is assumed of the market; every one of these is printed with a result.
+
+    volume_pct: at most this share of a bar's volume fills, the rest of a day order expires; none means no limit.
+    inside_bar: whether stops and first targets of decisions rest in the market, instead of being looked at on closes only.
+    """
+
+    commission: Commission = Commission()
+    slippage: Slippage = Slippage()
+    volume_pct: Decimal | None = None
+    inside_bar: bool = False
+
+    def assumptions(self) -> tuple[str, ...]:
+        """The assumptions as sentences."""
+        cost, slip = self.commission, self.slippage
+        said = [
+            "An order decided on a close fills at the next bar's open of its instrument, or expires when there is none that session.",
+            f"Commission {cost.per_unit} per unit, at least {cost.minimum} an order"
+            + (f", at most {cost.maximum_pct} % of its value" if cost.maximum_pct else "")
+            + (f", and {cost.value_pct} % of the value" if cost.value_pct else "")
+            + ".",
+            f"Slippage {slip.bps} basis points and {slip.ticks} ticks against us." if slip.bps or slip.ticks else "No slippage.",
+            f"At most {self.volume_pct} % of a bar's volume fills; the rest expires."
+            if self.volume_pct
+            else "Volume does not limit fills.",
+            "Purchases never cost more than the free cash; nothing is sold short.",
+        ]
+        if self.inside_bar:
+            said.append("Stops and first targets rest in the market from the entry's open on; when a bar reaches both, the stop fills.")
+        return tuple(said)
+
+    def most(self, bar: PastBar, lot_size: Quantity) -> Quantity | None:
+        """The most that fills on a bar, in whole lots; None for no limit."""
+        if self.volume_pct is None:
+            return None
+        share = (bar.volume.value * self.volume_pct / 100).quantize(Decimal("1e-9"), rounding=ROUND_FLOOR)
+        return Quantity(share).floored_to(lot_size)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What a resting stop or target did on a bar: which of the two, at what price, and whether the bar reached both."""
+
+    stopped: bool
+    price: Price
+    both: bool
+
+
+def touched(bar: PastBar, stop: Price | None, target: Price | None) -> Touched | None:
+    """How a long position's stop and target fare on one bar; None when neither is reached.
+
+    An open beyond one of them fills there. Inside the bar the order of prices is unknown: when both are reached, the
+    stop is taken, which is the worse of the two.
+    """
+    if stop is not None and bar.open <= stop:
+        return Touched(True, bar.open, both=False)
+    if target is not None and bar.open >= target:
+        return Touched(False, bar.open, both=False)
+    reached = target is not None and bar.high >= target
+    if stop is not None and bar.low <= stop:
+        return Touched(True, stop, both=reached)
+    if target is not None and reached:
+        return Touched(False, target, both=False)
+    return None

@@ -1,0 +1,157 @@
+"""From a strategy, its parameters and past bars to a result."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import polars as pl
+from pydantic import ValidationError
+
+from quantmatrix.common.values import Money, Quantity, notional
+from quantmatrix.signals.backtest.engine import Engine, Outcome, Progress
+from quantmatrix.signals.backtest.history import BacktestError, History, digest_of
+from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
+from quantmatrix.signals.backtest.rules import FillRules
+from quantmatrix.signals.backtest.statistics import SESSIONS_PER_YEAR, curve_figures, monthly, trade_figures
+from quantmatrix.signals.backtest.trades import Trade, trades_of
+from quantmatrix.signals.ports import Strategy
+
+_CODE = ("domain", "strategies", "backtest")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A backtest as it is asked for. first and last bound the sessions; earlier bars serve as history."""
+
+    parameters: Mapping[str, Any]
+    cash: Money
+    rules: FillRules = field(default_factory=FillRules)
+    first: date | None = None
+    last: date | None = None
+    seed: int = 0
+
+
+def made(strategy: type[Strategy], parameters: Mapping[str, Any]) -> Strategy:
+    """The strategy with these parameters. Raises BacktestError that names each parameter that is unknown or out of bounds."""
+    try:
+        return strategy(strategy.parameters.model_validate(dict(parameters)))  # type: ignore[call-arg]  # made from its own parameters
+    except ValidationError as error:
+        wrong = [f"{'.'.join(str(part) for part in one['loc']) or 'together'}: {one['msg']}" for one in error.errors()]
+        known = ", ".join(strategy.parameters.model_fields)
+        raise BacktestError(
+            f"{strategy.name} cannot be made:\n  " + "\n  ".join(wrong) + f"\n  its parameters: {known or 'none'}"
+        ) from error
+
+
+def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, on_progress: Progress | None = None) -> Result:
+    """Run one strategy over past bars. Raises BacktestError with the place of whatever is wrong."""
+    one = made(strategy, job.parameters)
+    outcome = Engine(one, histories, job.cash, job.rules).run(job.first, job.last, on_progress)
+    ordered = sorted(histories, key=lambda history: history.symbol)
+    asked = Asked(
+        strategy=strategy.name,
+        parameters=strategy.parameters.model_validate(dict(job.parameters)).model_dump(mode="json"),
+        symbols=tuple(history.symbol for history in ordered),
+        first=outcome.curve[0].session,
+        last=outcome.curve[-1].session,
+        cash=job.cash,
+        assumptions=job.rules.assumptions(),
+        seed=job.seed,
+        code_digest=code_digest(),
+        data_digest=digest_of(histories),
+    )
+    return _result(asked, outcome, ordered)
+
+
+@cache
+def code_digest() -> str:
+    """SHA-256 over the source of everything that computes a backtest: the domain, the strategies, the backtest itself."""
+    seen = hashlib.sha256()
+    root = files("quantmatrix.signals")
+    for room in _CODE:
+        for name, text in sorted(_sources(root.joinpath(room), room)):
+            seen.update(f"# {name}\n{text}".encode())
+    return seen.hexdigest()
+
+
+def _sources(folder: Traversable, name: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            found += _sources(entry, f"{name}/{entry.name}")
+        elif entry.name.endswith(".py"):
+            found.append((f"{name}/{entry.name}", entry.read_text(encoding="utf-8")))
+    return found
+
+
+def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Result:
+    numbers = {one.symbol: {bar.session: number for number, bar in enumerate(one.bars)} for one in histories}
+    multipliers = {one.symbol: one.multiplier for one in histories}
+    trades = trades_of(outcome.fills, multipliers, numbers)
+    closed = [trade for trade in trades if not trade.is_open]
+    opening, equity = float(asked.cash.amount), [float(point.equity.amount) for point in outcome.curve]
+    invested = [1.0 - float(point.cash.amount) / value if value else 0.0 for point, value in zip(outcome.curve, equity, strict=True)]
+    fees, traded = Money.zero(asked.cash.currency), 0.0
+    for fill in outcome.fills:
+        fees += fill.fee
+        traded += float(notional(fill.price, fill.quantity, multipliers[fill.symbol], fees.currency).amount)
+    held = _benchmark(histories, [point.session for point in outcome.curve], opening)
+    return Result(
+        asked=asked,
+        outcome=outcome,
+        trades=tuple(trades),
+        curve=curve_figures(opening, equity),
+        closed=trade_figures([float(one.profit.amount) for one in closed], [one.sessions for one in closed]),
+        benchmark=curve_figures(opening, held) if held else None,
+        benchmark_equity=tuple(held),
+        symbols=tuple(_symbol(one, trades, outcome, asked) for one in histories),
+        months=monthly(opening, [point.session for point in outcome.curve], equity),
+        fees=fees,
+        exposure=sum(invested) / len(invested),
+        in_market=sum(share > 0 for share in invested) / len(invested),
+        turnover=traded / (sum(equity) / len(equity)) * SESSIONS_PER_YEAR / len(equity),
+    )
+
+
+def _benchmark(histories: Sequence[History], sessions: Sequence[date], opening: float) -> list[float]:
+    """The same capital in equal parts in every instrument that has a bar at the start, bought at its close and held, without costs."""
+    first, parts = sessions[0], []
+    for history in histories:
+        closes = dict(zip((bar.session for bar in history.bars), history.series().frame["close"].to_list(), strict=True))
+        if first not in closes:
+            continue
+        last, curve = closes[first], []
+        for session in sessions:
+            last = closes.get(session, last)
+            curve.append(last / closes[first])
+        parts.append(curve)
+    return [opening * sum(values) / len(parts) for values in zip(*parts, strict=True)]
+
+
+def _symbol(history: History, trades: Sequence[Trade], outcome: Outcome, asked: Asked) -> SymbolFigures:
+    own = [trade for trade in trades if trade.symbol == history.symbol]
+    closed = [trade for trade in own if not trade.is_open]
+    profit = fees = Money.zero(history.currency)
+    for trade in closed:
+        profit += trade.profit
+    for fill in outcome.fills:
+        if fill.symbol == history.symbol:
+            fees += fill.fee
+    bars = [bar for bar in history.bars if asked.first <= bar.session <= asked.last]
+    held = outcome.held.get(history.symbol, Quantity(0))
+    frame = history.series().frame.filter(pl.col("session").is_between(asked.first, asked.last))
+    return SymbolFigures(
+        symbol=history.symbol,
+        trades=len(closed),
+        won=sum(trade.profit.amount > 0 for trade in closed),
+        profit=profit,
+        fees=fees,
+        held=str(held),
+        value=notional(bars[-1].close, held, history.multiplier, history.currency) if bars else Money.zero(history.currency),
+        price_change=frame["close"][-1] / frame["close"][0] - 1.0 if frame.height else None,
+    )

@@ -1,0 +1,78 @@
+"""Trades of a run: from flat to flat, per instrument. A trade that is still open is told apart and counted nowhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from quantmatrix.common.names import Side
+from quantmatrix.common.values import Money, Quantity, notional
+from quantmatrix.signals.backtest.engine import Fill
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """From the first purchase out of nothing to the sale that left nothing. Money is after commissions.
+
+    bought is in the units of the time of each purchase; closed_on, closed_by and profit belong to the last fill so far.
+    """
+
+    symbol: str
+    opened_on: date
+    closed_on: date
+    is_open: bool
+    bought: Quantity
+    cost: Money
+    proceeds: Money
+    fees: Money
+    profit: Money
+    sessions: int
+    opened_because: tuple[str, ...]
+    closed_by: str
+
+    @property
+    def gain_pct(self) -> Decimal:
+        """Profit in percent of what was paid."""
+        return self.profit.amount / self.cost.amount * 100 if self.cost else Decimal(0)
+
+
+def trades_of(fills: Sequence[Fill], multipliers: Mapping[str, Quantity], sessions: Mapping[str, Mapping[date, int]]) -> list[Trade]:
+    """Trades in the order of their opening. sessions: the number of each session per symbol, to count how long."""
+    running: dict[str, list[Fill]] = {}
+    done: list[tuple[int, Trade]] = []
+    for fill in fills:
+        own = running.setdefault(fill.symbol, [])
+        own.append(fill)
+        if not fill.held_after:
+            done.append((own[0].number, _trade(own, multipliers[fill.symbol], sessions[fill.symbol])))
+            running[fill.symbol] = []
+    done += [(own[0].number, _trade(own, multipliers[symbol], sessions[symbol])) for symbol, own in running.items() if own]
+    return [trade for _, trade in sorted(done, key=lambda one: one[0])]
+
+
+def _trade(own: Sequence[Fill], multiplier: Quantity, sessions: Mapping[date, int]) -> Trade:
+    first, last = own[0], own[-1]
+    zero = Money.zero(first.fee.currency)
+    cost = proceeds = fees = zero
+    bought = Quantity(0)
+    for fill in own:
+        value = notional(fill.price, fill.quantity, multiplier, fill.fee.currency)
+        fees += fill.fee
+        if fill.side is Side.BUY:
+            cost, bought = cost + value, bought + fill.quantity
+        else:
+            proceeds += value
+    return Trade(
+        symbol=first.symbol,
+        opened_on=first.session,
+        closed_on=last.session,
+        is_open=bool(last.held_after),
+        bought=bought,
+        cost=cost,
+        proceeds=proceeds,
+        fees=fees,
+        profit=proceeds - cost - fees,
+        sessions=sessions[last.session] - sessions[first.session],
+        opened_because=first.reasons,
+        closed_by=last.kind,
+    )
