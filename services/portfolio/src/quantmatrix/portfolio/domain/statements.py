@@ -47,11 +47,13 @@ class Printed:
     """What the broker prints beside a trade, for checks and never booked.
 
     close_price: the day's closing price. marked: the day's mark-to-market gain. codes: the broker's letters, such as O, C, A, Ep.
+    price_step: the last digit of a price that is a rounded average, None where the price is exact.
     """
 
     close_price: Price | None = None
     marked: Money | None = None
     codes: tuple[str, ...] = ()
+    price_step: Price | None = None
 
 
 @dataclass(frozen=True, slots=True)

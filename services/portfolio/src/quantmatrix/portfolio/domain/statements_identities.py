@@ -82,14 +82,16 @@ def _near(left: Money, right: Money, tolerance: Decimal) -> bool:
 
 
 def _proceeds(trades: Sequence[Entry]) -> Identity:
-    """I1: proceeds = -quantity x price x multiplier. Bonds are quoted in percent of their face."""
+    """I1: proceeds = -quantity x price x multiplier, where the broker prints all in one currency. Bonds are in percent of their face."""
     differences, checked = [], 0
     for entry in trades:
-        if entry.amount is None or entry.price is None or entry.quantity is None:
+        if entry.printed is None or entry.amount is None or entry.price is None or entry.quantity is None:
             continue
         checked += 1
         expected = -_times(entry.price, entry.quantity, entry.multiplier, entry.amount.currency)
-        if _near(entry.amount, expected, CENTS) or (_near(entry.amount, expected.times(_PERCENT), CENTS) and _quoted_in_percent(entry)):
+        if _near(entry.amount, expected, _tolerance(entry.printed.price_step, entry.quantity, entry.multiplier)) or (
+            _near(entry.amount, expected.times(_PERCENT), CENTS) and _quoted_in_percent(entry)
+        ):
             continue
         differences.append(Difference(entry.place.line, entry.symbol or "", entry.amount, expected, None))
     return Identity("I1", checked, tuple(differences))
@@ -126,7 +128,7 @@ def _delivered(entry: Entry) -> bool:
 
 
 def is_option(entry: Entry) -> bool:
-    return "Option" in entry.asset or entry.asset in ("OPT", "FOP", "FSFOP")
+    return "Option" in entry.asset or entry.asset in ("OPT", "FOP", "FSFOP", "OPTN")
 
 
 def _realised(trades: Sequence[Entry], statement: Statement) -> tuple[Identity, Identity, Identity]:
@@ -223,7 +225,7 @@ def _positions(positions: Sequence[OpenPosition]) -> Identity:
         if held.cost_price is not None:
             checked += 1
             expected = _times(held.cost_price, held.quantity, held.multiplier, held.basis.currency)
-            if not _near(held.basis, expected, _tolerance(held.cost_price, held.quantity, held.multiplier)):
+            if not _near(held.basis, expected, _tolerance(_step(held.cost_price), held.quantity, held.multiplier)):
                 cause = Cause.UNVESTED_GRANT if held.multiplier is None else None
                 differences.append(Difference(held.line, held.symbol, held.basis, expected, cause))
         if held.value is not None and held.unrealised is not None:
@@ -234,11 +236,17 @@ def _positions(positions: Sequence[OpenPosition]) -> Identity:
     return Identity("I7", checked, tuple(differences))
 
 
-def _tolerance(price: Price, quantity: Quantity, multiplier: Quantity | None) -> Decimal:
+def _step(price: Price) -> Price:
+    """One in the last printed digit of a price."""
     exponent = price.value.as_tuple().exponent
-    digits = -exponent if isinstance(exponent, int) else 0
-    half = Decimal(5).scaleb(-digits - 1)
-    return CENTS + half * abs(quantity).value * (multiplier or _ONE).value
+    return Price(Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0))
+
+
+def _tolerance(step: Price | None, quantity: Quantity, multiplier: Quantity | None) -> Decimal:
+    """Two cents, and half of the price's last digit on every unit where the price was rounded to it."""
+    if step is None:
+        return CENTS
+    return CENTS + step.value / 2 * abs(quantity).value * (multiplier or _ONE).value
 
 
 def _chained(statement: Statement, before: Statement | None) -> Identity:

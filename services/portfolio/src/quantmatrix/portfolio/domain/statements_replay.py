@@ -69,9 +69,9 @@ def replayed(statement: Statement, before: Replay | None = None) -> Replay:
     return replay
 
 
-def _order(entry: Entry) -> tuple[datetime, bool, int]:
-    """By time; options before the stock they deliver; then as in the file."""
-    return at_of(entry), not is_option(entry), entry.place.line
+def _order(entry: Entry) -> tuple[datetime, bool]:
+    """By time; options before the stock they deliver; what is equal stays in the order of the statement's entries."""
+    return at_of(entry), not is_option(entry)
 
 
 def at_of(entry: Entry) -> datetime:

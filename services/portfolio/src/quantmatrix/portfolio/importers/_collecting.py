@@ -31,13 +31,18 @@ class Collected:
         self._equal_rows[token] += 1
         self.entries.append(replace(entry, broker_key=f"{token}-{self._equal_rows[token]}"))
 
+    def is_free(self, broker_id: str, entry: Entry) -> bool:
+        """Whether no row has this id yet, or only one that says the same."""
+        before = self._ids.get(broker_id)
+        return before is None or replace(before, place=entry.place) == entry
+
     def book_by_id(self, entry: Entry, broker_id: str) -> None:
         """Keep an entry that the broker gave an id. Said twice in one file it is booked once; said differently it is unread."""
         before = self._ids.get(broker_id)
         if before is None:
             self._ids[broker_id] = entry
             self.entries.append(replace(entry, broker_key=broker_id))
-        elif replace(before, place=entry.place) == entry:
+        elif self.is_free(broker_id, entry):
             self.ignore(entry.place, SAID_BEFORE)
         else:
             self.unread.append(

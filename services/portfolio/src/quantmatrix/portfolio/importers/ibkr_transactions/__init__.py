@@ -1,0 +1,107 @@
+"""Transaction History of Interactive Brokers as CSV: one row a transaction, amounts in base currency."""
+
+import re
+from typing import ClassVar
+
+from quantmatrix.common.values import Money, Price
+from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Figures, Statement, Summary
+from quantmatrix.portfolio.importers._collecting import Collected
+from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError, day_of, text_of
+from quantmatrix.portfolio.importers.ibkr_activity.sections import STATEMENT, Rows, period_of, sort_rows
+from quantmatrix.portfolio.ports import StatementError
+
+SECTION = "Transaction History"
+SUMMARY = "Summary"
+_SYMBOL = re.compile(r"([^()]+)\([A-Z0-9]+\)")
+_KINDS = {
+    "Buy": EntryKind.TRADE, "Sell": EntryKind.TRADE, "Assignment": EntryKind.TRADE, "Exercise": EntryKind.TRADE,
+    "Dividend": EntryKind.DIVIDEND, "Payment in Lieu": EntryKind.PAYMENT_IN_LIEU, "Return of Capital": EntryKind.RETURN_OF_CAPITAL,
+    "Foreign Tax Withholding": EntryKind.WITHHOLDING_TAX, "Withholding Tax": EntryKind.WITHHOLDING_TAX, "US Withholding": EntryKind.WITHHOLDING_TAX,
+    "Credit Interest": EntryKind.INTEREST, "Debit Interest": EntryKind.INTEREST, "Investment Interest Paid": EntryKind.INTEREST,
+    "Investment Interest Received": EntryKind.INTEREST, "Bond Interest": EntryKind.INTEREST, "Borrow Fee": EntryKind.INTEREST,
+    "Deposit": EntryKind.DEPOSIT, "Withdrawal": EntryKind.DEPOSIT, "Electronic Fund Transfer": EntryKind.DEPOSIT, "Cash Transfer": EntryKind.TRANSFER,
+    "Other Fee": EntryKind.FEE, "Sales Tax": EntryKind.FEE, "Transaction Fee": EntryKind.FEE, "Commission Adjustment": EntryKind.COMMISSION_ADJUSTMENT,
+    "Adjustment": EntryKind.ADJUSTMENT, "Forex Trade Component": EntryKind.ADJUSTMENT, "System Transfer": EntryKind.ADJUSTMENT,
+    "Transfer": EntryKind.TRANSFER, "Position Transfer": EntryKind.TRANSFER, "Corporate Action": EntryKind.CORPORATE_ACTION,
+}  # fmt: skip
+_WITH_UNITS = (EntryKind.TRADE, EntryKind.TRANSFER, EntryKind.CORPORATE_ACTION)
+
+
+class TransactionsImporter:
+    """Prices are in the currency of the instrument and amounts in base currency, so that the two are not compared."""
+
+    name: ClassVar[str] = "ibkr_transactions"
+    title: ClassVar[str] = "Interactive Brokers Transaction History (CSV)"
+
+    def recognises(self, file_name: str, head: bytes) -> bool:
+        text = head.decode("utf-8", errors="ignore").removeprefix("\ufeff")
+        return text.startswith(f"{STATEMENT},Header,") and SECTION in text
+
+    def read(self, body: bytes) -> Statement:
+        text = text_of(body)
+        if not text.startswith(f"{STATEMENT},Header,"):
+            raise StatementError("it does not begin as a Transaction History does", line=1)
+        collected = Collected()
+        rows = sort_rows(text, collected)
+        period = period_of(rows)
+        currency = _said(rows, "Base Currency")
+        if not currency or not rows.of(SECTION):
+            raise StatementError(f"there is no section {SECTION}, or no base currency")
+        for section, found in rows.by_section.items():
+            for row in found:
+                if section == SECTION:
+                    self._book(row, currency, collected)
+                elif section in (STATEMENT, SUMMARY):
+                    collected.ignore(row.place, f"information: {section}")
+                else:
+                    collected.strange(row.place, "a section that is not known", row.cells)
+        figures = Figures(cash=_cash(rows, currency))
+        return collected.statement(self.name, currency, period, ending_cash=[one.end for one in figures.cash], figures=figures)
+
+    def _book(self, row: Row, currency: str, collected: Collected) -> None:
+        kind = _KINDS.get(row.text("Transaction Type"))
+        if kind is None:
+            collected.strange(row.place, "a type of transaction that is not known", row.cells)
+            return
+        try:
+            entry = _entry(row, kind, currency)
+        except ValueError as error:
+            collected.damaged(row, error)
+            return
+        collected.book(
+            entry, row.text("Transaction Type"), entry.session, entry.symbol, entry.quantity, entry.amount, entry.fee, entry.text
+        )
+
+
+def _said(rows: Rows, name: str) -> str:
+    return rows.field(SUMMARY, name)
+
+
+def _cash(rows: Rows, currency: str) -> tuple[Summary, ...]:
+    found = {row.text("Field Name"): row.money("Field Value", currency) for row in rows.of(SUMMARY) if "Cash" in row.text("Field Name")}
+    start, end = found.get("Starting Cash"), found.get("Ending Cash")
+    return () if start is None or end is None else (Summary(f"cash {currency}", start, end - start, end),)
+
+
+def _entry(row: Row, kind: EntryKind, currency: str) -> Entry:
+    text = row.text("Description")
+    amount = row.needed_money("Gross Amount", currency)
+    commission = row.money("Commission", currency)
+    named = _SYMBOL.match(text)
+    symbol = row.text("Symbol").strip("-") or (named[1].strip() if named else None)
+    quantity = row.quantity("Quantity") if kind in _WITH_UNITS else None
+    if kind is EntryKind.TRADE and (quantity is None or symbol is None):
+        raise UnreadableCellError("Quantity", "a quantity and a symbol")
+    if kind is EntryKind.DEPOSIT and amount.amount < 0:
+        kind = EntryKind.WITHDRAWAL
+    price = row.price("Price")
+    if kind is EntryKind.TRADE and price is None:
+        price = Price(0)
+    fee: Money | None = None if commission is None else -commission
+    return Entry(
+        kind, "", row.place, row.text("Account"), day_of(row.needed("Date"), "Date"), None, amount, fee=fee, symbol=symbol,
+        quantity=quantity, price=price if kind is EntryKind.TRADE else None, text=text,
+    )  # fmt: skip
+
+
+IMPORTER = TransactionsImporter

@@ -1,0 +1,5 @@
+"""Transactions of tastytrade as CSV, in the older and the newer shape."""
+
+from quantmatrix.portfolio.importers.tastytrade.reading import TastytradeImporter
+
+IMPORTER = TastytradeImporter
