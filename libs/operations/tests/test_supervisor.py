@@ -1,10 +1,12 @@
 """The supervisor with its two servers: it brings back what dies, says what is wrong, and leaves nothing behind."""
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+import subprocess
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import asyncpg
@@ -227,3 +229,60 @@ def test_the_bus_s_configuration_names_every_user_and_holds_no_password() -> Non
     assert r"\"quoted\"" in text
     assert "http:" not in text
     assert 'sync_interval: "2m"' in server_configuration(listen="127.0.0.1:1", monitor="127.0.0.1:2", store_dir="/x")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 330 MiB in memory; only root may make one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=330m", "tmpfs", str(place)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+async def test_a_full_disk_is_told_and_waited_out(small_disk: Path) -> None:
+    told: list[str] = []
+    supervisor = Supervisor(Places(small_disk / "data"), Plan(services=()), told.append)
+    await supervisor.start()
+    try:
+        filler = small_disk / "filler"
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(1 << 20))
+
+        async def fails() -> bool:
+            return not await _stores(supervisor)
+
+        await wait_until(fails, "the bus cannot write")
+        await wait_until(_told(told, "is full"), "the full disk is told")
+        assert "nothing is lost" in supervisor.warning
+        filler.unlink()
+        await wait_until(lambda: _stores(supervisor), "the bus writes again")
+        await wait_until(_told(told, "there is room"), "the room is told")
+        assert not supervisor.failed.is_set()
+        assert await _execute(supervisor, "select 1") == 1
+    finally:
+        await supervisor.stop()
+
+
+def _told(told: list[str], words: str) -> Callable[[], Awaitable[bool]]:
+    async def is_told() -> bool:
+        return any(words in sentence for sentence in told)
+
+    return is_told
+
+
+async def _stores(supervisor: Supervisor) -> bool:
+    """Whether the bus takes half a megabyte and says so."""
+    try:
+        client = await supervisor.nats.connect("execution")
+        try:
+            await client.jetstream().publish("fills.filled.A", bytes(1 << 19), timeout=0.5)
+        finally:
+            await client.close()
+    except Exception:
+        return False
+    return True

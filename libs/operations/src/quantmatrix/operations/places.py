@@ -148,9 +148,13 @@ class Places:
                 f"the data folder {self.home} has format {version}, this program knows {FORMAT}; use the program that wrote it"
             )
 
-    def _check_space(self) -> None:
+    def free_bytes(self) -> int:
+        """What this user may still write where the data folder lies."""
         stats = os.statvfs(self.home)
-        free = stats.f_bavail * stats.f_frsize
+        return stats.f_bavail * stats.f_frsize
+
+    def _check_space(self) -> None:
+        free = self.free_bytes()
         if free < FREE_BYTES_MIN:
             raise SetUpError(
                 f"only {free >> 20} MiB are free where {self.home} lies; {FREE_BYTES_MIN >> 20} MiB are needed to start safely"

@@ -27,6 +27,9 @@ log = structlog.get_logger(__name__)
 RESTART_S = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 20.0
 WATCH_S = 0.25
+LOOKS_BETWEEN = 8
+FREE_BYTES_LOW = 32 << 20
+ROOM_S = 1.0
 STOP_SERVICES_S = 3.0
 STOP_SERVER_S = 1.5
 BESIDE_THE_TRADE = ("notify", "gateway")
@@ -61,6 +64,7 @@ class Supervisor:
         self.restarts = 0
         self.failed = asyncio.Event()
         self.failure = ""
+        self.warning = ""
         self._keepers: set[asyncio.Task[None]] = set()
         self._stop = asyncio.Event()
 
@@ -189,29 +193,70 @@ class Supervisor:
             await self.postgres.child.wait()
             if not self._stop.is_set():
                 self.restarts += 1
-                await self.postgres.start()
+                await self._once_there_is_room(self.postgres.start)
                 self._publish_state()
 
     async def _keep_nats(self) -> None:
         """Bring the bus back when it ends, or when its store was emptied under it; then make its streams exist again."""
         while not self._stop.is_set():
-            await self._until_nats_ends_or_is_emptied()
+            await self._until_nats_needs_a_start()
             if self._stop.is_set():
                 return
             self.restarts += 1
-            await self.nats.start()
+            await self._once_there_is_room(self.nats.start)
             await self.provision()
             self._publish_state()
 
-    async def _until_nats_ends_or_is_emptied(self) -> None:
+    async def _until_nats_needs_a_start(self) -> None:
+        looks = 0
         while self.nats.child.alive and not self._stop.is_set():
             try:
                 async with asyncio.timeout(WATCH_S):
                     await self.nats.child.wait()
             except TimeoutError:
+                looks += 1
                 if not self.nats.store_is_ours():
                     log.warning("bus.emptied")
                     await self.nats.child.stop(STOP_SERVER_S)
+                elif looks % LOOKS_BETWEEN == 0 and await self._bus_is_stuck():
+                    await self.nats.child.stop(STOP_SERVER_S)
+
+    async def _once_there_is_room(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a server; while the disk is full that is tried again. Raises SetUpError for any other reason."""
+        while not self._stop.is_set():
+            try:
+                await start()
+                return
+            except (SetUpError, OSError):
+                if not self._disk_is_full():
+                    raise
+            await asyncio.sleep(ROOM_S)
+
+    def _disk_is_full(self) -> bool:
+        free = self.places.free_bytes()
+        full = free < FREE_BYTES_LOW
+        self._warn(
+            f"the disk where {self.places.home} lies is full ({free >> 20} MiB free): nothing is lost, "
+            "and everything goes on as soon as there is room"
+            if full
+            else ""
+        )
+        return full
+
+    async def _bus_is_stuck(self) -> bool:
+        """A bus that could not write once (the disk was full) stays so until it is started anew; that waits for room."""
+        trouble = await self.nats.trouble()
+        if self._disk_is_full() or trouble is None:
+            return False
+        log.warning("bus.stuck", error=trouble)
+        return True
+
+    def _warn(self, sentence: str) -> None:
+        if bool(sentence) == bool(self.warning):
+            return
+        self.warning = sentence
+        self._say(sentence or "there is room on the disk again")
+        self._publish_state()
 
     async def provision(self) -> None:
         """Make streams and consumers exist; tried until the bus takes it."""
@@ -257,17 +302,20 @@ class Supervisor:
     def _publish_state(self) -> None:
         if self._stop.is_set():
             return
-        self.places.write_state(
-            {
-                "supervisor": os.getpid(),
-                "nats_url": self.nats.url,
-                "operator_password": self.secrets.nats[OPERATOR_USER],
-                "console_port": self.console_port,
-                "pids": {name: child.pid for name, child in self.children().items()},
-                "health_ports": self.health_ports,
-                "restarts": self.restarts,
-            }
-        )
+        state = {
+            "supervisor": os.getpid(),
+            "nats_url": self.nats.url,
+            "operator_password": self.secrets.nats[OPERATOR_USER],
+            "console_port": self.console_port,
+            "pids": {name: child.pid for name, child in self.children().items()},
+            "health_ports": self.health_ports,
+            "restarts": self.restarts,
+            "warning": self.warning,
+        }
+        try:
+            self.places.write_state(state)
+        except OSError as error:  # a full disk: the state on it is the one before
+            log.warning("state.unwritten", error=repr(error))
 
     async def stop(self) -> None:
         """Stop services, then the bus, then the database. Safe to call at any point of the start."""

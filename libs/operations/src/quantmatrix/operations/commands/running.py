@@ -147,7 +147,7 @@ def status(as_json: AsJson = False) -> None:
         tell_json(found)
     else:
         _show(found)
-    if not all(part["ready"] for part in found["services"].values()):
+    if found["warning"] or not all(part["ready"] for part in found["services"].values()):
         raise typer.Exit(Exit.ERROR)
 
 
@@ -172,6 +172,7 @@ async def _status(where: Places, *, as_json: bool) -> dict[str, Any]:
         "console": f"http://127.0.0.1:{state['console_port']}" if state else None,
         "home": str(where.home) if state else None,
         "restarts": state.get("restarts"),
+        "warning": state.get("warning") or None,
         "services": services,
         "servers": {name: state["pids"].get(name) for name in ("nats", "postgres")} if state else {},
         "replay": None if replay is None else {name: getattr(replay, name) for name in replay.__struct_fields__},
@@ -208,5 +209,7 @@ def _show(found: dict[str, Any]) -> None:
     if found["replay"]:
         replay = found["replay"]
         out.print(f"replay {replay['state']}: {replay['session']}, {replay['sessions_done']} of {replay['sessions_total']} sessions")
+    if found["warning"]:
+        out.print(f"[bold yellow]{found['warning']}[/]", highlight=False)
     if found["home"]:
         out.print(f"{found['restarts']} restarts; data in {found['home']}")

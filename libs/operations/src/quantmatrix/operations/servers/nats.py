@@ -83,6 +83,15 @@ class NatsServer:
         except httpx.HTTPError:
             return False
 
+    async def trouble(self) -> str | None:
+        """What the server says is wrong with its streams; None when all is well or it does not answer."""
+        try:
+            async with httpx.AsyncClient(timeout=1.0) as client:
+                answer = await client.get(f"http://127.0.0.1:{self.monitor_port}/healthz")
+        except httpx.HTTPError:
+            return None
+        return None if answer.status_code == httpx.codes.OK else str(answer.json().get("error", "JetStream does not work"))
+
     def store_is_ours(self) -> bool:
         """Whether the store folder is still the one this server was started on; an emptied one has lost its marker."""
         return (self.store / MARKER).exists()
