@@ -125,13 +125,14 @@ def _checked(
     own = {(entry.account, entry.broker_key): entry.place.line for entry in statement.entries}
     fresh = {line for key, line in own.items() if key not in keys}
     duplicates = len(statement.booked_lines - fresh)
-    keys.update(own)
     replay = replayed(statement, before[1] if before else None)
     identities = tuple(identities_of(statement, before[0] if before else None))
     result = Checked(
         file, _status(statement, identities), _why(statement, identities), statement, duplicates, identities,
         closings_of(statement, replay), positions_of(statement, replay), cash_of(statement), totals_of(statement),
     )  # fmt: skip
+    if result.status is not Status.REJECTED:
+        keys.update(own)
     return result, replay
 
 

@@ -89,12 +89,14 @@ def _proceeds(trades: Sequence[Entry]) -> Identity:
             continue
         checked += 1
         expected = -_times(entry.price, entry.quantity, entry.multiplier, entry.amount.currency)
-        if _near(entry.amount, expected, _tolerance(entry.printed.price_step, entry.quantity, entry.multiplier)) or (
-            _near(entry.amount, expected.times(_PERCENT), CENTS) and _quoted_in_percent(entry)
-        ):
-            continue
-        differences.append(Difference(entry.place.line, entry.symbol or "", entry.amount, expected, None))
+        tolerance = _tolerance(entry.printed.price_step, entry.quantity, entry.multiplier)
+        if not _agrees(entry, entry.amount, expected, tolerance):
+            differences.append(Difference(entry.place.line, entry.symbol or "", entry.amount, expected, None))
     return Identity("I1", checked, tuple(differences))
+
+
+def _agrees(entry: Entry, printed: Money, expected: Money, tolerance: Decimal) -> bool:
+    return _near(printed, expected, tolerance) or (_quoted_in_percent(entry) and _near(printed, expected.times(_PERCENT), tolerance))
 
 
 def _quoted_in_percent(entry: Entry) -> bool:
@@ -111,7 +113,7 @@ def _marks(trades: Sequence[Entry]) -> Identity:
         checked += 1
         step = printed.close_price - entry.price
         expected = _times(step, entry.quantity, entry.multiplier, printed.marked.currency)
-        if _near(printed.marked, expected, CENTS) or (_near(printed.marked, expected.times(_PERCENT), CENTS) and _quoted_in_percent(entry)):
+        if _agrees(entry, printed.marked, expected, CENTS):
             continue
         cause = Cause.OPPOSITE_SIGN if _near(-printed.marked, expected, CENTS) else None
         differences.append(Difference(entry.place.line, entry.symbol or "", printed.marked, expected, cause))

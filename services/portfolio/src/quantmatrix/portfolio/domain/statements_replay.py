@@ -138,13 +138,19 @@ def _trade(replay: Replay, entry: Entry, index: int, premiums: dict[tuple[str, s
     if delivered and not is_option(entry) and about in premiums:
         premium = Premium(premiums.pop(about))
     fill = _fill(key, entry, index, premium, currency)
-    booked = book_fill(fill, replay.lots[key])
+    booked = _booked(replay, key, fill)
     _keep(replay, key, booked)
     if delivered and is_option(entry):
         premiums[about] = _sum([closing.basis for closing in booked.closings], fill.fee.currency)
     if booked.opened is not None:
         replay.opening_fees[booked.opened.lot_id] = (_opening_fee(fill, booked), booked.opened.quantity)
     replay.steps.append(Step(entry, booked, _fees_used(replay, booked, fill.fee.currency)))
+
+
+def _booked(replay: Replay, key: Key, fill: Fill) -> Booked:
+    """Book a fill; what was bought in another currency has no basis in this one, which no rate of a statement tells."""
+    lots = [lot if lot.basis is None or lot.basis.currency == fill.fee.currency else replace(lot, basis=None) for lot in replay.lots[key]]
+    return book_fill(fill, lots)
 
 
 def _opening_fee(fill: Fill, booked: Booked) -> Money:
@@ -184,7 +190,7 @@ def _move(replay: Replay, key: Key, quantity: Quantity, basis: Money | None, ent
         replay.lots[key].append(_lot(key, quantity, basis, at_of(entry) + index * _MICROSECOND, currency, entry.broker_key))
         return
     fill = _fill(key, replace(entry, quantity=quantity, amount=Money.zero(currency), fee=None), index, None, currency)
-    booked = book_fill(fill, replay.lots[key])
+    booked = _booked(replay, key, fill)
     _keep(replay, key, booked)
 
 
@@ -207,7 +213,7 @@ def _act(replay: Replay, group: Sequence[Entry], index: int, currency: str) -> N
         key = _old_key(replay, entry)
         assert entry.quantity is not None
         fill = _fill(key, replace(entry, amount=entry.amount or Money.zero(currency)), index, None, currency)
-        _keep(replay, key, book_fill(fill, replay.lots[key]))
+        _keep(replay, key, _booked(replay, key, fill))
     for entry in came:
         assert entry.symbol is not None and entry.quantity is not None
         key = (entry.account, entry.symbol)

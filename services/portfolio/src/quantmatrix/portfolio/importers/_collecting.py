@@ -8,7 +8,7 @@ from datetime import date
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.values import Money, NotExactError
 from quantmatrix.portfolio.domain.statements import Entry, Figures, Ignored, OpenPosition, Place, Statement, Unread
-from quantmatrix.portfolio.importers._reading import Row
+from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError
 from quantmatrix.portfolio.ports import StatementError
 
 KEY_CHARACTERS = 25
@@ -53,8 +53,11 @@ class Collected:
         self.ignored.append(Ignored(place, rule))
 
     def damaged(self, row: Row, error: Exception) -> None:
-        """A row of a known kind that cannot be read. Messages of values may quote a cell, so only our own are kept."""
-        why = "a number that cannot be an amount, a price or a quantity" if isinstance(error, NotExactError) else str(error)
+        """A row of a known kind that cannot be read. Other messages than our own may quote a cell, and are not kept."""
+        if isinstance(error, UnreadableCellError):
+            why = str(error)
+        else:
+            why = "a number that no amount can be made of" if isinstance(error, NotExactError) else "a value that cannot be read"
         self.unread.append(Unread(row.place, why, damaged=True, raw=tuple(row.cells)))
 
     def strange(self, place: Place, why: str, raw: Sequence[str]) -> None:

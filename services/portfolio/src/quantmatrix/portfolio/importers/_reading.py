@@ -71,6 +71,14 @@ def rows_of(text: str) -> Iterator[tuple[int, list[str]]]:
         line = reader.line_num + 1
 
 
+def table_of(body: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header of a file that is one table, and its rows with their lines. Raises StatementError when there is none."""
+    rows = list(rows_of(text_of(body)))
+    if not rows:
+        raise StatementError("there is no row in it")
+    return rows[0][1], rows[1:]
+
+
 def refuse_hostile(cells: Sequence[str], line: int) -> None:
     """Raise StatementError for a cell that a spreadsheet would run as a formula, or that is far too long."""
     for cell in cells:

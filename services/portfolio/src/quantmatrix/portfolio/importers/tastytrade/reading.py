@@ -12,7 +12,7 @@ from typing import ClassVar
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Place, Printed, Statement
 from quantmatrix.portfolio.importers._collecting import Collected
-from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError, columns_of, moment_of, money, rows_of, text_of
+from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError, columns_of, moment_of, money, table_of
 from quantmatrix.portfolio.ports import StatementError
 
 _BEGINNING = "Date,Type,Sub Type,Action,Symbol,Instrument Type,Description,Value,Quantity,Average Price"
@@ -49,12 +49,11 @@ class TastytradeImporter:
         return head.decode("utf-8", errors="ignore").removeprefix("\ufeff").startswith(_BEGINNING)
 
     def read(self, body: bytes) -> Statement:
-        rows = list(rows_of(text_of(body)))
-        columns = columns_of(rows[0][1])
+        header, rows = table_of(body)
+        columns = columns_of(header)
         if not columns.keys() >= _NEEDED:
             raise StatementError("it has not the columns of tastytrade's transactions", line=1)
-        width = len(rows[0][1])
-        return _History(columns, width).read([Row(Place(line), columns, cells) for line, cells in rows[1:]])
+        return _History(columns, len(header)).read([Row(Place(line), columns, cells) for line, cells in rows])
 
 
 class _History:
