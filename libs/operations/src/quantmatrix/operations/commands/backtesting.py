@@ -15,10 +15,11 @@ from quantmatrix.operations.backtests import histories, parameters_of, strategy_
 from quantmatrix.operations.commands.common import AsJson
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
 from quantmatrix.signals.backtest.history import BacktestError
+from quantmatrix.signals.backtest.lookahead import look_ahead
 from quantmatrix.signals.backtest.report import report
 from quantmatrix.signals.backtest.result import Result
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
-from quantmatrix.signals.backtest.run import Job, backtest
+from quantmatrix.signals.backtest.run import Job, backtest, made
 
 app = typer.Typer(name="backtest", help="Run strategies over past bars, with the code that runs live.", no_args_is_help=True)
 
@@ -70,6 +71,32 @@ def run_command(
         tell_json(result.as_json())
     else:
         _tell(result, page)
+
+
+@app.command("lookahead")
+def lookahead_command(
+    strategy: Annotated[str, typer.Argument(help="Name of a strategy in the slot.")],
+    symbols: Symbols = "",
+    given: Set = None,
+    cuts: Annotated[int, typer.Option(min=1, help="Cut the history at each of its last bars, this many an instrument.")] = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Cut the history bar by bar: what a strategy computed and decided then must be what it computes with later bars."""
+    try:
+        chosen, parameters = strategy_called(strategy), parameters_of(given or ())
+        _, past = histories(_symbols(symbols))
+        verdict = look_ahead(lambda: made(chosen, parameters), past, cuts)
+    except (BacktestError, ConfigurationError, SettingsError) as error:
+        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
+    told = [str(one) for one in verdict.findings]
+    if as_json:
+        tell_json({"strategy": verdict.strategy, "cuts": verdict.cuts, "clean": verdict.is_clean, "findings": told})
+    else:
+        out.print(f"{verdict.strategy}: {verdict.cuts} histories cut, {len(told)} things changed", highlight=False)
+        for line in told:
+            out.print(f"· {line}", highlight=False)
+    if not verdict.is_clean:
+        raise typer.Exit(Exit.ERROR)
 
 
 def _tell(result: Result, page: Path | None) -> None:

@@ -1,0 +1,107 @@
+"""qm backtest as a person uses it: repeatable figures on real bars, a page, and one sentence for whatever is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantmatrix.operations.backtests import parameters_of
+from quantmatrix.signals.backtest.history import BacktestError
+
+SHORT = ("--symbols", "AAPL,MSFT", "--from", "2003-04-01", "--to", "2004-03-31")
+
+
+def qm(folder: Path, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings
+    command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
+
+
+def answer(folder: Path, *words: str, **settings: str) -> Any:
+    done = qm(folder, *words, "--json", **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_run_on_real_bars_repeats_to_the_same_digest_and_writes_its_page(tmp_path: Path) -> None:
+    first = answer(tmp_path, "run", "atr_matrix", *SHORT, "--report", "page.html")
+    again = answer(tmp_path, "run", "atr_matrix", *SHORT)
+    other = answer(tmp_path, "run", "atr_matrix", *SHORT, "--set", "stop_atr=2")
+
+    assert first == again
+    assert first["fills"] > 10 and len(first["digest"]) == 64
+    assert other["digest"] != first["digest"] and other["data_digest"] == first["data_digest"]
+    assert first["digest"] in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_the_figures_are_told_to_people_too(tmp_path: Path) -> None:
+    done = qm(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "fast=10", "--cash", "50000")
+
+    assert done.returncode == 0, done.stderr
+    for word in ("sharpe", "max drawdown", "AAPL", "digest", "next bar's open"):
+        assert word in done.stdout
+
+
+def test_a_file_of_ones_own_is_run_on_like_the_feed(tmp_path: Path) -> None:
+    rows = ["symbol,date,open,high,low,close,volume"]
+    days = [f"2010-{month:02}-{day:02}" for month in (3, 4, 5) for day in range(1, 32)]
+    # Weekdays of spring 2010 on which New York traded.
+    closed = {"2010-04-02", "2010-05-31", "2010-04-31"}
+    sessions = [day for day in days if day not in closed and _weekday(day) < 5]
+    rows += [f"OWN,{day},{10 + number % 9},{20 + number % 9},9,{11 + number % 9},1000" for number, day in enumerate(sessions)]
+    (tmp_path / "own.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+    told = answer(
+        tmp_path, "run", "moving_average_cross", "--set", "fast=2", "--set", "slow=5",
+        QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"),
+    )  # fmt: skip
+
+    assert (told["symbols"], told["sessions"]) == (["OWN"], len(sessions))
+    assert told["fills"] > 0
+
+
+def _weekday(day: str) -> int:
+    try:
+        return date.fromisoformat(day).weekday()
+    except ValueError:
+        return 6
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run", "no_such"), "there is no strategy 'no_such'; there is atr_matrix"),
+        (("run", "atr_matrix", "--set", "stop_atr=99"), "stop_atr: Input should be less than or equal to 6"),
+        (("run", "atr_matrix", "--set", "stop_atr=NaN"), "stop_atr: Input should be a finite number"),
+        (("run", "atr_matrix", "--set", "speed=1"), "speed: Extra inputs are not permitted"),
+        (("run", "atr_matrix", "--set", "speed"), "expected name=value, got 'speed'"),
+        (("run", "atr_matrix", "--symbols", "TSLA"), "the replay feed has no TSLA"),
+        (("run", "atr_matrix", "--from", "2003-02-30"), "--from: expected a date"),
+        (("run", "atr_matrix", "--from", "2030-01-01"), "there are no bars between 2030-01-01"),
+        (("run", "atr_matrix", "--cash", "-5"), "--cash: expected a number of zero or more"),
+        (("run", "atr_matrix", "--cash", "0"), "the capital is above zero"),
+        (("lookahead", "no_such"), "there is no strategy 'no_such'"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_sentence_and_ends_with_code_4(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    done = qm(tmp_path, *words, "--json")
+
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert says in json.loads(done.stdout)["error"]
+
+
+def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path) -> None:
+    told = answer(tmp_path, "lookahead", "atr_matrix", "--symbols", "AAPL", "--cuts", "40")
+
+    assert told == {"strategy": "atr_matrix", "cuts": 40, "clean": True, "findings": []}
+
+
+def test_parameters_are_json_where_they_read_as_such() -> None:
+    assert parameters_of(["a=1", "b=1.5", "c=[1, 2]", "d=v1", "e=true"]) == {"a": 1, "b": 1.5, "c": [1, 2], "d": "v1", "e": True}
+    with pytest.raises(BacktestError, match="a is given twice"):
+        parameters_of(["a=1", "a=2"])

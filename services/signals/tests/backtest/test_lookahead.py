@@ -1,0 +1,116 @@
+"""A strategy that peeks is caught and named, in whichever way it does it; those of the slot do not."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+from services.signals.tests.backtest.making import Script, ScriptParameters, bar, history
+
+from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.values import Price
+from quantmatrix.signals.app import strategies_in_slot
+from quantmatrix.signals.backtest.history import History, PastBar
+from quantmatrix.signals.backtest.lookahead import look_ahead
+from quantmatrix.signals.domain.decisions import Because, Decision, Situation
+
+
+@pytest.fixture(scope="module")
+def apple(reference: Any) -> History:
+    bars = []
+    for one in reference.bars:
+        prices = [Price.parse(f"{getattr(one, name):.2f}") for name in ("open", "high", "low", "close")]
+        bars.append(PastBar(one.session, *prices, history().lot_size))
+    return history(*bars, symbol="AAPL", splits=reference.splits)
+
+
+class Peeking(Script):
+    """Buys when tomorrow's close is higher; what it calls tomorrow is what the subclasses do differently."""
+
+    def __init__(self, parameters: ScriptParameters) -> None:
+        super().__init__(parameters)
+        self._seen: list[float] = []
+
+    def decide(self, situation: Situation) -> Any:
+        if not situation.holding.quantity and self.rises(situation):
+            because = Because("RISES", True, "it will rise")
+            return (Decision(SignalKind.ENTRY, 1.0, 1.0, timedelta(days=1), (because,), side=Side.BUY, quantity=situation.door.lot_size),)
+        return ()
+
+    def rises(self, situation: Situation) -> bool:
+        tomorrow = situation.row.get("tomorrow")
+        return tomorrow is not None and tomorrow > (situation.row["close"] or 0.0)
+
+
+class ByShift(Peeking):
+    """The next bar's close as a column."""
+
+    name = "peeks_by_shift"
+
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        return {"close": pl.col("close"), "tomorrow": pl.col("close").shift(-1)}
+
+
+class ByWholeHistory(Peeking):
+    """The highest close of all time, that of the future included."""
+
+    name = "peeks_by_whole_history"
+
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        return {"close": pl.col("close"), "share_of_peak": pl.col("close") / pl.col("close").max()}
+
+    def rises(self, situation: Situation) -> bool:
+        return (situation.row["share_of_peak"] or 0.0) < 0.5
+
+
+class ByMemory(Peeking):
+    """Every column is honest, but what went through them is kept, and looked up when deciding."""
+
+    name = "peeks_by_memory"
+
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        return {"close": pl.col("close").map_batches(self._keep, return_dtype=pl.Float64), "bar": pl.int_range(pl.len()).cast(pl.Float64)}
+
+    def _keep(self, closes: pl.Series) -> pl.Series:
+        self._seen = closes.to_list()
+        return closes
+
+    def rises(self, situation: Situation) -> bool:
+        after = int(situation.row["bar"] or 0) + 1
+        return after < len(self._seen) and self._seen[after] > (situation.row["close"] or 0.0)
+
+
+@pytest.mark.parametrize(
+    ("peeking", "where"),
+    [(ByShift, {"the column tomorrow", "decide"}), (ByWholeHistory, {"the column share_of_peak", "decide"}), (ByMemory, {"decide"})],
+)
+def test_a_strategy_that_peeks_is_caught_and_named(peeking: type[Peeking], where: set[str]) -> None:
+    prices = [10.0, 11.0, 9.0, 12.0, 30.0, 8.0, 14.0, 15.0]
+    past = history(*(bar(number, f"{price}", f"{price + 1}", f"{price - 1}", f"{price}") for number, price in enumerate(prices, start=1)))
+
+    verdict = look_ahead(lambda: peeking(ScriptParameters()), [past])
+
+    assert not verdict.is_clean
+    assert {one.where for one in verdict.findings} == where
+    assert str(verdict.findings[0]).startswith(f"{peeking.name} looks ahead in ")
+    assert all(one.symbol == "AAA" and one.known_then != one.known_later for one in verdict.findings)
+
+
+def test_a_repaint_is_found_at_the_bar_where_it_happens() -> None:
+    """The shifted close is missing on the newest bar of every cut; the first cut shows it already."""
+    past = history(*(bar(number, "10", "11", "9", "10") for number in range(1, 6)))
+
+    (finding, *_) = look_ahead(lambda: ByShift(ScriptParameters()), [past]).findings
+
+    assert (finding.session, finding.known_then, finding.known_later) == (past.bars[0].session, "None", "10.0")
+
+
+@pytest.mark.parametrize("name", sorted(strategies_in_slot()))
+def test_no_strategy_of_the_slot_looks_ahead(apple: History, name: str) -> None:
+    chosen = strategies_in_slot()[name]
+
+    verdict = look_ahead(lambda: chosen(chosen.parameters()), [apple])
+
+    assert verdict.is_clean, "\n".join(str(one) for one in verdict.findings)
+    assert verdict.cuts == len(apple.bars) > 300
