@@ -9,7 +9,7 @@ from fractions import Fraction
 from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, LotId
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.ledger import Ledger, ShareSplit
-from quantmatrix.portfolio.domain.lots import Lot, age
+from quantmatrix.portfolio.domain.lots import Lot, age, less, share_known
 from quantmatrix.portfolio.domain.terms import Term, term
 
 
@@ -22,11 +22,14 @@ class Treatment(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A part of one lot with one fate: still held, or disposed of by one closing. quantity is above zero, in today's units.
+    """A part of one lot with one fate: still held, or disposed of by one closing. quantity is in today's units, without sign.
+
+    It is zero where money came without units going: more capital returned than there was basis.
 
     family: what options and their underlying have in common. acquired_on is None while unknown, basis and proceeds while
     pending. Of a short sale basis is the negative of what it brought and proceeds the negative of what covering cost.
     bought_place and place settle the order of acquisitions and of disposals of one day.
+    held_from, ruled_term: what the short-sale rules say instead.
     """
 
     lot_id: LotId
@@ -42,6 +45,13 @@ class Holding:
     proceeds: Money | None = None
     place: int = 0
     bought_place: int = 0
+    held_from: date | None = None
+    ruled_term: Term | None = None
+
+    @property
+    def since(self) -> date | None:
+        """When the holding period began: when it was acquired, unless a rule moved it."""
+        return self.held_from or self.acquired_on
 
     @property
     def gain(self) -> Money | None:
@@ -50,10 +60,20 @@ class Holding:
 
     @property
     def term(self) -> Term:
-        """Long or short at disposal, before any rule that moves the holding period. A short sale is short-term."""
+        """Long or short at disposal; unknown while held. A short sale is short-term unless a rule says otherwise."""
+        if self.ruled_term is not None:
+            return self.ruled_term
         if self.is_short:
             return Term.SHORT
-        return Term.UNKNOWN if self.disposed_on is None else term(self.acquired_on, self.disposed_on)
+        return Term.UNKNOWN if self.disposed_on is None else term(self.since, self.disposed_on)
+
+    def divided(self, quantity: Quantity) -> "tuple[Holding, Holding]":
+        """The first `quantity` units, and the rest; amounts are shared, the rest takes what rounding leaves."""
+        basis = share_known(self.basis, quantity, self.quantity)
+        proceeds = share_known(self.proceeds, quantity, self.quantity)
+        first = replace(self, quantity=quantity, basis=basis, proceeds=proceeds)
+        rest = replace(self, quantity=self.quantity - quantity, basis=less(self.basis, basis), proceeds=less(self.proceeds, proceeds))
+        return first, rest
 
 
 def holdings_of(
@@ -73,8 +93,6 @@ def holdings_of(
     found = []
     for place, closing in enumerate(ledger.closings):
         lot = ledger.lots[closing.lot_id]
-        if not closing.quantity:
-            continue
         factor = _factor(lot.instrument.instrument_id, closing.closed_on, splits)
         found.append(
             replace(

@@ -5,7 +5,7 @@ A report beside the ledger. Brokers look at one account and one security; the pe
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from heapq import heapify, heappop, heappush
 
@@ -52,7 +52,7 @@ class Line:
     @property
     def acquired_on(self) -> date | None:
         """With the holding period that was taken over."""
-        return None if self.holding.acquired_on is None else self.holding.acquired_on - timedelta(days=self.tacked_days)
+        return None if self.holding.since is None else self.holding.since - timedelta(days=self.tacked_days)
 
     @property
     def gain(self) -> Money | None:
@@ -62,8 +62,8 @@ class Line:
 
     @property
     def term(self) -> Term:
-        """By the adjusted date. A short sale is short-term."""
-        if self.holding.is_short or self.holding.disposed_on is None:
+        """By the adjusted date, unless a rule settled it."""
+        if self.holding.ruled_term is not None or self.holding.is_short or self.holding.disposed_on is None:
             return self.holding.term
         return term(self.acquired_on, self.holding.disposed_on)
 
@@ -159,17 +159,9 @@ class _Part:
 
     def split(self, quantity: Quantity) -> "_Part":
         """Keep `quantity` units of this part; the rest becomes a part of its own."""
-        whole, rest = self.holding, _Part(self.holding)
-        other = whole.quantity - quantity
-        basis = whole.basis.share(quantity, whole.quantity) if whole.basis is not None else None
-        proceeds = whole.proceeds.share(quantity, whole.quantity) if whole.proceeds is not None else None
-        self.holding = replace(whole, quantity=quantity, basis=basis, proceeds=proceeds)
-        rest.holding = replace(
-            whole,
-            quantity=other,
-            basis=whole.basis - basis if whole.basis is not None and basis is not None else None,
-            proceeds=whole.proceeds - proceeds if whole.proceeds is not None and proceeds is not None else None,
-        )
+        whole = self.holding
+        self.holding, other = whole.divided(quantity)
+        rest = _Part(other)
         added = self.added.share(quantity, whole.quantity)
         rest.added, self.added = self.added - added, added
         rest.tacked_days, rest.replaces = self.tacked_days, self.replaces
@@ -209,7 +201,7 @@ class _Matcher:
         return None
 
     def _may_replace(self, one: _Part, part: _Part) -> bool:
-        if one is part or one.replaces is not None:
+        if one is part or one.replaces is not None or not one.holding.quantity:
             return False
         if one.holding.lot_id == part.holding.lot_id and not self._rules.same_lot:
             return False
@@ -228,9 +220,9 @@ class _Matcher:
             part.permanent = True
             return
         found.added += loss
-        sold, acquired = part.holding.disposed_on, part.holding.acquired_on
-        if sold is not None and acquired is not None:
-            found.tacked_days += (sold - acquired).days + part.tacked_days
+        sold, since = part.holding.disposed_on, part.holding.since
+        if sold is not None and since is not None:
+            found.tacked_days += (sold - since).days + part.tacked_days
 
     def _add(self, part: _Part) -> None:
         self.parts.append(part)
