@@ -1,0 +1,1 @@
+"""Returns, drawdowns and the lines of economic profit: pure, money exact, statistics as float64."""
