@@ -4,9 +4,11 @@ Numbered as in the broker's accounting: I1 proceeds, I2 mark, I3 realised, I4 op
 I7 positions, I8 from one statement to the next, I9 dividend accruals. Tolerances are in the row's currency.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
@@ -18,6 +20,8 @@ EXACT = Decimal("0.00001")
 SUMS = Decimal("0.005")
 _ONE = Quantity(1)
 _PERCENT = Decimal("0.01")
+_OCC = re.compile(r"(?P<root>[A-Z0-9. ]{1,6})\d{6}(?P<right>[CP])(?P<strike>\d{8})")
+_SPELLED = re.compile(r"(?P<root>[A-Z0-9.]+) \d{2}[A-Z]{3}\d{2} (?P<strike>\d+(\.\d+)?) (?P<right>[CP])")
 
 
 class Cause(StrEnum):
@@ -136,10 +140,9 @@ def is_option(entry: Entry) -> bool:
 def _realised(trades: Sequence[Entry], statement: Statement) -> tuple[Identity, Identity, Identity]:
     """I3: realised = proceeds + commission + basis; I4 and I5 are its two regular exceptions, premium and wash sale."""
     plain: list[Difference] = []
-    premiums: list[Difference] = []
+    premiums: list[tuple[Entry, Difference]] = []
     washed: list[Difference] = []
     checked = delivered = 0
-    premium_of = _premiums(trades)
     for entry in trades:
         if entry.basis is None or entry.realised is None or entry.amount is None:
             continue
@@ -147,7 +150,7 @@ def _realised(trades: Sequence[Entry], statement: Statement) -> tuple[Identity, 
         if _delivered(entry):
             delivered += 1
             if not _near(entry.realised, expected, EXACT):
-                premiums.append(_premium_difference(entry, entry.realised, expected, premium_of))
+                premiums.append((entry, Difference(entry.place.line, entry.symbol or "", entry.realised, expected, None)))
             continue
         checked += 1
         if _near(entry.realised, expected, EXACT):
@@ -155,29 +158,64 @@ def _realised(trades: Sequence[Entry], statement: Statement) -> tuple[Identity, 
         cause = _cause(entry, entry.realised - expected, statement)
         kept = washed if cause is Cause.WASH_SALE else plain
         kept.append(Difference(entry.place.line, entry.symbol or "", entry.realised, expected, cause))
-    return Identity("I3", checked, tuple(plain)), Identity("I4", delivered, tuple(premiums)), Identity("I5", checked, tuple(washed))
+    explained = _premium_differences(premiums, _premiums(trades))
+    return Identity("I3", checked, tuple(plain)), Identity("I4", delivered, tuple(explained)), Identity("I5", checked, tuple(washed))
 
 
-def underlying(symbol: str) -> str:
-    """The root of an option's symbol, in the broker's spelling or the OCC's."""
-    return symbol.split(" ", maxsplit=1)[0].strip()
+def option_terms(symbol: str) -> tuple[str, str, Decimal] | None:
+    """Root, C or P, and strike out of an option's symbol, in the broker's spelling or the OCC's; None for anything else."""
+    occ = _OCC.fullmatch(symbol)
+    if occ is not None:
+        return occ["root"].strip(), occ["right"], Decimal(occ["strike"]).scaleb(-3)
+    spelled = _SPELLED.fullmatch(symbol)
+    return (spelled["root"], spelled["right"], Decimal(spelled["strike"])) if spelled else None
 
 
-def _premiums(trades: Sequence[Entry]) -> dict[tuple[str, object], Money]:
-    """What options that were assigned or exercised had brought or cost, by underlying and day, as the broker prints it."""
-    found: dict[tuple[str, object], Money] = {}
+Delivery = tuple[str, str, date, Decimal]
+"""Account, root, day and strike: where an option and the stock it delivers meet."""
+
+
+def delivery_of(entry: Entry) -> Delivery | None:
+    """The meeting point of an option that delivers, or of the stock that is delivered at its strike."""
+    if entry.symbol is None:
+        return None
+    if not is_option(entry):
+        return (entry.account, entry.symbol, entry.session, entry.price.value) if entry.price is not None else None
+    terms = option_terms(entry.symbol)
+    return (entry.account, terms[0], entry.session, terms[2]) if terms else None
+
+
+def _premiums(trades: Sequence[Entry]) -> dict[Delivery, Money]:
+    """What options that made stock be sold had brought or cost, as the broker prints it: assigned calls and exercised puts."""
+    found: dict[Delivery, Money] = {}
     for entry in trades:
-        if is_option(entry) and _delivered(entry) and entry.basis is not None and entry.symbol:
-            key = (underlying(entry.symbol), entry.session)
-            found[key] = found[key] + entry.basis if key in found else entry.basis
+        about = delivery_of(entry)
+        if not is_option(entry) or not _delivered(entry) or about is None or entry.amount is None or entry.quantity is None:
+            continue
+        terms = option_terms(entry.symbol or "")
+        if terms is not None and (terms[1] == "C") == (entry.quantity.value > 0):
+            basis = entry.basis or Money.zero(entry.amount.currency)
+            found[about] = found[about] + basis if about in found else basis
     return found
 
 
-def _premium_difference(entry: Entry, printed: Money, expected: Money, premium_of: dict[tuple[str, object], Money]) -> Difference:
-    """The option's row realises nothing, the stock's row has the premium in it: explained where such an option is in the file."""
-    key = (underlying(entry.symbol or ""), entry.session)
-    explained = (is_option(entry) and not printed) or key in premium_of
-    return Difference(entry.place.line, entry.symbol or "", printed, expected, Cause.OPTION_PREMIUM if explained else None)
+def _premium_differences(apart: Sequence[tuple[Entry, Difference]], premium_of: dict[Delivery, Money]) -> list[Difference]:
+    """The option's row realises nothing, and the stock's rows together have the premium in them, where the file prints it."""
+    sums: dict[Delivery, Money] = {}
+    for entry, one in apart:
+        about = delivery_of(entry)
+        if about is not None and not is_option(entry):
+            sums[about] = sums[about] + one.amount if about in sums else one.amount
+    found = []
+    for entry, one in apart:
+        about = delivery_of(entry)
+        if is_option(entry):
+            explained = not one.printed
+        else:
+            premium = premium_of.get(about) if about is not None else None
+            explained = about is not None and premium is not None and (not premium or _near(sums[about], premium, CENTS))
+        found.append(replace(one, cause=Cause.OPTION_PREMIUM if explained else None))
+    return found
 
 
 def refunds_of(statement: Statement) -> dict[str, list[Money]]:

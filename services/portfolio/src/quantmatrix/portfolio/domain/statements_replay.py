@@ -16,9 +16,11 @@ from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Premium, book_fill
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, PriorPosition, Statement
-from quantmatrix.portfolio.domain.statements_identities import is_option, underlying
+from quantmatrix.portfolio.domain.statements_identities import Delivery, delivery_of, is_option
 
 Key = tuple[str, str]
+Premiums = dict[Delivery, tuple[Money | None, Quantity]]
+"""What delivering options leave to the stock: the amount, None while it is unknown, and the units it is for."""
 _REMOVED = frozenset({EntryKind.EXPIRY, EntryKind.ASSIGNMENT, EntryKind.EXERCISE})
 _DELIVERED = {"A", "Ex", "GEA"}
 _MICROSECOND = timedelta(microseconds=1)
@@ -57,16 +59,23 @@ def replayed(statement: Statement, before: Replay | None = None) -> Replay:
         replay.opening_fees.update(before.opening_fees)
         for key, lots in before.lots.items():
             replay.lots[key] = [lot for lot in lots if lot.quantity]
-    entries = sorted(statement.entries, key=_order)
+    entries = sorted(_standing(statement.entries), key=_order)
     _open_inventory(replay, statement, entries)
     actions: dict[tuple[str, object, str], list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.kind is EntryKind.CORPORATE_ACTION:
             actions[_action(entry)].append(entry)
-    premiums: dict[tuple[str, str, object], Money | None] = {}
+    premiums: Premiums = {}
     for index, entry in enumerate(entries):
         _apply(replay, entry, index, actions, premiums, statement.currency)
     return replay
+
+
+def _standing(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries without those that were cancelled and what cancelled them; a cancellation of something elsewhere stays."""
+    known = {entry.broker_key for entry in entries}
+    cancelled = {entry.cancels for entry in entries if entry.cancels in known}
+    return [entry for entry in entries if entry.broker_key not in cancelled and (entry.cancels is None or entry.cancels not in cancelled)]
 
 
 def _order(entry: Entry) -> tuple[datetime, bool]:
@@ -110,7 +119,7 @@ def _apply(
     entry: Entry,
     index: int,
     actions: dict[tuple[str, object, str], list[Entry]],
-    premiums: dict[tuple[str, str, object], Money | None],
+    premiums: Premiums,
     currency: str,
 ) -> None:
     if entry.symbol is None or not entry.quantity:
@@ -126,25 +135,38 @@ def _apply(
             _act(replay, group, index, currency)
 
 
-def _trade(replay: Replay, entry: Entry, index: int, premiums: dict[tuple[str, str, object], Money | None], currency: str) -> None:
+def _trade(replay: Replay, entry: Entry, index: int, premiums: Premiums, currency: str) -> None:
     """Book a trade; an option that delivers leaves its basis to the stock of the same day."""
     assert entry.symbol is not None and entry.quantity is not None
     key = (entry.account, entry.symbol)
     delivered = entry.kind in (EntryKind.ASSIGNMENT, EntryKind.EXERCISE) or (
         entry.printed is not None and bool(_DELIVERED & set(entry.printed.codes))
     )
-    about = (entry.account, underlying(entry.symbol), entry.session)
-    premium = None
-    if delivered and not is_option(entry) and about in premiums:
-        premium = Premium(premiums.pop(about))
+    premium = _premium(entry, premiums) if delivered and not is_option(entry) else None
     fill = _fill(key, entry, index, premium, currency)
     booked = _booked(replay, key, fill)
     _keep(replay, key, booked)
-    if delivered and is_option(entry):
-        premiums[about] = _sum([closing.basis for closing in booked.closings], fill.fee.currency)
+    about = delivery_of(entry)
+    if delivered and is_option(entry) and about is not None:
+        amount, units = premiums.get(about, (Money.zero(fill.fee.currency), Quantity(0)))
+        left = _sum([amount, *(closing.basis for closing in booked.closings)], fill.fee.currency)
+        premiums[about] = (left, units + Quantity(abs(entry.quantity).value * (entry.multiplier or Quantity(100)).value))
     if booked.opened is not None:
         replay.opening_fees[booked.opened.lot_id] = (_opening_fee(fill, booked), booked.opened.quantity)
     replay.steps.append(Step(entry, booked, _fees_used(replay, booked, fill.fee.currency)))
+
+
+def _premium(entry: Entry, premiums: Premiums) -> Premium | None:
+    """The share of an option's basis that belongs to this delivery; the last one takes the rest."""
+    about = delivery_of(entry)
+    if about is None or about not in premiums or entry.quantity is None:
+        return None
+    amount, units = premiums.pop(about)
+    taken = min(abs(entry.quantity), units)
+    share = None if amount is None else amount.share(taken, units)
+    if units > taken:
+        premiums[about] = (None if amount is None or share is None else amount - share, units - taken)
+    return Premium(share)
 
 
 def _booked(replay: Replay, key: Key, fill: Fill) -> Booked:

@@ -6,6 +6,7 @@ Names are compared in small letters without signs, so that `Buy/Sell`, `buySell`
 import re
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -55,6 +56,7 @@ class FlexRows:
     def __init__(self, collected: Collected) -> None:
         self._collected = collected
         self._trades: list[tuple[Row, str, Entry]] = []
+        self._keys: dict[str, str] = {}
         self.positions: list[OpenPosition] = []
 
     def take(self, section: Section, row: Row, level: str) -> None:
@@ -102,7 +104,10 @@ class FlexRows:
         names = ("ibexecid", "execid", "transactionid", "tradeid") if is_trade and not entry.cancels else ("transactionid",)
         ids = [text for name in names if (text := row.text(name))]
         found = next((one for one in ids if self._collected.is_free(one, entry)), ids[0] if ids else "")
+        if entry.cancels:
+            entry = replace(entry, cancels=self._keys.get(entry.cancels, entry.cancels))
         if found:
+            self._keys.setdefault(row.text("transactionid") or found, found)
             self._collected.book_by_id(entry, found)
         else:
             content = (entry.symbol, entry.session, entry.at, entry.quantity, entry.price, entry.amount, entry.fee, entry.text)

@@ -47,8 +47,12 @@ class Rows:
         return self.by_section.get(section, [])
 
     def field(self, section: str, name: str) -> str:
-        """The value of a `Field Name,Field Value` row; empty where there is none."""
-        return next((row.text("Field Value") for row in self.of(section) if row.text("Field Name") == name), "")
+        """The value of a row of name and value, by its place, for headers are translated; empty where there is none."""
+        return next((row.cells[3].strip() for row in self.of(section) if len(row.cells) > 3 and row.cells[2].strip() == name), "")
+
+    def line_of(self, section: str, name: str) -> int | None:
+        """The line of such a row."""
+        return next((row.place.line for row in self.of(section) if len(row.cells) > 3 and row.cells[2].strip() == name), None)
 
 
 def sort_rows(text: str, collected: Collected) -> Rows:
@@ -84,7 +88,7 @@ def _refuse_cut_off(text: str, last: tuple[int, list[str], int] | None) -> None:
 
 def period_of(rows: Rows) -> tuple[date, date]:
     """First and last day, from the row Period. Raises StatementError when it is missing or in another language."""
-    place = next((row.place.line for row in rows.of(STATEMENT) if row.text("Field Name") == "Period"), None)
+    place = rows.line_of(STATEMENT, "Period")
     days = [_day(match, place) for match in _DAY.finditer(rows.field(STATEMENT, "Period"))]
     if not days:
         raise StatementError(f"the statement names no period that can be read; {_ENGLISH_ONLY}", line=place)
@@ -105,7 +109,7 @@ def refuse_other_languages(rows: Rows) -> None:
     """Raise StatementError where the section about the account is not there under its English name."""
     if not rows.of(ACCOUNT):
         others = [section for section in rows.by_section if section != STATEMENT]
-        if any(not section.isascii() for section in others) or others:
+        if others:
             raise StatementError(f"there is no section {ACCOUNT}; if the statement is in another language, {_ENGLISH_ONLY}")
 
 
