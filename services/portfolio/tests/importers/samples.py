@@ -31,6 +31,7 @@ FLEX_XML = """<?xml version="1.0" encoding="UTF-8"?>
 </Transfers>
 <OpenPositions>
 <OpenPosition accountId="U0000001" currency="USD" assetCategory="STK" symbol="PYPL" multiplier="1" position="10" markPrice="82" positionValue="820" costBasisPrice="81.1" costBasisMoney="811" fifoPnlUnrealized="9" levelOfDetail="SUMMARY" />
+<OpenPosition accountId="U0000001" currency="USD" assetCategory="STK" symbol="AAPL" multiplier="1" position="50" markPrice="200" positionValue="10000" levelOfDetail="SUMMARY" />
 </OpenPositions>
 </FlexStatement>
 <FlexStatement accountId="U0000002" fromDate="20250101" toDate="20250131" period="LastMonth" whenGenerated="20250201;101010">

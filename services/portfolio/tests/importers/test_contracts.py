@@ -39,7 +39,7 @@ class TestFlexXml(ImporterContract):
     importer = load(importers, "ibkr_flex_xml").IMPORTER()
     file_name = "flex.xml"
     sample = samples.FLEX_XML.encode()
-    rows = 17
+    rows = 18
     damaged = sample.replace(b'amount="2.5"', b'amount="2,5"')
     damaged_line = line_of(samples.FLEX_XML, 'amount="2.5"')
     stranger = b"<html><body>no</body></html>"

@@ -83,7 +83,7 @@ def told(checked: Checked) -> ImportTold:
         "file": checked.file.name,
         "sha256": sha256(checked.file.body).hexdigest(),
         "kind": statement.importer if statement else None,
-        "account": accounts[0] if len(accounts) == 1 else None,
+        "account": (accounts[0] or None) if len(accounts) == 1 else None,
         "accounts": accounts,
         "period": {"first": statement.first.isoformat(), "last": statement.last.isoformat()} if statement else None,
         "rows": statement.rows if statement else 0,

@@ -14,6 +14,7 @@ from quantmatrix.portfolio.domain.statements_replay import Replay, replayed
 from quantmatrix.portfolio.ports import Importer, StatementError
 
 HEAD_BYTES = 4096
+UNREADABLE = "a figure in it cannot be reckoned with"
 BODY_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -96,12 +97,18 @@ def check_files(files: Sequence[File], account: str | None = None) -> list[Check
             read.append((index, _for_account(importer_for(file).read(file.body), account)))
         except StatementError as error:
             results[index] = Checked(file, Status.REJECTED, str(error))
+        except ValueError:
+            results[index] = Checked(file, Status.REJECTED, UNREADABLE)
     read.sort(key=lambda one: (one[1].accounts, one[1].first, one[1].last, one[0]))
     keys: set[tuple[str, str]] = set()
     before: tuple[Statement, Replay] | None = None
     for index, statement in read:
         chained = before if before is not None and _follows(before[0], statement) else None
-        results[index], replay = _checked(files[index], statement, chained, keys)
+        try:
+            results[index], replay = _checked(files[index], statement, chained, keys)
+        except ValueError:
+            results[index] = Checked(files[index], Status.REJECTED, UNREADABLE)
+            continue
         before = (statement, replay)
     return [results[index] for index in range(len(files))]
 

@@ -21,7 +21,7 @@ ROWS_MAX = 500_000
 CELL_CHARACTERS_MAX = 16_384
 EXCHANGE_ZONE = "America/New_York"
 
-_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d{1,18})?(\.\d{1,40})?([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d{1,18})?(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
 _ABSENT = {"", "-", "--", "N/A"}
 _FORMULA = re.compile(r"[=@\t\r]|[+-]\s*[A-Za-z_]+\s*[(|!]")
 
@@ -96,7 +96,7 @@ def decimal_of(text: str, column: str) -> Decimal | None:
     stripped = text.strip()
     if stripped in _ABSENT:
         return None
-    if not _NUMBER.fullmatch(stripped) or not any(character.isdigit() for character in stripped):
+    if not _NUMBER.fullmatch(stripped) or not any("0" <= character <= "9" for character in stripped):
         raise UnreadableCellError(column, "a number")
     value = Decimal(stripped.replace(",", ""))
     exponent = value.as_tuple().exponent
@@ -118,7 +118,7 @@ def day_of(text: str, column: str, *patterns: str) -> date:
 
 def moment_of(text: str, column: str, *patterns: str) -> datetime:
     """A point in time in one of these patterns; where the pattern has no zone it is one of UTC that stands for no zone."""
-    for pattern in patterns:
+    for pattern in patterns if text.isascii() else ():
         try:
             found = datetime.strptime(text.strip(), pattern)  # noqa: DTZ007 - the zone is set on the next line, or by the caller
         except ValueError:

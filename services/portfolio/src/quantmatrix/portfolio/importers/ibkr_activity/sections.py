@@ -32,7 +32,7 @@ _MONTHS = {
         ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"), start=1
     )
 }
-_DAY = re.compile(r"(?P<month>\w+) (?P<day>\d{1,2}), (?P<year>\d{4})")
+_DAY = re.compile(r"(?P<month>\w+) (?P<day>\d{1,2}), (?P<year>\d{4})", re.ASCII)
 _ENGLISH_ONLY = "export the statement in English (in the portal: Settings, Language) and import that"
 
 

@@ -55,7 +55,10 @@ class TransactionsImporter:
                     collected.ignore(row.place, f"information: {section}")
                 else:
                     collected.strange(row.place, "a section that is not known", row.cells)
-        figures = Figures(cash=_cash(rows, currency))
+        try:
+            figures = Figures(cash=_cash(rows, currency))
+        except UnreadableCellError as error:
+            raise StatementError(str(error), line=error.line) from error
         return collected.statement(self.name, currency, period, ending_cash=[one.end for one in figures.cash], figures=figures)
 
     def _book(self, row: Row, currency: str, collected: Collected) -> None:
