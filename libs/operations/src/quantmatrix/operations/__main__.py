@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from quantmatrix.operations.commands import backtesting, doctor, importing, looking, outside, parked, replaying, running
+from quantmatrix.operations.commands import backtesting, doctor, importing, legacy, looking, outside, parked, replaying, running
 
 app = typer.Typer(
     name="qm",
@@ -24,6 +24,7 @@ app.add_typer(backtesting.app, name="backtest")
 app.command("doctor")(doctor.doctor)
 app.command("import")(importing.import_command)
 app.command("migrate")(outside.migrate_command)
+app.command("migrate-legacy")(legacy.migrate_legacy)
 app.command("provision")(outside.provision_command)
 app.command()(outside.bootstrap)
 app.command(hidden=True)(outside.docs)

@@ -1,0 +1,1 @@
+"""Coming from an older system: its database is read, its trades are proven complete, its figures are compared with ours."""
