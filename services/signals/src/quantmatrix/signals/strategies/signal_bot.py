@@ -1,0 +1,148 @@
+"""Signal bot: buys and sells when the weighted scores of RSI, two averages and MACD are strong enough.
+
+Formulas and scores are in `domain/bots/scores.py`. On closed bars an action counts at once; confirmation, cooldown and the
+other gates between an opinion and an order are in `domain/bots`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import ClassVar, Literal, Self
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.values import Money
+from quantmatrix.signals.domain.bots.scores import Action, Opinion, Score, average_score, check_weights, combined, macd_score, rsi_score
+from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
+from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
+from quantmatrix.signals.domain.indicators import atr, macd, macd_histogram, macd_signal, rsi, sma
+
+_SCREEN = ("rsi", "fast", "slow", "fast_before", "slow_before")
+
+
+class SignalBotParameters(BaseModel):
+    """Bounds and defaults; forms are drawn from this model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    rsi_weight: float = Field(0.33, ge=0, le=1, title="Weight of RSI", description="0 switches it off; all weights sum to at most 1.")
+    average_weight: float = Field(0.33, ge=0, le=1, title="Weight of the averages", description="0 switches it off.")
+    macd_weight: float = Field(0.34, ge=0, le=1, title="Weight of MACD", description="0 switches it off.")
+    rsi_length: int = Field(14, ge=2, le=100, title="RSI length", description="Bars of Wilder's index.")
+    oversold: float = Field(30.0, ge=1, le=49, title="Oversold", description="RSI from which on a purchase is likely.")
+    overbought: float = Field(70.0, ge=51, le=99, title="Overbought", description="RSI from which on a sale is likely.")
+    fast: int = Field(10, ge=1, le=200, title="Fast average", description="Bars of the fast average.")
+    slow: int = Field(20, ge=2, le=400, title="Slow average", description="Bars of the slow average; more than the fast one has.")
+    buy_at: float = Field(0.30, gt=0, le=1, title="Buy from", description="Score from which on it buys.")
+    sell_at: float = Field(-0.30, ge=-1, lt=0, title="Sell from", description="Score from which down it sells.")
+    temperatures: Literal["production", "sensitive"] = Field("production", title="Temperatures", description="When a score is warm or hot.")
+    position_pct: float = Field(10.0, gt=0, le=100, title="Position", description="Percent of the run's equity in one instrument.")
+
+    @property
+    def weights(self) -> dict[str, float]:
+        return {"rsi": self.rsi_weight, "average": self.average_weight, "macd": self.macd_weight}
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Self:
+        check_weights(self.weights)
+        if self.fast >= self.slow:
+            raise ValueError(f"the fast average ({self.fast}) has fewer bars than the slow one ({self.slow})")
+        return self
+
+
+class SignalBot:
+    """See the module's text."""
+
+    name: ClassVar[str] = "signal_bot"
+    title: ClassVar[str] = "Signal bot"
+    parameters: ClassVar[type[BaseModel]] = SignalBotParameters
+    catalogue: ClassVar[CatalogueEntry] = CatalogueEntry(
+        category=Category.CRYPTO,
+        complexity=Complexity.INTERMEDIATE,
+        capital_min=Money(100, "USD"),
+        horizon="days to weeks",
+        needs=("daily bars",),
+        bars_min=35,
+        summary="Weighs momentum, trend and their change into one score, and acts when it is strong enough.",
+    )
+
+    def __init__(self, parameters: SignalBotParameters) -> None:
+        self._p = parameters
+
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        return dict(self.screen_columns()) | {
+            "macd": macd(),
+            "macd_signal": macd_signal(),
+            "histogram_change": macd_histogram().diff(),
+            "atr": atr(14),
+        }
+
+    def screen_columns(self) -> Mapping[str, pl.Expr]:
+        fast, slow = sma(self._p.fast), sma(self._p.slow)
+        columns = (rsi(self._p.rsi_length), fast, slow, fast.shift(1), slow.shift(1))
+        return dict(zip(_SCREEN, columns, strict=True))
+
+    def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
+        """Whether even the best score of MACD could not bring the mean to where it acts."""
+        best = Score(-1.0 if holding.quantity else 1.0, 1.0)
+        opinion = self._opinion(self._slow_scores(row) | {"macd": best})
+        return opinion.score > self._p.sell_at if holding.quantity else opinion.score < self._p.buy_at
+
+    def decide(self, situation: Situation) -> Sequence[Decision]:
+        if situation.pending:
+            return ()
+        opinion = self._opinion(self._slow_scores(situation.row) | {"macd": _macd_of(situation.row)})
+        if "macd" in opinion.failed or "rsi" in opinion.failed or "average" in opinion.failed:
+            return ()
+        reasons = self._reasons(opinion, situation.row)
+        if situation.holding.quantity:
+            if opinion.action is not Action.SELL:
+                return ()
+            return (self._decision(SignalKind.EXIT, Side.SELL, situation, opinion, reasons),)
+        if opinion.action is not Action.BUY:
+            return ()
+        quantity = situation.door.lots(situation.equity.times(Decimal(str(self._p.position_pct)) / 100), situation.close)
+        return (self._decision(SignalKind.ENTRY, Side.BUY, situation, opinion, reasons),) if quantity else ()
+
+    def _decision(self, kind: SignalKind, side: Side, shown: Situation, opinion: Opinion, reasons: tuple[Because, ...]) -> Decision:
+        capital = shown.equity.times(Decimal(str(self._p.position_pct)) / 100)
+        return Decision(
+            kind=kind,
+            strength=round(min(1.0, abs(opinion.score)), 3),
+            confidence=round(min(1.0, opinion.confidence), 3),
+            valid_for=timedelta(hours=24),
+            reasons=reasons,
+            side=side,
+            quantity=shown.door.lots(capital, shown.close) if side is Side.BUY else shown.holding.quantity,
+            metrics={"score": opinion.score},
+        )
+
+    def _reasons(self, opinion: Opinion, row: Mapping[str, float | None]) -> tuple[Because, ...]:
+        limit = self._p.buy_at if opinion.score >= 0 else self._p.sell_at
+        return (
+            Because("SCORE", True, f"score {opinion.score:+.4f}, {opinion.temperature}, acts from {limit:+g}"),
+            Because("RSI", True, f"RSI {row['rsi'] or 0.0:.1f}", self._p.rsi_weight),
+            Because("AVERAGES", True, f"averages {row['fast'] or 0.0:.4f} and {row['slow'] or 0.0:.4f}", self._p.average_weight),
+            Because("MACD", True, f"MACD {row['macd'] or 0.0:.4f}, its signal {row['macd_signal'] or 0.0:.4f}", self._p.macd_weight),
+        )
+
+    def _opinion(self, scores: Mapping[str, Score | None]) -> Opinion:
+        p = self._p
+        return combined(scores, p.weights, buy_at=p.buy_at, sell_at=p.sell_at, preset=p.temperatures)
+
+    def _slow_scores(self, row: Mapping[str, float | None]) -> dict[str, Score | None]:
+        index, fast, slow = row["rsi"], row["fast"], row["slow"]
+        averages = average_score(fast, slow, row["fast_before"], row["slow_before"]) if fast is not None and slow is not None else None
+        return {"rsi": rsi_score(index, self._p.oversold, self._p.overbought) if index is not None else None, "average": averages}
+
+
+STRATEGY = SignalBot
+
+
+def _macd_of(row: Mapping[str, float | None]) -> Score | None:
+    line, signal, change, moves = row["macd"], row["macd_signal"], row["histogram_change"], row["atr"]
+    if line is None or signal is None or change is None or not moves:
+        return None
+    return macd_score(line, signal, change, moves)
