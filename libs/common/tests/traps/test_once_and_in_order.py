@@ -3,10 +3,18 @@
 import signal
 
 import pytest
+from msgspec.structs import replace
 
+from quantmatrix.common.contracts.codec import encode
+from quantmatrix.common.contracts.fills import MatchedWatermark, OrderFilled, SettledWatermark
+from quantmatrix.common.contracts.message import Message
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.runtime.hearing import Bus, Hears
 from quantmatrix.common.runtime.permissions import PROVISION_USER
+from quantmatrix.common.runtime.service import Parts, run_service
+from quantmatrix.common.testing.examples import like
 from quantmatrix.common.testing.pair import Pair
-from quantmatrix.common.testing.tiny import READER, SPEAKER
+from quantmatrix.common.testing.tiny import READER, SPEAKER, Books, ReaderSettings, fill
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus, Servers
 
@@ -173,3 +181,42 @@ async def test_a_speaker_that_stops_while_it_publishes_ends_well_and_loses_nothi
     await pair.speaker()
     for account in ("A", "B"):
         assert await pair.all_booked(account, 1_000, within_s=40) == list(range(1, 1_001))
+
+
+async def test_a_watermark_that_nobody_handles_still_waits_for_what_it_covers(pair: Pair, bus: FreshBus) -> None:
+    """Else the next one of its key, which no longer names what the first one covered, would overtake a late message."""
+    books = Books()
+
+    async def serve(settings: ReaderSettings) -> None:
+        async def build(_: Parts) -> Bus:
+            return Bus(hears=(Hears(OrderFilled, books.book), Hears(SettledWatermark, books.watermark)))
+
+        await run_service(settings, build)
+
+    await pair.here(READER, serve=serve, settings=ReaderSettings)
+    await pair.up(READER)
+    js = (await bus.connect(SPEAKER)).jetstream()
+
+    async def publish(message: Message, seq: int) -> None:
+        own = replace(message, head=replace(message.head, message_id=derived_id("test", message.key(), seq)))
+        headers = {"Qm-Key": own.key(), "Qm-Seq": str(seq), "Nats-Msg-Id": str(own.head.message_id)}
+        await js.publish(own.subject(), encode(own), stream="FILLS", headers=headers)
+
+    await publish(fill("A", 1), 1)
+    await pair.all_booked("A", 1)
+    await publish(like(MatchedWatermark, covers={"execution/fills.A": 2}), 1)
+    await publish(like(SettledWatermark, covers={}), 2)
+
+    async def both_are_out() -> bool:
+        info = await (await bus.connect(PROVISION_USER)).jetstream().consumer_info("FILLS", READER)
+        return bool(info.delivered.stream_seq >= 3 and info.num_pending == 0)
+
+    await wait_until(both_are_out, "both watermarks are delivered")
+    await publish(fill("A", 2), 2)
+
+    async def noted() -> bool:
+        return await pair.count(READER, "tiny_watermark") == 1
+
+    await wait_until(noted, "the second watermark is handled")
+    assert await pair.booked("A") == [1, 2]
+    assert [row["booked"] for row in await pair.database.fetch(READER, "select booked from tiny_watermark")] == [2]

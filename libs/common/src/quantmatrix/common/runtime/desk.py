@@ -257,17 +257,25 @@ class Desk:
     async def _without_work(self, batch: Sequence[Delivery]) -> list[Delivery]:
         """Settle in memory, from the front, what asks for nothing but to be counted; the first that does ends it."""
         view = self._register.view()
-        for index, delivery in enumerate(batch):
-            message = delivery.message
-            standing = view.of(delivery.key) if delivery.key is not None else None
-            if standing is None or message is None or type(message) in self._hears or delivery.seq != standing.seq + 1 or standing.stopped:
-                self._register.keep_in_memory(view)
-                await self._tell([(done, Verdict.SETTLED) for done in batch[:index]])
-                return list(batch[index:])
-            view.advance(str(delivery.key), delivery.seq, message)
+        done = 0
+        for delivery in batch:
+            if delivery.key is None or delivery.message is None or not self._asks_for_nothing(delivery.message, delivery, view):
+                break
+            view.advance(delivery.key, delivery.seq, delivery.message)
+            done += 1
         self._register.keep_in_memory(view)
-        await self._tell([(done, Verdict.SETTLED) for done in batch])
-        return []
+        await self._tell([(delivery, Verdict.SETTLED) for delivery in batch[:done]])
+        return list(batch[done:])
+
+    def _asks_for_nothing(self, message: Message, delivery: Delivery, view: View) -> bool:
+        """Whether a message is the next of its key and nobody handles it.
+
+        A watermark that nobody handles still waits for what it covers: the next one of its key builds on that.
+        """
+        standing = view.of(delivery.key or "")
+        if type(message) in self._hears or delivery.seq != standing.seq + 1 or standing.stopped:
+            return False
+        return not isinstance(message, Watermark) or view.covered(message.covers)
 
     async def _tell(self, verdicts: Sequence[tuple[Delivery, Verdict]]) -> None:
         for delivery, verdict in verdicts:

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from quantmatrix.common.contracts.asking.question import Question
 from quantmatrix.common.contracts.fills import MatchedWatermark, OrderFilled
+from quantmatrix.common.contracts.message import Watermark
 from quantmatrix.common.contracts.portfolio import LotOpened
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, FillId, LotId
@@ -126,7 +127,7 @@ class Books:
             if refused:
                 raise ValueError(f"{event.account_id} is refused")
 
-    async def watermark(self, event: MatchedWatermark, page: Page) -> None:
+    async def watermark(self, event: Watermark, page: Page) -> None:
         """Note how much had been booked when the watermark came."""
         await page.connection.execute("insert into tiny_watermark select $1, count(*) from tiny_booked", event.session)
 
