@@ -19,7 +19,7 @@ from quantmatrix.operations.answering import SupervisorAnswers
 from quantmatrix.operations.commands.common import AsJson, asking_services, places, read_settings, run
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
 from quantmatrix.operations.places import Places, SetUpError
-from quantmatrix.operations.supervisor import Plan, Supervisor
+from quantmatrix.operations.supervisor import FREE_BYTES_LOW, Plan, Supervisor
 
 STOP_TIMEOUT_S = 15.0
 LOOK_S = 0.1
@@ -172,11 +172,17 @@ async def _status(where: Places, *, as_json: bool) -> dict[str, Any]:
         "console": f"http://127.0.0.1:{state['console_port']}" if state else None,
         "home": str(where.home) if state else None,
         "restarts": state.get("restarts"),
-        "warning": state.get("warning") or None,
+        "warning": state.get("warning") or (_room(where) if state else None),
         "services": services,
         "servers": {name: state["pids"].get(name) for name in ("nats", "postgres")} if state else {},
         "replay": None if replay is None else {name: getattr(replay, name) for name in replay.__struct_fields__},
     }
+
+
+def _room(where: Places) -> str | None:
+    """A full disk may have kept the supervisor from writing its warning down."""
+    free = where.free_bytes()
+    return f"the disk where {where.home} lies is full ({free >> 20} MiB free)" if free < FREE_BYTES_LOW else None
 
 
 async def _parked(ask: Ask, service: str) -> int | None:
