@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.signals.domain.allocation import broken, contribution_of, is_due, plan, whole_lots
+from quantmatrix.signals.domain.allocation import Frequency, broken, contribution_of, due, plan, whole_lots
 
 CONSERVATIVE = {"VTI": Decimal("0.60"), "VXUS": Decimal("0.30"), "BND": Decimal("0.10")}
 AGGRESSIVE = {"QQQ": Decimal("0.50"), "VTI": Decimal("0.30"), "VXUS": Decimal("0.20")}
@@ -107,32 +108,28 @@ def test_whole_lots_never_cost_more_than_was_given(cents: Mapping[str, int], pri
     assert sum(bought[one].value * prices[one].value for one in bought) <= sum(amount.amount for amount in amounts.values())
 
 
+def due_on(*sessions: date, day: int = 1, frequency: Frequency = "monthly") -> list[bool]:
+    return pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).select(x=due(day, frequency))["x"].to_list()
+
+
 @pytest.mark.parametrize(
-    ("session", "before", "day", "due"),
+    ("session", "before", "day", "expected"),
     [
         (date(2010, 3, 15), date(2010, 3, 12), 15, True),
         (date(2010, 3, 16), date(2010, 3, 15), 15, False),
         (date(2010, 5, 17), date(2010, 5, 14), 15, True),
         (date(2010, 3, 1), date(2010, 2, 26), 31, True),
         (date(2010, 2, 26), date(2010, 2, 25), 31, False),
-        (date(2010, 3, 15), None, 20, True),
         (date(2010, 6, 1), date(2010, 3, 30), 15, True),
+        (date(2010, 4, 14), date(2010, 2, 16), 15, True),
     ],
-    ids=[
-        "on the day",
-        "the day after",
-        "the day is a Saturday",
-        "the end of February is a Sunday",
-        "before it",
-        "the first session",
-        "after a gap",
-    ],
+    ids=["on it", "the day after", "it is a Saturday", "February ends on a Sunday", "before it", "after a gap", "a month skipped"],
 )
-def test_a_month_is_due_on_the_first_session_on_or_after_its_day(session: date, before: date | None, day: int, due: bool) -> None:
-    assert is_due(session, before, day, "monthly") is due
+def test_a_month_is_due_on_the_first_session_on_or_after_its_day(session: date, before: date, day: int, expected: bool) -> None:
+    assert due_on(before, session, day=day) == [True, expected]
 
 
 def test_a_week_is_due_on_its_first_session() -> None:
-    assert is_due(date(2010, 3, 15), date(2010, 3, 12), 1, "weekly")
-    assert not is_due(date(2010, 3, 16), date(2010, 3, 15), 1, "weekly")
-    assert is_due(date(2010, 6, 1), date(2010, 5, 28), 1, "weekly")
+    sessions = (date(2010, 3, 12), date(2010, 3, 15), date(2010, 3, 16), date(2010, 6, 1))
+
+    assert due_on(*sessions, frequency="weekly") == [True, True, False, True]

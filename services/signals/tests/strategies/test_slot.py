@@ -21,7 +21,10 @@ with _FILE.open(encoding="utf-8", newline="") as _rows:
 SPLITS = (Split(ActionId(derived_id("AAPL 2000")), date(2000, 6, 21), 2, 1),)
 
 
-@pytest.mark.parametrize("name", sorted(strategies_in_slot()))
+ALONE = sorted(name for name, strategy in strategies_in_slot().items() if not strategy.catalogue.sees_portfolio)
+
+
+@pytest.mark.parametrize("name", ALONE)
 class TestEveryStrategyInTheSlot(StrategyContract):
     bars = BARS
     splits = SPLITS

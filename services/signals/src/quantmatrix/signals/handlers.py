@@ -23,7 +23,7 @@ from quantmatrix.common.names import ActionKind, InstrumentId, RunId, SignalId
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.domain.book import RunFill, after_split, cash_after, holding_after
-from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Situation
+from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.ports import Strategy
@@ -135,6 +135,7 @@ class Handlers:
                 pending=instrument in working,
                 equity=equity,
                 door=_door(one, series.factor),
+                portfolio=self._portfolio(run, one, holdings, known) if strategy.catalogue.sees_portfolio else None,
             )
             decisions = strategy.decide(situation)
             for decision in decisions:
@@ -180,6 +181,23 @@ class Handlers:
             price = self._slate.close(instrument)
             equity += notional(price, holding.quantity, one.instrument.multiplier, equity.currency)
         return equity
+
+    def _portfolio(
+        self, run: Run, at_hand: KnownInstrument, holdings: Mapping[InstrumentId, Holding], known: list[KnownInstrument]
+    ) -> Portfolio:
+        """The whole run at the latest raw closes, for strategies that spread capital."""
+        priced = [one for one in known if self._slate.has_bars(one.instrument.instrument_id)]
+        prices = {one.instrument.symbol: self._slate.close(one.instrument.instrument_id) for one in priced}
+        values = {
+            one.instrument.symbol: notional(
+                prices[one.instrument.symbol],
+                holdings.get(one.instrument.instrument_id, FLAT).quantity,
+                one.instrument.multiplier,
+                run.cash.currency,
+            )
+            for one in priced
+        }
+        return Portfolio(symbol=at_hand.instrument.symbol, base=run.base, cash=run.cash, values=values, prices=prices)
 
     def _strategy(self, run: Run) -> "_Made":
         """The run's strategy and its columns, made once for as long as its parameters stay the same."""

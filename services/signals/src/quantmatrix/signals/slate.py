@@ -43,6 +43,10 @@ class Slate:
     def series(self, instrument: InstrumentId) -> Series | None:
         return self._series.get(instrument)
 
+    def has_bars(self, instrument: InstrumentId) -> bool:
+        """Whether there is a latest close."""
+        return instrument in self._closes
+
     def close(self, instrument: InstrumentId) -> Price:
         """The latest raw close, exactly as market told it. Raises KeyError for an instrument without bars."""
         return self._closes[instrument]

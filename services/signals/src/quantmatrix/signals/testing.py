@@ -12,7 +12,7 @@ from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId, Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
-from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Situation
+from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
 from quantmatrix.signals.ports import Strategy
@@ -85,7 +85,13 @@ class BuyOneLot:
 
 
 def situation_at(
-    strategy: Strategy, series: Series, holding: Holding = FLAT, *, pending: bool = False, equity: Money = EQUITY
+    strategy: Strategy,
+    series: Series,
+    holding: Holding = FLAT,
+    *,
+    pending: bool = False,
+    equity: Money = EQUITY,
+    portfolio: Portfolio | None = None,
 ) -> Situation:
     """What a strategy is shown on a series' latest bar, for a US stock."""
     close = Price.parse(f"{series.frame.item(-1, 'close') / series.factor:.6f}")
@@ -96,6 +102,7 @@ def situation_at(
         pending=pending,
         equity=equity,
         door=replace(US_STOCK_DOOR, factor=series.factor),
+        portfolio=portfolio,
     )
 
 
@@ -109,6 +116,14 @@ class StrategyContract:
     def made(self) -> Strategy:
         """The strategy with its default parameters."""
         return self.strategy(self.strategy.parameters())  # type: ignore[call-arg]  # made from its own parameters
+
+    def portfolio(self, known: Series, holding: Holding) -> Portfolio | None:
+        """The rest of the run, for strategies that see it."""
+        return None
+
+    def shown(self, strategy: Strategy, known: Series, holding: Holding) -> Situation:
+        """What the strategy is shown on the latest bar of a history."""
+        return situation_at(strategy, known, holding, portfolio=self.portfolio(known, holding))
 
     def cuts(self, first: int = 1) -> Iterator[Series]:
         """The history as it was known at each bar from the `first` on."""
@@ -154,7 +169,7 @@ class StrategyContract:
         one, other = self.made(), self.made()
         for known in self.cuts(first=len(self.bars) - 20):
             for holding in self.holdings():
-                shown = situation_at(one, known, holding)
+                shown = self.shown(one, known, holding)
                 assert one.decide(shown) == one.decide(shown) == other.decide(shown)
 
     def test_the_screen_never_skips_a_decision(self) -> None:
@@ -164,7 +179,7 @@ class StrategyContract:
             for holding in self.holdings():
                 if strategy.nothing_can_happen(known.latest(strategy.screen_columns()), holding):
                     screened += 1
-                    assert not strategy.decide(situation_at(strategy, known, holding)), f"skipped at {known.last_session}"
+                    assert not strategy.decide(self.shown(strategy, known, holding)), f"skipped at {known.last_session}"
         assert screened, "the screen never screened anything: it would not be missed"
 
     def test_the_columns_of_a_holding_are_all_that_its_decision_reads(self) -> None:
@@ -172,7 +187,7 @@ class StrategyContract:
         for known in self.cuts(first=len(self.bars) - 20):
             for holding in self.holdings():
                 if holding.quantity:
-                    shown = situation_at(strategy, known, holding)
+                    shown = self.shown(strategy, known, holding)
                     fewer = replace(shown, row=known.latest(strategy.columns(held=True)))
                     assert strategy.decide(fewer) == strategy.decide(shown)
 
@@ -181,7 +196,7 @@ class StrategyContract:
         made = 0
         for known in self.cuts():
             for holding in self.holdings():
-                decisions = strategy.decide(situation_at(strategy, known, holding))
+                decisions = strategy.decide(self.shown(strategy, known, holding))
                 made += len(decisions)
                 sold = Quantity(0)
                 for decision in decisions:

@@ -10,7 +10,7 @@ from quantmatrix.signals.backtest.history import BacktestError, History, PastBar
 from quantmatrix.signals.backtest.lanes import Lane, Working
 from quantmatrix.signals.backtest.rules import FillRules, touched
 from quantmatrix.signals.domain.book import RunFill, cash_after, holding_after
-from quantmatrix.signals.domain.decisions import Because, Decision, Situation
+from quantmatrix.signals.domain.decisions import Because, Decision, Portfolio, Situation
 from quantmatrix.signals.ports import Strategy
 
 Progress = Callable[[int, int], None]
@@ -74,7 +74,7 @@ class Engine:
         if strange:
             raise BacktestError(f"the envelope is in {cash.currency}, some instruments are in {', '.join(strange)}")
         self._strategy = strategy
-        self._cash = cash
+        self._base = self._cash = cash
         self._rules = rules
         self._lanes = [Lane(one, strategy) for one in sorted(histories, key=lambda one: one.instrument_id)]
         self._number = 0
@@ -222,10 +222,21 @@ class Engine:
                 pending=bool(lane.working),
                 equity=equity,
                 door=lane.door(),
+                portfolio=self._portfolio(lane) if self._strategy.catalogue.sees_portfolio else None,
             )
             return self._strategy.decide(situation)
         except Exception as error:
             raise BacktestError(f"{self._strategy.name} raised {type(error).__name__} on {lane.place()}: {error}") from error
+
+    def _portfolio(self, lane: Lane) -> Portfolio:
+        known = [one for one in self._lanes if one.index is not None]
+        return Portfolio(
+            symbol=lane.history.symbol,
+            base=self._base,
+            cash=self._cash,
+            values={one.history.symbol: one.value() for one in known},
+            prices={one.history.symbol: one.bar.close for one in known},
+        )
 
     def _allowed(self, lane: Lane, decision: Decision, quantity: Quantity) -> bool:
         """The two checks that a venue makes of every order: nothing is sold that is not held, nothing bought without the cash."""

@@ -4,12 +4,12 @@ Bands after Swedroe's 5/25 rule: an asset is out of its band when its weight is 
 whichever is less. Money is exact; what cannot be bought in whole lots stays cash.
 """
 
-import calendar
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Literal
+
+import polars as pl
 
 from quantmatrix.common.values import Money, Price, Quantity
 
@@ -109,19 +109,22 @@ def whole_lots(amounts: Mapping[str, Money], prices: Mapping[str, Price], lot_si
     return {symbol: Quantity(count * lot_size.value) for symbol, count in lots.items() if count}
 
 
-def is_due(session: date, before: date | None, day_of_month: int, frequency: Frequency) -> bool:
-    """Whether this is the first session on or after the agreed day; weekly is the first session of a calendar week."""
-    if before is None:
-        return True
+def due(day_of_month: int, frequency: Frequency) -> pl.Expr:
+    """Whether a bar's session is the first on or after the agreed day, from the column `session`; the first bar always is.
+
+    Weekly is the first session of a calendar week. A month that is too short has the agreed day on its last day.
+    """
+    session, before = pl.col("session"), pl.col("session").shift(1)
     if frequency == "weekly":
-        return session - timedelta(days=session.weekday()) > before
-    return any(before < day <= session for day in _agreed_days(before, session, day_of_month))
+        passed = session.dt.truncate("1w") > before
+    else:
+        later = session.dt.truncate("1mo") > before.dt.truncate("1mo")
+        skipped = session.dt.truncate("1mo") > before.dt.truncate("1mo").dt.offset_by("1mo")
+        agreed = _agreed(session, day_of_month)
+        passed = ((agreed > before) & (agreed <= session)) | (later & (_agreed(before, day_of_month) > before)) | skipped
+    return passed.fill_null(value=True)
 
 
-def _agreed_days(before: date, session: date, day_of_month: int) -> list[date]:
-    """The agreed day of every month from one date to another; a month that is too short has it on its last day."""
-    found, year, month = [], before.year, before.month
-    while (year, month) <= (session.year, session.month):
-        found.append(date(year, month, min(day_of_month, calendar.monthrange(year, month)[1])))
-        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
-    return found
+def _agreed(day: pl.Expr, day_of_month: int) -> pl.Expr:
+    first = day.dt.month_start()
+    return pl.min_horizontal(first.dt.offset_by(f"{day_of_month - 1}d"), day.dt.month_end())

@@ -24,7 +24,10 @@ class Complexity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """needs: the data a run cannot do without, in words. bars_min: how many bars it wants before it can decide anything."""
+    """needs: the data a run cannot do without, in words. bars_min: how many bars it wants before it can decide anything.
+
+    sees_portfolio: whether a decision on one instrument depends on what the run holds of the others.
+    """
 
     category: Category
     complexity: Complexity
@@ -33,3 +36,4 @@ class CatalogueEntry:
     needs: tuple[str, ...]
     bars_min: int
     summary: str
+    sees_portfolio: bool = False

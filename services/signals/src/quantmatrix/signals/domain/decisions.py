@@ -23,11 +23,26 @@ FLAT = Holding(Quantity(0), Quantity(0))
 
 
 @dataclass(frozen=True, slots=True)
+class Portfolio:
+    """All of a run, for strategies that spread capital over instruments: the symbol at hand, what the others are worth.
+
+    base: the capital the run was given; values and prices by symbol, at the latest raw closes, of all that has one.
+    """
+
+    symbol: str
+    base: Money
+    cash: Money
+    values: Mapping[str, Money]
+    prices: Mapping[str, Price]
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """Everything a decision may depend on: this bar's columns and the run's own state. No clock, no other instrument.
 
     row: the strategy's columns on the latest bar, null where history is too short. close: today's raw price.
-    pending: whether an order of this run for this instrument is under way.
+    pending: whether an order of this run for this instrument is under way. portfolio: only for strategies whose catalogue
+    entry says that they see it.
     """
 
     row: Mapping[str, float | None]
@@ -36,6 +51,7 @@ class Situation:
     pending: bool
     equity: Money
     door: Door
+    portfolio: Portfolio | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,106 @@
+"""What the allocating strategies share: contributions on agreed days, spread over fixed weights, and bands that make one sell."""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
+from typing import ClassVar, Literal, Self
+
+import polars as pl
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.values import Money, Quantity
+from quantmatrix.signals.domain.allocation import Plan, contribution_of, due, plan, whole_lots
+from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Portfolio, Situation
+
+
+class ContributionParameters(BaseModel):
+    """Bounds and defaults; forms are drawn from this model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    weights: dict[str, float] = Field(default_factory=dict, title="Weights", description="Share of each symbol; they sum to 1.")
+    frequency: Literal["weekly", "monthly"] = Field("monthly", title="How often", description="When it contributes and looks at the bands.")
+    day_of_month: int = Field(1, ge=1, le=31, title="Day", description="Day of the month, or the first session after it.")
+    contribution: float | None = Field(
+        None, gt=0, title="Contribution", description="Money each time; a tenth of the capital when left out."
+    )
+    threshold_pct: float = Field(5.0, ge=1, le=50, title="Band", description="Points a weight may be off; at most a quarter of its target.")
+    no_sell: bool = Field(False, title="Never sell", description="Bring weights back by contributions only.")
+
+    @property
+    def exact(self) -> dict[str, Decimal]:
+        return {symbol: Decimal(str(weight)) for symbol, weight in self.weights.items()}
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        if sum(self.exact.values()) != 1 or min(self.exact.values()) <= 0:
+            raise ValueError(f"weights are above zero and sum to 1, got {self.weights}")
+        return self
+
+
+class Contributions:
+    """See the module's text. Subclasses carry name, title, parameters and catalogue entry."""
+
+    name: ClassVar[str]
+
+    def __init__(self, parameters: ContributionParameters) -> None:
+        self._p = parameters
+
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        return self.screen_columns()
+
+    def screen_columns(self) -> Mapping[str, pl.Expr]:
+        return {"due": due(self._p.day_of_month, self._p.frequency).cast(pl.Float64)}
+
+    def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
+        return not row["due"]
+
+    def decide(self, situation: Situation) -> Sequence[Decision]:
+        """Nothing until every instrument of the weights has a price: what is missing could not be told."""
+        whole = situation.portfolio
+        if whole is None or situation.pending or not situation.row["due"] or whole.symbol not in self._p.weights:
+            return ()
+        if not set(self._p.weights) <= set(whole.prices):
+            return ()
+        contribution = self._contribution(whole)
+        found = plan(
+            self._p.exact, whole.values, contribution, no_sell=self._p.no_sell, threshold=Decimal(str(self._p.threshold_pct)) / 100
+        )
+        lots = whole_lots(_affordable(found, whole.cash), whole.prices, situation.door.lot_size)
+        quantity = lots.get(whole.symbol)
+        if quantity is None or -quantity > situation.holding.quantity:
+            return ()
+        return (self._decision(whole, found, contribution, quantity),)
+
+    def _contribution(self, whole: Portfolio) -> Money:
+        """What is agreed on, as long as there is cash; a run whose capital is deployed only keeps its weights."""
+        agreed = contribution_of(whole.base)
+        if self._p.contribution is not None:
+            agreed = Money(Decimal(str(self._p.contribution)), whole.base.currency).rounded(2)
+        free = Money(max(Decimal(0), whole.cash.amount).quantize(Decimal("0.01"), rounding=ROUND_FLOOR), agreed.currency)
+        return min(agreed, free)
+
+    def _decision(self, whole: Portfolio, found: Plan, contribution: Money, quantity: Quantity) -> Decision:
+        target = self._p.weights[whole.symbol]
+        reasons = [Because("DUE", True, f"{self._p.frequency} contribution of {contribution}")]
+        if found.rebalanced:
+            reasons.append(Because("BAND_BROKEN", True, "contributions do not bring the weights back into their bands"))
+        reasons.append(Because("WEIGHT", True, f"{whole.symbol} is wanted at {100 * target:g} %, {found.amounts[whole.symbol]} to move"))
+        side = Side.BUY if quantity.value > 0 else Side.SELL
+        kind = SignalKind.ENTRY if side is Side.BUY else SignalKind.SCALE_OUT
+        return Decision(kind, 1.0, 1.0, timedelta(hours=24), tuple(reasons), side=side, quantity=abs(quantity))
+
+
+def _affordable(found: Plan, cash: Money) -> dict[str, Money]:
+    """Purchases within the cash there is now; the proceeds of sales are spread at the next contribution."""
+    buying = sum(amount.amount for amount in found.amounts.values() if amount.amount > 0)
+    if buying <= cash.amount:
+        return dict(found.amounts)
+    part = max(Decimal(0), cash.amount) / buying
+    return {
+        symbol: Money((amount.amount * part).quantize(Decimal("0.01"), rounding=ROUND_FLOOR), amount.currency)
+        if amount.amount > 0
+        else amount
+        for symbol, amount in found.amounts.items()
+    }
