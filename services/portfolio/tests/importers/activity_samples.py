@@ -161,3 +161,12 @@ Statement,Data,Period,"Январь 1, 2020 - Декабрь 31, 2020"
 Информация о счете,Header,Имя поля,Значение поля
 Информация о счете,Data,Счет,U0000001
 """
+
+FUTURES = """Trades,Header,DataDiscriminator,Asset Category,Currency,Symbol,Date/Time,Quantity,T. Price,C. Price,Notional Value,Comm/Fee,Basis,Realized P/L,MTM P/L,Code
+Trades,Data,Order,Futures,USD,MESU4,"2024-06-03, 09:31:00",1,5300,5301,26500,-0.62,26500.62,0,5,O
+Trades,Data,Order,Futures,USD,MESU4,"2024-06-04, 09:31:00",-1,5310,5310,-26550,-0.62,-26500.62,48.76,0,C
+"""
+
+FUTURES_KNOWN = "Financial Instrument Information,Data,Futures,MESU4,MESU4,3,,,CME,5,FUT,\n"
+BEFORE_ACTIONS = "Corporate Actions,Header,"
+BEFORE_STOCKS = "Financial Instrument Information,Data,Stocks,CEG"

@@ -3,7 +3,15 @@
 from decimal import Decimal
 
 import pytest
-from services.portfolio.tests.importers.activity_samples import OTHER_LANGUAGE, STATEMENT, TWO_ACCOUNTS
+from services.portfolio.tests.importers.activity_samples import (
+    BEFORE_ACTIONS,
+    BEFORE_STOCKS,
+    FUTURES,
+    FUTURES_KNOWN,
+    OTHER_LANGUAGE,
+    STATEMENT,
+    TWO_ACCOUNTS,
+)  # fmt: skip
 
 from quantmatrix.common.values import Money, Quantity, plain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Statement
@@ -212,3 +220,20 @@ def test_statements_chain_in_any_order_and_bring_rows_once() -> None:
 
     assert (earlier.duplicates, later.duplicates) == (0, 3)
     assert (earlier_again.duplicates, later_again.duplicates) == (0, 3)
+
+
+def test_a_future_moves_its_gain_and_no_notional_value() -> None:
+    futures = STATEMENT.replace(BEFORE_ACTIONS, FUTURES + BEFORE_ACTIONS).replace(BEFORE_STOCKS, FUTURES_KNOWN + BEFORE_STOCKS)
+    (result,) = checked(futures)
+    assert result.cash is not None
+
+    assert result.status is Status.EXPLAINED
+    assert [plain((one.expected - one.printed).amount) for one in result.cash.differences] == ["47.52"]
+
+
+def test_some_of_the_refunds_together_explain_a_difference() -> None:
+    """2.016246 of the two refunds stands in the lot, the other 2 in the sale's own commission."""
+    (result,) = checked(STATEMENT.replace("-2996.983754,502.006246", "-2998.983754,500.006246"))
+    assert result.closings is not None
+
+    assert [one.cause for one in result.closings.differences if one.about == "KWEB"] == [Cause.COMMISSION_ADJUSTMENT]

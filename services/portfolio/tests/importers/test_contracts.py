@@ -262,3 +262,17 @@ def test_the_plain_csv_works_out_amounts_and_keeps_a_basis_that_is_told() -> Non
 
     assert bought.amount == Money(-1000, "USD")
     assert (transferred.basis, str(transferred.acquired_on)) == (Money(450, "USD"), "2020-01-02")
+
+
+def test_closings_of_what_was_held_before_the_file_wait_for_its_basis() -> None:
+    """Without opening inventory in front, 100 bought in the file would be used up, and the basis be wrong without an error."""
+    rows = samples.FLEX_CSV.splitlines(keepends=True)
+    earlier = (
+        rows[2].replace('"2","102","20250130;125517"', '"9","109","20250102;100000"').replace('"-6081.5","917.48"', '"-5000","1998.98"')
+    )
+    text = "".join([*rows[:2], earlier, *rows[2:]])
+
+    (result,) = check_files([File("flex.csv", text.encode())])
+
+    assert result.closings is not None
+    assert (result.closings.checked, result.closings.equal, result.closings.pending) == (1, 1, 1)

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Statement
-from quantmatrix.portfolio.domain.statements_identities import Cause, Difference, refunds_of
+from quantmatrix.portfolio.domain.statements_identities import Cause, Difference, is_option, is_refunded
 from quantmatrix.portfolio.domain.statements_replay import Key, Replay, Step
 
 CENT = Decimal("0.01")
@@ -70,10 +70,10 @@ def _own(step: Step, currency: str) -> Money | None:
 
 def _cause(step: Step, difference: Money, statement: Statement) -> Cause | None:
     entry, size = step.entry, abs(difference).amount
-    if any(abs(size - abs(one).amount) <= CENT for one in refunds_of(statement).get(entry.symbol or "", [])):
+    if is_refunded(statement, entry.symbol or "", size, CENT):
         return Cause.COMMISSION_ADJUSTMENT
     units = abs(entry.quantity).value if entry.quantity else Decimal(0)
-    if units and "O" in entry.asset.upper()[:1] and size <= units * _PER_CONTRACT:
+    if is_option(entry) and size <= units * _PER_CONTRACT:
         return Cause.COMMISSION_ADJUSTMENT
     if step.fees and abs(size - abs(step.fees).amount) <= CENT:
         return Cause.COMMISSION_LEFT_OUT
@@ -143,7 +143,8 @@ def cash_of(statement: Statement) -> Ends:
 
 
 def _moves(entry: Entry) -> list[Money]:
-    found = [entry.amount] if entry.amount is not None else []
+    moved = entry.realised if entry.asset.startswith("Futures") else entry.amount
+    found = [moved] if moved is not None else []
     if entry.fee is not None:
         found.append(-entry.fee)
     if entry.kind is EntryKind.CONVERSION and entry.symbol and entry.quantity:

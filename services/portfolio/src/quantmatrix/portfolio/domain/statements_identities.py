@@ -5,7 +5,6 @@ I7 positions, I8 from one statement to the next, I9 dividend accruals. Tolerance
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,6 +17,8 @@ from quantmatrix.portfolio.domain.statements import Entry, EntryKind, OpenPositi
 CENTS = Decimal("0.02")
 EXACT = Decimal("0.00001")
 SUMS = Decimal("0.005")
+REFUNDED = Decimal("0.001")
+REFUND_SUMS_MAX = 4096
 _ONE = Quantity(1)
 _PERCENT = Decimal("0.01")
 _OCC = re.compile(r"(?P<root>[A-Z0-9. ]{1,6})\d{6}(?P<right>[CP])(?P<strike>\d{8})")
@@ -180,9 +181,14 @@ def delivery_of(entry: Entry) -> Delivery | None:
     if entry.symbol is None:
         return None
     if not is_option(entry):
-        return (entry.account, entry.symbol, entry.session, entry.price.value) if entry.price is not None else None
+        return (entry.account, _root(entry.symbol), entry.session, entry.price.value) if entry.price is not None else None
     terms = option_terms(entry.symbol)
-    return (entry.account, terms[0], entry.session, terms[2]) if terms else None
+    return (entry.account, _root(terms[0]), entry.session, terms[2]) if terms else None
+
+
+def _root(symbol: str) -> str:
+    """A symbol without the signs that its options leave out."""
+    return symbol.replace(" ", "").replace(".", "")
 
 
 def _premiums(trades: Sequence[Entry]) -> dict[Delivery, Money]:
@@ -218,25 +224,22 @@ def _premium_differences(apart: Sequence[tuple[Entry, Difference]], premium_of: 
     return found
 
 
-def refunds_of(statement: Statement) -> dict[str, list[Money]]:
-    """Commission adjustments by symbol: each one, and their sum."""
-    found: dict[str, list[Money]] = defaultdict(list)
+def is_refunded(statement: Statement, symbol: str, size: Decimal, tolerance: Decimal) -> bool:
+    """Whether some of a symbol's commission adjustments together make this amount."""
+    sums = {Decimal(0)}
     for entry in statement.entries:
-        if entry.kind is EntryKind.COMMISSION_ADJUSTMENT and entry.symbol and entry.amount is not None:
-            found[entry.symbol].append(entry.amount)
-    for amounts in found.values():
-        total = Money.zero(amounts[0].currency)
-        for amount in amounts:
-            total += amount
-        amounts.append(total)
-    return found
+        if entry.kind is EntryKind.COMMISSION_ADJUSTMENT and entry.symbol == symbol and entry.amount is not None:
+            sums |= {one + abs(entry.amount).amount for one in sums}
+            if len(sums) > REFUND_SUMS_MAX:
+                return False
+    return any(one and abs(one - size) <= tolerance for one in sums)
 
 
 def _cause(entry: Entry, difference: Money, statement: Statement) -> Cause | None:
     loss = entry.amount is not None and entry.basis is not None and (entry.amount + entry.basis).amount < 0
     if difference.amount > 0 and loss and (statement.figures.wash_sales or "LD" in _codes(entry)):
         return Cause.WASH_SALE
-    if any(_near(abs(difference), abs(one), Decimal("0.001")) for one in refunds_of(statement).get(entry.symbol or "", [])):
+    if is_refunded(statement, entry.symbol or "", abs(difference).amount, REFUNDED):
         return Cause.COMMISSION_ADJUSTMENT
     if abs(difference).amount <= CENTS:
         return Cause.ROUNDING
@@ -272,7 +275,8 @@ def _positions(positions: Sequence[OpenPosition]) -> Identity:
             checked += 1
             expected = held.value - held.basis
             if not _near(held.unrealised, expected, CENTS):
-                differences.append(Difference(held.line, held.symbol, held.unrealised, expected, None))
+                cause = Cause.UNVESTED_GRANT if held.multiplier is None else None
+                differences.append(Difference(held.line, held.symbol, held.unrealised, expected, cause))
     return Identity("I7", checked, tuple(differences))
 
 

@@ -99,11 +99,11 @@ def _open_inventory(replay: Replay, statement: Statement, entries: Sequence[Entr
 
 
 def _prior(statement: Statement, entries: Sequence[Entry], replay: Replay) -> list[PriorPosition]:
-    """What was held before, printed or inferred: what is held at the end less what moved. Nothing where the file has neither."""
+    """What was held before, as printed; else what is held at the end less what moved; else what closings need."""
     if statement.figures.prior is not None:
         return [PriorPosition(one.account, one.symbol, one.quantity) for one in statement.figures.prior]
     if not statement.positions:
-        return []
+        return _closed_before_opened(entries)
     left: dict[Key, Quantity] = {(held.account, held.symbol): held.quantity for held in statement.positions}
     for entry in entries:
         if entry.kind is EntryKind.CORPORATE_ACTION and entry.symbol:
@@ -112,6 +112,22 @@ def _prior(statement: Statement, entries: Sequence[Entry], replay: Replay) -> li
             left[entry.account, entry.symbol] -= entry.quantity
     replay.inferred = set(left)
     return [PriorPosition(account, symbol, quantity) for (account, symbol), quantity in left.items()]
+
+
+def _closed_before_opened(entries: Sequence[Entry]) -> list[PriorPosition]:
+    """What must have been held before, because trades that the broker marks as closing find too little in the file."""
+    running: dict[Key, Quantity] = defaultdict(lambda: Quantity(0))
+    needed: dict[Key, Quantity] = defaultdict(lambda: Quantity(0))
+    for entry in entries:
+        if entry.symbol is None or not entry.quantity or entry.kind in (EntryKind.CONVERSION, EntryKind.CORPORATE_ACTION):
+            continue
+        key = (entry.account, entry.symbol)
+        running[key] += entry.quantity
+        codes = entry.printed.codes if entry.printed else ()
+        after = running[key] + needed[key]
+        if "C" in codes and "O" not in codes and after.value * entry.quantity.value > 0:
+            needed[key] -= after
+    return [PriorPosition(account, symbol, quantity) for (account, symbol), quantity in needed.items() if quantity]
 
 
 def _apply(

@@ -169,7 +169,7 @@ def trade(row: Row) -> Entry:
     at = moment(row.needed(stamp), stamp)
     symbol = _symbol(row)
     is_conversion = asset == "CASH" or symbol is None
-    codes = text_in(row, "notes", "notescodes", "code", "codes")
+    codes = f"{text_in(row, 'notes', 'notescodes', 'code', 'codes')};{text_in(row, 'openclose', 'opencloseindicator')}"
     cancelled = text_in(row, "origtransactionid", "origtradeid") if "cancel" in row.text("transactiontype").lower() else ""
     return Entry(
         EntryKind.CONVERSION if is_conversion else EntryKind.TRADE, "", row.place, _account(row), at.date(), at,
@@ -178,7 +178,7 @@ def trade(row: Row) -> Entry:
         basis=row.money(_name_in(row, "cost", "costbasis"), currency),
         realised=row.money(_name_in(row, "fifopnlrealized", "realizedpl", "realizedpnl"), currency),
         cancels=cancelled or None, text=row.text("description"), asset=asset, multiplier=row.quantity("multiplier"),
-        printed=Printed(row.price("closeprice"), row.money("mtmpnl", currency), tuple(one.strip() for one in codes.split(";") if one.strip())),
+        printed=Printed(row.price("closeprice"), row.money("mtmpnl", currency), tuple(dict.fromkeys(one.strip() for one in codes.split(";") if one.strip()))),
     )  # fmt: skip
 
 

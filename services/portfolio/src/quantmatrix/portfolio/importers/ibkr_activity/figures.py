@@ -107,7 +107,6 @@ def accruals(rows: Rows, about: About) -> Summary | None:
     """Dividend accruals in base currency: start, the sum of postings and reversals, end. None where not all is printed in base."""
     start = end = None
     moves = Decimal(0)
-    totals = [row for row in rows.of(ACCRUALS) if is_total(row)]
     for row in rows.of(ACCRUALS):
         first = row.cells[2].strip() if len(row.cells) > 2 else ""
         if first.startswith(("Starting Dividend Accruals", "Ending Dividend Accruals")):
@@ -118,25 +117,10 @@ def accruals(rows: Rows, about: About) -> Summary | None:
                 end = amount
         elif not is_total(row):
             if row.text("Currency") != about.currency:
-                return _accruals_of_totals(totals, start, end, rows, about)
+                return None
             moves += row.decimal("Net Amount") or Decimal(0)
     if start is None or end is None:
         return None
-    return Summary("dividend accruals", Money(start, about.currency), money(moves, about.currency, ACCRUALS), Money(end, about.currency))
-
-
-def _accruals_of_totals(totals: list[Row], start: Decimal | None, end: Decimal | None, rows: Rows, about: About) -> Summary | None:
-    """With several currencies, the sums in base currency are what adds up; they are printed as `Total in USD`."""
-    for row in rows.of(ACCRUALS):
-        first = row.cells[2].strip()
-        if first.startswith("Starting Dividend Accruals"):
-            start = _last_number(row.cells)
-        elif first.startswith("Ending Dividend Accruals"):
-            end = _last_number(row.cells)
-    in_base = [_last_number(row.cells) for row in totals if row.cells[2].strip() == f"Total in {about.currency}"]
-    if start is None or end is None or not in_base or None in in_base:
-        return None
-    moves = sum((amount for amount in in_base if amount is not None), Decimal(0))
     return Summary("dividend accruals", Money(start, about.currency), money(moves, about.currency, ACCRUALS), Money(end, about.currency))
 
 

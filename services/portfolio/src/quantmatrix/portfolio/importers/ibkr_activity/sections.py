@@ -22,7 +22,9 @@ INFORMATION = {
     "Forex Balances", "Forex P/L Details", "Commission Details", "Collateral for Customer Borrowing", "Trade Allocations",
     "Option Exercises, Assignments and Expirations", "Unsettled Trades", "Pending Excercises", "Pending Exercises",
     "Location of Customer Assets, Positions and Money", "Hard to Borrow Details", "Base Currency Exchange Rate",
-    "Soft Dollar Details", "Equity Summary in Base", "Performance Summary", "Margin Report",
+    "Soft Dollar Details", "Positions and Mark-to-Market Profit and Loss", "Statement of Funds", "Trade Summary by Asset Class",
+    "Trade Summary by Symbol", "Trade Summary by Underlying", "Complex Positions Summary", "Tier Interest Details", "Margin Summary",
+    "Equity Summary in Base", "Performance Summary", "Margin Report",
 }  # fmt: skip
 INFORMATION_BEGINNINGS = ("Stock Yield Enhancement Program", "IBKR Managed Securities", "Exchange Rates", "Sales Tax Details")
 

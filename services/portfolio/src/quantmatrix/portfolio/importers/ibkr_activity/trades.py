@@ -3,7 +3,7 @@
 from collections import defaultdict
 from decimal import Decimal
 
-from quantmatrix.common.values import Price, Quantity
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import ClosedLot, Entry, EntryKind, Printed
 from quantmatrix.portfolio.importers._collecting import Collected
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, day_of, moment_of, zone
@@ -27,7 +27,8 @@ def read_trades(rows: list[Row], about: About, collected: Collected) -> list[Clo
         level = row.text("DataDiscriminator")
         try:
             if level == "ClosedLot":
-                closed.append(_closed_lot(row, about))
+                if row.text("Date/Time").strip("-"):
+                    closed.append(_closed_lot(row, about))
                 collected.ignore(row.place, CLOSED_LOT)
             elif level in ("Order", "Trade"):
                 entry = _forex(row, about) if row.text("Asset Category") == "Forex" else _trade(row, about)
@@ -71,13 +72,22 @@ def _trade(row: Row, about: About) -> Entry:
     quantity = Quantity(row.needed_decimal("Quantity"))
     if not quantity:
         raise UnreadableCellError("Quantity", "something else than zero")
+    basis = None if row.has("Notional Value") else row.money("Basis", currency)
     return Entry(
-        EntryKind.TRADE, "", row.place, about.account_of(row), at.date(), at, row.needed_money("Proceeds", currency),
+        EntryKind.TRADE, "", row.place, about.account_of(row), at.date(), at, _value(row, quantity, currency),
         fee=-commission if commission is not None else None, symbol=symbol, quantity=quantity,
-        price=Price(row.needed_decimal("T. Price")), basis=row.money("Basis", currency), realised=row.money("Realized P/L", currency),
+        price=Price(row.needed_decimal("T. Price")), basis=basis, realised=row.money("Realized P/L", currency),
         asset=row.text("Asset Category"), multiplier=_multiplier(row, symbol, about),
         printed=Printed(row.price("C. Price"), row.money("MTM P/L", currency), codes),
     )  # fmt: skip
+
+
+def _value(row: Row, quantity: Quantity, currency: str) -> Money:
+    """Proceeds; of a future its notional value with the sign of proceeds, of which only the gain is ever cash."""
+    if not row.has("Notional Value"):
+        return row.needed_money("Proceeds", currency)
+    value = abs(row.needed_money("Notional Value", currency))
+    return -value if quantity.value > 0 else value
 
 
 def _multiplier(row: Row, symbol: str, about: About) -> Quantity | None:

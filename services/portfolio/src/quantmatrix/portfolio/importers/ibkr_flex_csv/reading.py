@@ -18,6 +18,8 @@ _TELLING = {
 }  # fmt: skip
 _TELLING_NEEDED = 3
 _SECTIONS: tuple[tuple[set[str], Section], ...] = (
+    ({"commissionandtax", "transactiontype"}, Section.INFORMATION),
+    ({"commisionsandtax", "transactiontype"}, Section.INFORMATION),
     ({"buysell", "tradeprice"}, Section.TRADE),
     ({"tradeprice", "quantity"}, Section.TRADE),
     ({"costbasismoney", "positionvalue"}, Section.POSITION),
@@ -25,6 +27,7 @@ _SECTIONS: tuple[tuple[set[str], Section], ...] = (
     ({"actiondescription", "quantity"}, Section.ACTION),
     ({"direction", "transferaccount"}, Section.TRANSFER),
     ({"direction", "positionamount"}, Section.TRANSFER),
+    ({"direction", "cashtransfer"}, Section.TRANSFER),
     ({"taxamount", "taxdescription"}, Section.TAX),
     ({"exdate", "paydate", "grossamount"}, Section.INFORMATION),
     ({"type", "amount"}, Section.CASH),

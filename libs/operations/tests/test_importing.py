@@ -1,0 +1,59 @@
+"""qm import as a person calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+DEADLINE_S = 60
+PLAIN = """date,kind,currency,id,account,symbol,quantity,price,fee
+2024-03-01,trade,USD,t1,mine,ABC,10,100,1
+2024-03-05,trade,USD,t2,mine,ABC,-10,110,1
+2024-03-06,interest,USD,t3,mine,,,,
+"""
+
+
+def qm(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "quantmatrix.operations", "import", *words]
+    environment = dict(os.environ) | {"QM_HOME": str(folder / "home")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+
+
+def test_one_object_a_line_in_the_order_of_the_files_without_a_running_installation(tmp_path: Path) -> None:
+    good = PLAIN.replace("interest,USD,t3,mine,,,,", "transfer,USD,t3,mine,XYZ,5,,")
+    (tmp_path / "good.csv").write_text(good, encoding="utf-8")
+    (tmp_path / "again.csv").write_text(good + "\n", encoding="utf-8")
+    (tmp_path / "bad.csv").write_text(PLAIN, encoding="utf-8")
+
+    done = qm(tmp_path, "good.csv", "again.csv", "bad.csv", "--json")
+
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1, done.stderr
+    assert [(one["file"], one["status"]) for one in told] == [
+        ("good.csv", "reconciled"),
+        ("again.csv", "reconciled"),
+        ("bad.csv", "rejected"),
+    ]
+    assert [(one["rows"], one["booked"], one["ignored"], one["not_understood"], one["duplicates"]) for one in told] == [
+        (3, 3, 0, 0, 0), (3, 0, 3, 0, 3), (3, 2, 0, 1, 0),
+    ]  # fmt: skip
+    assert told[2]["why"] == "line 4: column amount: expected an amount or a quantity"
+    assert {"kind", "account", "period", "identities", "closings_checked", "closings_equal"} <= told[0].keys()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_person_gets_a_table_and_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0")
+
+    done = qm(tmp_path, "picture.jpg")
+
+    assert done.returncode == 1
+    assert "picture.jpg: no importer knows this kind of file" in " ".join(done.stderr.split())
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    done = qm(tmp_path, "nothing.csv", "--json")
+
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["code"] == "not_found"
