@@ -191,11 +191,12 @@ class _Reader:
     def _stages(self, order: OrderRow, fills: list[Sized]) -> None:
         """What each cause's list has of this order: the row as it was, rightly sized, replaced by fills, and what was missing."""
         stages = self.found.stages
-        own = order.sized.flow if order.sized else order.old
-        final = [fill.flow for fill in fills] or ([own] if own else [])
-        stages[Cause.DUPLICATES] += [order.old] if order.old else []
-        stages[Cause.UNITS] += [own] if order.old and own else []
-        stages[Cause.FILLS] += final if order.old else []
+        own = [order.sized.flow] if order.sized else []
+        final = [fill.flow for fill in fills] or own
+        if order.old:
+            stages[Cause.DUPLICATES].append(order.old)
+            stages[Cause.UNITS] += own or [order.old]
+            stages[Cause.FILLS] += final
         stages[Cause.MORE] += final
 
     def _unfilled(self, order_id: str, order: OrderRow) -> None:

@@ -17,10 +17,9 @@ from quantmatrix.portfolio.importing import File, Status, check_files
 def refusals(
     found: Found, snapshot: Snapshot, openings: Mapping[Where, Decimal], comparisons: Sequence[Comparison], files: Mapping[str, bytes]
 ) -> list[str]:
-    """One sentence for each thing that is wrong; empty when the migration may be finished."""
-    return [
-        *(f"{one.row}: {one.why}" for one in found.blocked),
-        *_rows_counted_once(found, snapshot),
+    """One sentence for each thing that is wrong; empty when the migration may be finished. Figures wait for the rows."""
+    rows = [f"{one.row}: {one.why}" for one in found.blocked] + _rows_counted_once(found, snapshot)
+    return rows or [
         *_keys_once(found),
         *_positions_agree(found, openings, comparisons),
         *_differences_add_up(found, comparisons),

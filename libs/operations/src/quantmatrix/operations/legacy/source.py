@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -66,11 +67,14 @@ def _file(path: str) -> Address:
 
 
 def rows_of(table: str, found: list[dict[str, object]]) -> tuple[Row, ...]:
-    """Rows with their places: the id where there is one, else the exchange's id, else the number of the row."""
+    """Rows with their places: the id where there is one, else the exchange's id, else the number of the row; a repetition is numbered."""
     made = []
+    seen: Counter[str] = Counter()
     for number, cells in enumerate(found, 1):
-        key = next((cells[column] for column in ("id", "fill_id") if cells.get(column) is not None), f"#{number}")
-        made.append(Row(RowRef(table, str(key)), {name: value for name, value in cells.items() if name not in SECRET_COLUMNS}))
+        key = str(next((cells[column] for column in ("id", "fill_id") if cells.get(column) is not None), f"#{number}"))
+        seen[key] += 1
+        ref = RowRef(table, key if seen[key] == 1 else f"{key}#{seen[key]}")
+        made.append(Row(ref, {name: value for name, value in cells.items() if name not in SECRET_COLUMNS}))
     return tuple(made)
 
 
