@@ -1,4 +1,4 @@
-"""What signals needs from the outside: strategies in the slot, and history from market."""
+"""What signals needs from the outside: strategies in the slot, history from market, chains from brokers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -11,6 +11,7 @@ from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
 from quantmatrix.signals.domain.decisions import Decision, Holding, Situation
+from quantmatrix.signals.domain.options.choosing import OptionQuote
 
 
 class Strategy(Protocol):
@@ -45,3 +46,10 @@ class History(Protocol):
 
     async def bars(self, instrument: InstrumentId, until: date) -> BarColumns:
         """Raw daily bars and splits of an instrument up to and including a session."""
+
+
+class OptionChains(Protocol):
+    """Where listed options with their quotes come from. Raises TryLater when they cannot be had now."""
+
+    async def chain(self, underlying: InstrumentId, session: date) -> Sequence[OptionQuote]:
+        """Every listed contract on an underlying as of a session; empty when there are none."""

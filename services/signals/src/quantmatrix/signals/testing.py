@@ -14,6 +14,7 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
 from quantmatrix.signals.ports import Strategy
 
@@ -43,6 +44,16 @@ class FixedHistory:
             volume=whole.volume[:end],
             actions=tuple(action for action in whole.actions if action.effective <= until),
         )
+
+
+class FixedChains:
+    """Chains from values in memory; a quote whose option has expired is left out."""
+
+    def __init__(self, quotes: Mapping[InstrumentId, Sequence[OptionQuote]]) -> None:
+        self._quotes = dict(quotes)
+
+    async def chain(self, underlying: InstrumentId, session: date) -> Sequence[OptionQuote]:
+        return [quote for quote in self._quotes.get(underlying, ()) if quote.expires >= session]
 
 
 class NoParameters(BaseModel):
