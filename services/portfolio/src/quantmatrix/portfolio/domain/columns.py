@@ -15,6 +15,7 @@ from quantmatrix.portfolio.domain.lots import Fill
 ROUNDS_MAX = 48
 """Partial closings of one lot (or by one fill) that are worked out side by side; what goes on longer is walked one by one."""
 _PRODUCT_MAX = 2**126
+_TOTAL_MAX = 2**62
 NONE, ONE, TWO = (pl.lit(number, pl.Int128) for number in (0, 1, 2))
 
 
@@ -44,10 +45,11 @@ def columns_of(fills: Sequence[Fill]) -> tuple[pl.DataFrame, int]:
         raise TooLargeError("fills with named lots or premiums are booked one by one")
     moved = [fill.moved.value for fill in fills]
     digits = max((-_exponent(one) for one in moved), default=0)
+    signed = [_scaled(one, digits) * fill.side.sign for one, fill in zip(moved, fills, strict=True)]
     frame = pl.DataFrame(
         {
-            "instrument": [fill.instrument.instrument_id for fill in fills],
-            "quantity": pl.Series([_scaled(one, digits) * fill.side.sign for one, fill in zip(moved, fills, strict=True)], dtype=pl.Int128),
+            "instrument": pl.Series([fill.instrument.instrument_id for fill in fills], dtype=pl.String),
+            "quantity": pl.Series(signed, dtype=pl.Int128),
             "value": pl.Series([_scaled(fill.value.amount, FRACTION_DIGITS_MAX) for fill in fills], dtype=pl.Int128),
             "fee": pl.Series([_scaled(fill.fee.amount, FRACTION_DIGITS_MAX) for fill in fills], dtype=pl.Int128),
         }
@@ -64,64 +66,63 @@ def book_columns(fills: pl.DataFrame) -> ColumnBook:
     """
     _check(fills)
     rows = _with_ranges(fills)
-    lots = rows.filter(pl.col("opening") > 0)
-    closes = rows.filter(pl.col("closing") > 0)
-    parts = _parts(lots, closes)
-    sold = _proceeds(parts, closes)
-    lots = _with_basis(lots, sold)
-    return _closed(sold, lots)
+    lots = rows.filter(pl.col("opening") > 0).drop("closes_from", "closes_to", "size", "closing")
+    closes = rows.filter(pl.col("closing") > 0).select("fill", "size", "value", "fee", "closes_from", "closes_to", "quantity")
+    parts = _with_proceeds(_parts(lots, closes), closes)
+    lots = lots.with_columns(opened_basis=_opened_basis(lots, parts, len(closes)))
+    return _closed(parts, lots)
 
 
 def _check(fills: pl.DataFrame) -> None:
-    quantity = fills["quantity"].cast(pl.Int128).abs()
-    largest = int(quantity.max() or 0)  # type: ignore[arg-type]
-    total = sum(quantity.to_list()) if largest * len(fills) >= _PRODUCT_MAX else largest
-    amounts = max((abs(int(fills[name].cast(pl.Int128).abs().max() or 0)) for name in ("value", "fee")), default=0)  # type: ignore[arg-type]
-    if total >= _PRODUCT_MAX or largest * amounts * 4 >= _PRODUCT_MAX:
+    sizes = fills["quantity"].cast(pl.Int128).abs()
+    largest, total = _whole(sizes.max()), _whole(sizes.sum())
+    amounts = max(_whole(fills[name].cast(pl.Int128).abs().max()) for name in ("value", "fee"))
+    if largest * len(fills) >= _TOTAL_MAX or total >= _TOTAL_MAX or total * amounts * 4 >= _PRODUCT_MAX:
         raise TooLargeError(f"quantities up to {largest} and amounts up to {amounts} do not fit together")
+
+
+def _whole(number: object) -> int:
+    """An aggregate of a column of integers; of none it is zero."""
+    return number if isinstance(number, int) else 0
 
 
 def _with_ranges(fills: pl.DataFrame) -> pl.DataFrame:
     """Of each fill how much closes and how much opens, and where these units stand in the row of all openings."""
-    size, before = pl.col("quantity").abs(), pl.col("held") - pl.col("quantity")
+    quantity, first = pl.col("quantity"), pl.col("instrument").ne_missing(pl.col("instrument").shift(1))
+    last = pl.col("instrument").ne_missing(pl.col("instrument").shift(-1))
+    held_all, before = quantity.cum_sum() - quantity, pl.col("before")
+    closes = (before.sign() * quantity.sign()) < 0
     return (
         fills.lazy()
         .with_row_index("fill")
-        .with_columns(pl.col("quantity", "value", "fee").cast(pl.Int128))
+        .with_columns(quantity.cast(pl.Int64), pl.col("value", "fee").cast(pl.Int128))
         .sort("instrument", maintain_order=True)
-        .with_columns(held=pl.col("quantity").cum_sum().over("instrument"))
+        .with_columns(first=first, last=last, size=quantity.abs())
+        .with_columns(before=held_all - pl.when("first").then(held_all).forward_fill())
+        .with_columns(closing=pl.when(closes).then(pl.min_horizontal("size", before.abs())).otherwise(0))
+        .with_columns(opening=pl.col("size") - pl.col("closing"), closed_all=pl.col("closing").cum_sum() - pl.col("closing"))
+        .with_columns(opens_from=pl.col("opening").cum_sum() - pl.col("opening"))
+        .with_columns(closes_from=pl.col("closed_all") + pl.when("first").then(pl.col("opens_from") - pl.col("closed_all")).forward_fill())
+        .with_columns(opens_to=pl.col("opens_from") + pl.col("opening"), closes_to=pl.col("closes_from") + pl.col("closing"))
         .with_columns(
-            size=size,
-            closing=pl.when(before.sign() * pl.col("quantity").sign() < 0).then(pl.min_horizontal(size, before.abs())).otherwise(NONE),
+            closed_to=pl.when("last").then("closes_to").backward_fill(),
+            own_close=pl.when(pl.col("closing") > 0).then((pl.col("closing") > 0).cum_sum() - 1),
         )
-        .with_columns(opening=pl.col("size") - pl.col("closing"))
-        .with_columns(opens_to=pl.col("opening").cum_sum())
-        .with_columns(opens_from=pl.col("opens_to") - pl.col("opening"))
-        .with_columns(base=pl.col("opens_from").first().over("instrument"))
-        .with_columns(closes_to=pl.col("base") + pl.col("closing").cum_sum().over("instrument"))
-        .with_columns(closes_from=pl.col("closes_to") - pl.col("closing"), closed_to=pl.col("closes_to").last().over("instrument"))
+        .drop("instrument", "first", "last", "before", "closed_all")
         .collect()
     )
 
 
 def _parts(lots: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
-    """Every stretch of units that one fill closes of one lot: place of the lot and of the closing, units, and what was left of each."""
-    ends = pl.concat(
-        [
-            lots.select(to="opens_to", is_lot=pl.lit(1, pl.Int64), is_close=pl.lit(0, pl.Int64)),
-            closes.select(to="closes_to", is_lot=pl.lit(0, pl.Int64), is_close=pl.lit(1, pl.Int64)),
-        ]
+    """Every stretch of units that one fill closes of one lot: which ones, how many units, and what was left of each before."""
+    ends = lots.select(to="opens_to", is_lot=pl.lit(1)).merge_sorted(closes.select(to="closes_to", is_lot=pl.lit(0)), "to")
+    stretches = ends.with_columns(
+        lot_place=pl.col("is_lot").cum_sum() - pl.col("is_lot"),
+        close_place=(1 - pl.col("is_lot")).cum_sum() - (1 - pl.col("is_lot")),
+        start=pl.col("to").shift(1).fill_null(0),
     )
-    stretches = (
-        ends.sort("to")
-        .with_columns(
-            lot_place=pl.col("is_lot").cum_sum() - pl.col("is_lot"),
-            close_place=pl.col("is_close").cum_sum() - pl.col("is_close"),
-            start=pl.col("to").shift(1).fill_null(NONE),
-        )
-        .filter(pl.col("to") > pl.col("start"))
-    )
-    inside = stretches.filter(stretches["to"] <= lots["closed_to"].gather(_bounded(stretches["lot_place"], len(lots))))
+    begins = closes["closes_from"].gather(stretches["close_place"], null_on_oob=True)
+    inside = stretches.with_columns(begins=begins).filter((pl.col("to") > pl.col("start")) & (pl.col("start") >= pl.col("begins")))
     lot_place, close_place = inside["lot_place"], inside["close_place"]
     return pl.DataFrame(
         {
@@ -129,16 +130,12 @@ def _parts(lots: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
             "close_place": close_place,
             "units": inside["to"] - inside["start"],
             "of_lot": lots["opens_to"].gather(lot_place) - inside["start"],
-            "of_fill": closes["size"].gather(close_place) - (inside["start"] - closes["closes_from"].gather(close_place)),
+            "of_fill": closes["size"].gather(close_place) - (inside["start"] - inside["begins"]),
         }
     )
 
 
-def _bounded(places: pl.Series, count: int) -> pl.Series:
-    return places.clip(0, max(count - 1, 0))
-
-
-def _proceeds(parts: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
+def _with_proceeds(parts: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
     """The parts with their share of the closing fill's value and fee."""
     value, fee = _shares([closes["value"], closes["fee"]], parts["close_place"], parts["units"], parts["of_fill"])
     sells = closes["quantity"].gather(parts["close_place"]) < 0
@@ -150,44 +147,50 @@ def _proceeds(parts: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_basis(lots: pl.DataFrame, sold: pl.DataFrame) -> pl.DataFrame:
-    """The lots with the basis they opened with: what closing left of their fill's value and fee."""
-    spent = sold.group_by("fill").agg(spent_value=pl.col("value").sum(), spent_fee=pl.col("fee").sum())
-    crossing = lots.filter(pl.col("closing") > 0).select("fill").join(spent, on="fill")
-    joined = lots.join(crossing, on="fill", how="left", maintain_order="left") if len(crossing) else lots.with_columns(
-        spent_value=NONE, spent_fee=NONE
-    )  # fmt: skip
-    value = pl.col("value") - pl.col("spent_value").fill_null(NONE)
-    fee = pl.col("fee") - pl.col("spent_fee").fill_null(NONE)
-    return joined.with_columns(opened_basis=pl.when(pl.col("quantity") > 0).then(value + fee).otherwise(fee - value))
+def _opened_basis(lots: pl.DataFrame, parts: pl.DataFrame, closes: int) -> pl.Series:
+    """What the lots opened with: what closing left of their fill's value and fee."""
+    value, fee = lots["value"], lots["fee"]
+    if closes:
+        ends = parts.select(
+            value=pl.col("value").cum_sum(),
+            fee=pl.col("fee").cum_sum(),
+            is_last=pl.col("close_place").ne_missing(pl.col("close_place").shift(-1)),
+        ).filter("is_last")
+        spent = ends.select((pl.col(name) - pl.col(name).shift(1).fill_null(NONE)) for name in ("value", "fee"))
+        value = value - spent["value"].gather(lots["own_close"]).fill_null(0)
+        fee = fee - spent["fee"].gather(lots["own_close"]).fill_null(0)
+    return pl.select(pl.when(lots["quantity"] > 0).then(value + fee).otherwise(fee - value)).to_series()
 
 
-def _closed(sold: pl.DataFrame, lots: pl.DataFrame) -> ColumnBook:
+def _closed(parts: pl.DataFrame, lots: pl.DataFrame) -> ColumnBook:
     """Closings with their basis, and the lots with what is left of them."""
-    (basis,) = _shares([lots["opened_basis"]], sold["lot_place"], sold["units"], sold["of_lot"])
-    sign = lots["quantity"].sign().cast(pl.Int128)
-    signs = sign.gather(sold["lot_place"])
+    (basis,) = _shares([lots["opened_basis"]], parts["lot_place"], parts["units"], parts["of_lot"])
+    signs = lots["quantity"].sign().gather(parts["lot_place"])
     closings = pl.DataFrame(
         {
-            "fill": sold["fill"],
-            "lot": lots["fill"].gather(sold["lot_place"]),
-            "quantity": sold["units"] * signs,
-            "proceeds": sold["proceeds"],
+            "fill": parts["fill"],
+            "lot": lots["fill"].gather(parts["lot_place"]),
+            "quantity": parts["units"] * signs,
+            "proceeds": parts["proceeds"],
             "basis": basis,
-            "realised": sold["proceeds"] - basis,
-            "left": (sold["of_lot"] - sold["units"]) * signs,
+            "realised": parts["proceeds"] - basis,
+            "left": (parts["of_lot"] - parts["units"]) * signs,
         }
     )
-    used = pl.DataFrame({"lot_place": sold["lot_place"], "units": sold["units"], "basis": basis})
-    totals = used.group_by("lot_place").agg(pl.col("units").sum(), pl.col("basis").sum())
-    kept = lots.with_row_index("lot_place").with_columns(pl.col("lot_place").cast(pl.Int64), sign=sign)
-    left = kept.join(totals, on="lot_place", how="left", maintain_order="left").select(
+    used = (pl.col("closed_to") - pl.col("opens_from")).clip(0, pl.col("opening"))
+    left = lots.select(
         "fill",
-        opened=pl.col("opening") * pl.col("sign"),
-        quantity=(pl.col("opening") - pl.col("units").fill_null(NONE)) * pl.col("sign"),
-        basis=pl.col("opened_basis") - pl.col("basis").fill_null(NONE),
+        opened=pl.col("opening") * pl.col("quantity").sign(),
+        quantity=(pl.col("opening") - used) * pl.col("quantity").sign(),
+        basis=pl.when(used == pl.col("opening")).then(NONE).otherwise("opened_basis"),
+        is_partly=(used > 0) & (used < pl.col("opening")),
     )
-    return ColumnBook(closings, left)
+    partly = left["is_partly"].arg_true()
+    if len(partly):
+        spent = pl.DataFrame({"lot_place": parts["lot_place"], "basis": basis}).filter(pl.col("lot_place").is_in(partly.implode()))
+        totals = spent.group_by("lot_place").agg(pl.col("basis").sum()).sort("lot_place")
+        left = left.with_columns(basis=left["basis"].scatter(totals["lot_place"], left["basis"].gather(partly) - totals["basis"]))
+    return ColumnBook(closings, left.drop("is_partly"))
 
 
 def _shares(amounts: list[pl.Series], group: pl.Series, units: pl.Series, whole: pl.Series) -> list[pl.Series]:
@@ -195,27 +198,24 @@ def _shares(amounts: list[pl.Series], group: pl.Series, units: pl.Series, whole:
 
     Parts of a group stand together in their order. All first parts are worked out side by side, then all second ones.
     """
-    parts = pl.DataFrame({"group": group, "units": units, "whole": whole}).with_row_index("place")
-    parts = parts.with_columns(rank=pl.col("place") - pl.col("place").first().over("group"))
-    parts = parts.with_columns(more=pl.col("group").shift(-1).eq_missing(pl.col("group")))
-    sizes = parts["rank"].value_counts().sort("rank")["count"].to_list()
-    ordered = parts if len(sizes) <= 1 else parts.sort("rank", maintain_order=True)
-    lefts = [amount.gather(ordered["group"].head(sizes[0] if sizes else 0)) for amount in amounts]
-    found: list[list[pl.Series]] = [[] for _ in amounts]
-    start = 0
-    for size in sizes[:ROUNDS_MAX]:
-        now = ordered.slice(start, size)
+    is_first, is_last = pl.col("group").ne_missing(pl.col("group").shift(1)), pl.col("group").ne_missing(pl.col("group").shift(-1))
+    parts = (
+        pl.DataFrame({"group": group, "units": units.cast(pl.Int128), "whole": whole.cast(pl.Int128)})
+        .with_row_index("place")
+        .with_columns(rank=pl.col("place") - pl.when(is_first).then("place").forward_fill(), more=~is_last)
+    )
+    found = [pl.zeros(len(parts), dtype=pl.Int128, eager=True) for _ in amounts]
+    now = parts.filter(pl.col("rank") == 0)
+    lefts = [amount.gather(now["group"]) for amount in amounts]
+    for rank in range(1, ROUNDS_MAX + 1):
         shares = [_half_even(left, now["units"], now["whole"]) for left in lefts]
+        found = [one.scatter(now["place"], share) for one, share in zip(found, shares, strict=True)]
         lefts = [(left - share).filter(now["more"]) for left, share in zip(lefts, shares, strict=True)]
-        for kept, share in zip(found, shares, strict=True):
-            kept.append(share)
-        start += size
-    rest = ordered.slice(start)
-    if len(rest):
-        for kept, left in zip(found, lefts, strict=True):
-            kept.append(_walked(left, sizes[ROUNDS_MAX:], rest))
-    order = ordered["place"]
-    return [_in_place(order, kept) for kept in found]
+        now = parts.filter(pl.col("rank") == rank)
+        if not len(now):
+            return found
+    rest = parts.filter(pl.col("rank") >= ROUNDS_MAX).sort("rank", maintain_order=True)
+    return [one.scatter(rest["place"], _walked(left, rest)) for one, left in zip(found, lefts, strict=True)]
 
 
 def _half_even(amount: pl.Series, units: pl.Series, whole: pl.Series) -> pl.Series:
@@ -227,27 +227,21 @@ def _half_even(amount: pl.Series, units: pl.Series, whole: pl.Series) -> pl.Seri
     return frame.select(share=pl.col("below") + pl.when(up).then(ONE).otherwise(NONE)).to_series()
 
 
-def _walked(left: pl.Series, sizes: list[int], rest: pl.DataFrame) -> pl.Series:
-    """The same for groups with very many parts, one after the other."""
-    amounts, found = left.to_list(), []
-    units, whole, more = rest["units"].to_list(), rest["whole"].to_list(), rest["more"].to_list()
-    start = 0
-    for size in sizes:
-        following = []
-        for place, amount in zip(range(start, start + size), amounts, strict=True):
-            below, over = divmod(amount * units[place], whole[place])
-            share = below + (1 if 2 * over > whole[place] or (2 * over == whole[place] and below % 2) else 0)
-            found.append(share)
-            if more[place]:
-                following.append(amount - share)
-        amounts, start = following, start + size
+def _walked(left: pl.Series, rest: pl.DataFrame) -> pl.Series:
+    """The same for groups with very many parts, one after the other; rest has all parts of one rank before those of the next."""
+    amounts, following, found = left.to_list(), [], []
+    place, rank = 0, None
+    for at, units, whole, more in rest.select("rank", "units", "whole", "more").iter_rows():
+        if rank is not None and at != rank:
+            amounts, following, place = following, [], 0
+        rank = at
+        below, over = divmod(amounts[place] * units, whole)
+        share = below + (1 if 2 * over > whole or (2 * over == whole and below % 2) else 0)
+        found.append(share)
+        if more:
+            following.append(amounts[place] - share)
+        place += 1
     return pl.Series(found, dtype=pl.Int128)
-
-
-def _in_place(order: pl.Series, kept: list[pl.Series]) -> pl.Series:
-    if not kept:
-        return pl.Series([], dtype=pl.Int128)
-    return pl.DataFrame({"place": order, "share": pl.concat(kept)}).sort("place")["share"]
 
 
 def _exponent(value: Decimal) -> int:
