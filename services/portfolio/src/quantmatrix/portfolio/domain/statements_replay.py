@@ -14,7 +14,7 @@ from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, short_token
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, Side
 from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Premium, book_fill
+from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Premium, age, book_fill
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, PriorPosition, Statement
 from quantmatrix.portfolio.domain.statements_identities import Delivery, delivery_of, is_option
 
@@ -186,9 +186,17 @@ def _premium(entry: Entry, premiums: Premiums) -> Premium | None:
 
 
 def _booked(replay: Replay, key: Key, fill: Fill) -> Booked:
-    """Book a fill; what was bought in another currency has no basis in this one, which no rate of a statement tells."""
-    lots = [lot if lot.basis is None or lot.basis.currency == fill.fee.currency else replace(lot, basis=None) for lot in replay.lots[key]]
-    return book_fill(fill, lots)
+    """Book a fill against the oldest lots, no more of them than it can use up.
+
+    What was bought in another currency has no basis in this one, which no rate of a statement tells.
+    """
+    needed, oldest = fill.moved, []
+    for lot in replay.lots[key]:
+        if needed.value <= 0:
+            break
+        oldest.append(lot if lot.basis is None or lot.basis.currency == fill.fee.currency else replace(lot, basis=None))
+        needed -= abs(lot.quantity)
+    return book_fill(fill, oldest)
 
 
 def _opening_fee(fill: Fill, booked: Booked) -> Money:
@@ -215,17 +223,18 @@ def _sum(amounts: Sequence[Money | None], currency: str) -> Money | None:
 
 
 def _keep(replay: Replay, key: Key, booked: Booked) -> None:
-    changed = {lot.lot_id: lot for lot in booked.changed}
-    lots = [changed.get(lot.lot_id, lot) for lot in replay.lots[key]]
+    """Put what is left in the place of what was used up: lots lie oldest first, and the oldest were used."""
+    lots = replay.lots[key]
+    lots[: len(booked.changed)] = [lot for lot in booked.changed if lot.quantity]
     if booked.opened is not None:
         lots.append(booked.opened)
-    replay.lots[key] = [lot for lot in lots if lot.quantity]
 
 
 def _move(replay: Replay, key: Key, quantity: Quantity, basis: Money | None, entry: Entry, index: int, currency: str) -> None:
     """Units that come without a price make a lot of this basis; units that go take the oldest lots with them."""
     if not any(lot.quantity.value * quantity.value < 0 for lot in replay.lots[key]):
         replay.lots[key].append(_lot(key, quantity, basis, at_of(entry) + index * _MICROSECOND, currency, entry.broker_key))
+        replay.lots[key].sort(key=age)
         return
     fill = _fill(key, replace(entry, quantity=quantity, amount=Money.zero(currency), fee=None), index, None, currency)
     booked = _booked(replay, key, fill)
@@ -280,6 +289,7 @@ def _exchange(replay: Replay, gone: Entry, came: Entry) -> None:
     if held:
         target = came.quantity if held == -gone.quantity else came.quantity.scaled(_units(held), _units(-gone.quantity))
         replay.lots[new] += [replace(lot, instrument=_instrument(new, lot.instrument.currency, None)) for lot in _scaled(lots, target)]
+        replay.lots[new].sort(key=age)
 
 
 def _units(quantity: Quantity) -> int:
