@@ -15,7 +15,7 @@ SYMBOLS = ("AAPL", "MSFT")
 PERIODS = [(date(2003, 4, 1), date(2003, 9, 30)), (date(2004, 8, 2), date(2005, 4, 29))]
 
 
-@pytest.mark.parametrize("strategy", ["atr_matrix", "moving_average_cross"])
+@pytest.mark.parametrize("strategy", ["atr_matrix", "moving_average_cross", "signal_bot"])
 @pytest.mark.parametrize(("first", "last"), PERIODS, ids=["half a year", "over the split of Apple in 2005"])
 async def test_a_backtest_makes_the_trades_of_the_replay(make_platform: Any, database: Any, strategy: str, first: date, last: date) -> None:
     told = {"replay_symbols": SYMBOLS, "replay_from": first, "replay_to": last, "replay_pace_s": 0.0}

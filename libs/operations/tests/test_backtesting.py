@@ -86,6 +86,7 @@ def _weekday(day: str) -> int:
         (("run", "atr_matrix", "--cash", "-5"), "--cash: expected a number of zero or more"),
         (("run", "atr_matrix", "--cash", "0"), "the capital is above zero"),
         (("lookahead", "no_such"), "there is no strategy 'no_such'"),
+        (("sentence", "run atr matrx on paper, $10k"), "'atr matrx' at 5: there is no such strategy; possible: ATR Matrix"),
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence_and_ends_with_code_4(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
@@ -99,6 +100,19 @@ def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path) -> None:
     told = answer(tmp_path, "lookahead", "atr_matrix", "--symbols", "AAPL", "--cuts", "40")
 
     assert told == {"strategy": "atr_matrix", "cuts": 40, "clean": True, "findings": []}
+
+
+def test_a_sentence_is_echoed_as_a_form(tmp_path: Path) -> None:
+    told = answer(tmp_path, "sentence", "Run ATR Options on TastyTrade, $10k, 20% profit, 80% reinvest")
+
+    assert told == {
+        "strategy": "atr_options",
+        "broker": "tastytrade",
+        "capital": "10000 USD",
+        "profit_target": "0.2",
+        "reinvest": "0.8",
+        "sentence": "run atr_options on tastytrade, $10000, 20% profit, 80% reinvest",
+    }
 
 
 def test_parameters_are_json_where_they_read_as_such() -> None:

@@ -16,12 +16,19 @@ from quantmatrix.signals.domain.series import Split
 from quantmatrix.signals.ports import Strategy
 
 
+def _slot() -> dict[str, type[Strategy]]:
+    found: list[type[Strategy]] = [load(strategies, module).STRATEGY for module in names_in(strategies)]
+    return {strategy.name: strategy for strategy in found}
+
+
+def titles() -> dict[str, str]:
+    """What the strategies of the slot are called by people, by name."""
+    return {name: strategy.title for name, strategy in _slot().items()}
+
+
 def strategy_called(name: str) -> type[Strategy]:
     """The strategy of the slot. Raises BacktestError with what there is."""
-    known: dict[str, type[Strategy]] = {}
-    for module in names_in(strategies):
-        found: type[Strategy] = load(strategies, module).STRATEGY
-        known[found.name] = found
+    known = _slot()
     if name not in known:
         raise BacktestError(f"there is no strategy {name!r}; there is {', '.join(sorted(known))}")
     return known[name]

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from quantmatrix.common.runtime.errors import ConfigurationError
 from quantmatrix.common.runtime.settings import SettingsError
 from quantmatrix.common.values import Money
-from quantmatrix.operations.backtests import histories, parameters_of, strategy_called
+from quantmatrix.operations.backtests import histories, parameters_of, strategy_called, titles
 from quantmatrix.operations.commands.common import AsJson
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
 from quantmatrix.signals.backtest.history import BacktestError
@@ -20,6 +20,7 @@ from quantmatrix.signals.backtest.report import report
 from quantmatrix.signals.backtest.result import Result
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
 from quantmatrix.signals.backtest.run import Job, backtest, made
+from quantmatrix.signals.domain.sentence import NotUnderstood, RunForm, read_sentence
 
 app = typer.Typer(name="backtest", help="Run strategies over past bars, with the code that runs live.", no_args_is_help=True)
 
@@ -97,6 +98,22 @@ def lookahead_command(
             out.print(f"· {line}", highlight=False)
     if not verdict.is_clean:
         raise typer.Exit(Exit.ERROR)
+
+
+@app.command("sentence")
+def sentence_command(
+    text: Annotated[str, typer.Argument(help='Such as "run ATR Matrix on paper, $10k, 20% profit, 80% reinvest".')],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a sentence that starts a run means, without starting anything."""
+    found = read_sentence(text, titles())
+    if isinstance(found, NotUnderstood):
+        fail(Exit.CONFIGURATION, str(found), as_json=as_json)
+    form = {name: str(value) for name in RunForm.__dataclass_fields__ if (value := getattr(found, name)) is not None}
+    if as_json:
+        tell_json({**form, "sentence": found.sentence()})
+    else:
+        tell_table(found.sentence(), ("", "value"), list(form.items()))
 
 
 def _tell(result: Result, page: Path | None) -> None:

@@ -1,0 +1,58 @@
+"""The watchlist score: where each symbol stands among the others in volume, volatility, momentum, sentiment and volume momentum."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from quantmatrix.signals.domain.indicators import bars_so_far
+from quantmatrix.signals.domain.patterns import performance
+from quantmatrix.signals.domain.volatility import atr_pct
+
+WEIGHTS = {"volume": 30.0, "volatility": 25.0, "momentum": 20.0, "sentiment": 15.0, "volume_momentum": 10.0}
+TOP = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """score from 0 to 100 of the components that are known; missing names the others, whose weight the known ones share."""
+
+    symbol: str
+    score: float
+    missing: tuple[str, ...]
+
+
+def components(bars: pl.DataFrame, sentiment: float | None = None) -> dict[str, float | None]:
+    """The raw figures of one symbol: money traded a day, ATR percent, 20-day performance, volume of 5 days over that of 20."""
+    row = bars.select(
+        bars=bars_so_far(),
+        volume=(pl.col("volume") * pl.col("close")).rolling_mean(20),
+        volatility=atr_pct(14),
+        momentum=performance(20),
+        volume_momentum=pl.col("volume").rolling_mean(5) / pl.col("volume").rolling_mean(20),
+    ).row(-1, named=True)
+    return {name: row[name] if name != "sentiment" else sentiment for name in WEIGHTS}
+
+
+def watchlist(universe: Mapping[str, Mapping[str, float | None]], top: int = TOP) -> list[Watched]:
+    """Scores by rank: the best of a component has all of its weight, the worst none, equal ones the same. Best first.
+
+    A symbol without any component is left out.
+    """
+    ranks = {name: _ranks({symbol: figures.get(name) for symbol, figures in universe.items()}) for name in WEIGHTS}
+    found = []
+    for symbol in universe:
+        known = [name for name in WEIGHTS if symbol in ranks[name]]
+        weight = sum(WEIGHTS[name] for name in known)
+        if weight:
+            score = 100.0 * sum(WEIGHTS[name] * ranks[name][symbol] for name in known) / weight
+            found.append(Watched(symbol, score, tuple(name for name in WEIGHTS if name not in known)))
+    return sorted(found, key=lambda one: (-one.score, one.symbol))[:top]
+
+
+def _ranks(values: Mapping[str, float | None]) -> dict[str, float]:
+    """Each known value's place from 0 to 1; with a single value it is 1."""
+    known = {symbol: value for symbol, value in values.items() if value is not None and value == value}
+    ordered: Sequence[float] = sorted(set(known.values()))
+    places = {value: place / (len(ordered) - 1) if len(ordered) > 1 else 1.0 for place, value in enumerate(ordered)}
+    return {symbol: places[value] for symbol, value in known.items()}
