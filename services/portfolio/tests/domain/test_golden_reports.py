@@ -3,8 +3,9 @@
 import xml.etree.ElementTree as ET
 import zipfile
 from collections.abc import Iterator
+from configparser import ConfigParser
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -79,11 +80,11 @@ def _at(one: Fill, at: datetime) -> Fill:
     return replace(one, session=at.date(), executed_at=at, fill_id=FillId(derived_id(one.fill_id, at)))
 
 
-def gains(rows: list[list[str]], method: LotMethod) -> dict[tuple[str, str], Decimal]:
+def gains(rows: list[list[str]], methods: LotMethods) -> dict[tuple[str, str], Decimal]:
     """Gain by year and kind of transaction."""
     told = list(trades(rows))
     kinds = {one.fill_id: kind for one, kind in told}
-    ledger = booked([Event(one.fill_id, one, place) for place, (one, _) in enumerate(told)], LedgerRules(LotMethods(method)))
+    ledger = booked([Event(one.fill_id, one, place) for place, (one, _) in enumerate(told)], LedgerRules(methods))
     found: dict[tuple[str, str], Decimal] = {}
     for closing in ledger.closings:
         key = str(closing.closed_on.year), kinds[closing.fill_id]
@@ -114,7 +115,7 @@ def test_gains_by_year_and_kind_are_those_of_the_golden_report(name: str, method
             continue
         kinds = {kind for one, kind in trades(rows) if one.side is Side.SELL}
         expected = printed(report[f"{asset} Tax"], kinds)
-        found = gains(rows, method)
+        found = gains(rows, LotMethods(method))
         assert found.keys() == expected.keys(), asset
         for key, gain in expected.items():
             assert abs(found[key] - gain) < Decimal("0.0001"), (asset, key)
@@ -134,6 +135,25 @@ def test_gains_by_year_and_kind_are_those_of_the_golden_report(name: str, method
 )
 def test_the_sums_of_two_assets_that_mirror_each_other(asset: str, method: LotMethod, sums: tuple[int, int, int]) -> None:
     """L9: sales of 2018 and 2019 and gifts of 2020."""
-    found = gains(sheets(shared("rp2") / "input_test_hifo.ods")[asset], method)
+    found = gains(sheets(shared("rp2") / "input_test_hifo.ods")[asset], LotMethods(method))
 
     assert (found["2018", "SELL"], found["2019", "SELL"], found["2020", "GIFT"]) == sums
+
+
+def test_methods_that_change_from_year_to_year_are_those_of_the_golden_report() -> None:
+    """FIFO in 2020, LIFO in 2021, HIFO in 2022, FIFO again in 2023, as the input's configuration says."""
+    folder = shared("rp2")
+    configuration = ConfigParser()
+    configuration.read(folder / "test_data_multi_method.ini")
+    methods = LotMethods()
+    for year, method in configuration["accounting_methods"].items():
+        methods = methods.changed(date(int(year), 1, 1), LotMethod(method.upper()))
+    given = sheets(folder / "input_test_data_multi_method.ods")
+    report = sheets(folder / "test_data_multi_method_generic_mixed_rp2_full_report.ods")
+
+    assert len(methods.changes) == 4
+    for asset, rows in given.items():
+        kinds = {kind for one, kind in trades(rows) if one.side is Side.SELL}
+        expected, found = printed(report[f"{asset} Tax"], kinds), gains(rows, methods)
+        assert found.keys() == expected.keys()
+        assert all(abs(found[key] - gain) < Decimal("0.0001") for key, gain in expected.items()), asset

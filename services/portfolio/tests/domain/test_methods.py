@@ -361,3 +361,46 @@ def test_no_other_choice_of_lots_loses_more_than_the_highest_cost(lots: list[tup
     best, compared = (book_fill(sale, held, picker_for(method)).realised for method in (LotMethod.HIGHEST_COST, other))
 
     assert best is not None and compared is not None and best <= compared
+
+
+@pytest.mark.parametrize(
+    ("trades", "gross", "net"),
+    [
+        ((("2", "142.90", "1.55"), ("-2", "136.60", "1.65")), "-12.6", "-15.8"),
+        ((("9", "209.45", "1"), ("-9", "210", "1"), ("10", "204.11", "1"), ("-10", "208.01", "1")), "43.95", "39.95"),
+        ((("20", "218", "16"), ("-20", "320", "16.18")), "2040", "2007.82"),
+        ((("30", "290", "16"), ("-30", "321", "16.27")), "930", "897.73"),
+    ],
+)
+def test_round_trips_of_a_public_portfolio_tracker(trades: tuple[tuple[str, str, str], ...], gross: str, net: str) -> None:
+    """R7, R9 and R10: the gain without and with fees; a second round trip does not change the first."""
+    with_fees = [fill(number, *trade) for number, trade in enumerate(trades)]
+    without = [fill(number, quantity, price) for number, (quantity, price, _) in enumerate(trades)]
+
+    assert rebuilt("USD", without).realised == usd(gross)
+    assert rebuilt("USD", with_fees).realised == usd(net)
+
+
+def test_half_of_a_position_sold() -> None:
+    """R8: 2@75.80 (2.95), 1 sold at 85.73 (1.30): what is left cost 75.80 without its fee; at 87.80 it is 21.93 gross and 17.68 net."""
+    plain = rebuilt("USD", [fill(1, 2, "75.80"), fill(2, -1, "85.73")])
+    charged = rebuilt("USD", [fill(1, 2, "75.80", "2.95"), fill(2, -1, "85.73", "1.30")])
+
+    assert left(plain) == [(1, Decimal("75.80"))]
+    assert (plain.realised or usd(0)) + usd("87.80") - plain.basis == usd("21.93")
+    assert (charged.realised or usd(0)) + usd("87.80") - charged.basis == usd("17.68")
+
+
+def test_the_average_of_two_short_sales() -> None:
+    """R11: sold short at 44,558.42 and 46,737.48: 45,647.95 on the average."""
+    book = rebuilt("USD", [fill(1, -1, "44558.42"), fill(2, -1, "46737.48")])
+
+    assert book.basis == usd("-91295.90")
+    assert -book.basis.amount / 2 == Decimal("45647.95")
+
+
+def test_what_is_left_costs_what_was_paid_for_it() -> None:
+    """2 bought at 100 and 1 sold leave 100 a unit: the cost of all purchases is never divided by what remains of them."""
+    book = rebuilt("USD", [fill(1, 2, "100"), fill(2, -1, "120")])
+
+    assert left(book) == [(1, 100)]
