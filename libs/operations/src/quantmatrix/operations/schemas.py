@@ -15,6 +15,8 @@ _LEDGER_SCHEMAS = ("market", "signals", "execution", "paper", "portfolio", "noti
 _ALWAYS_KEPT = ("alembic_version", "lease")
 _PEOPLE = ("users", "session", "audit")
 """The gateway's tables that have nothing to do with the paper ledger."""
+_STATEMENTS = ("statement_import", "statement_entry", "statement_unread")
+"""Portfolio's tables of imported statements, which no replay makes again."""
 
 
 async def migrate_if_behind(urls: dict[str, str], say: Callable[[str], None]) -> list[str]:
@@ -50,7 +52,7 @@ async def forget_replay(superuser_url: str) -> None:
             rows = await connection.fetch(
                 "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = any($1) and not tablename = any($2)",
                 list(_LEDGER_SCHEMAS),
-                [*_ALWAYS_KEPT, *_PEOPLE],
+                [*_ALWAYS_KEPT, *_PEOPLE, *_STATEMENTS],
             )
             if rows:
                 await connection.execute(f"truncate {', '.join(row['name'] for row in rows)} restart identity cascade")

@@ -87,6 +87,9 @@ class FlexCsvImporter:
 
 
 def _is_header(cells: Sequence[str]) -> bool:
+    """Names only, and enough of those that queries use. A row with a number in it is none, which is quickly seen."""
+    if any(cell[:1].isdigit() for cell in cells):
+        return False
     return len({plain_name(cell) for cell in cells} & _TELLING) >= min(_TELLING_NEEDED, len(cells)) or _is_cash_header(cells)
 
 
