@@ -20,7 +20,7 @@ from quantmatrix.portfolio.performance.attribution import (
     attribute,
     beside,
     chained,
-    in_base,
+    translated,
 )
 
 ABC, XYZ = InstrumentId("ABC"), InstrumentId("XYZ")
@@ -106,7 +106,7 @@ def test_price_and_currency_effects_apart() -> None:
     # One share at 89.12 USD and 0.9238 CHF, then 116.45 at 0.8854: 24.197982 from the price, -3.422208 from the currency.
     own = attribute(Day(Standing(usd(0), (held(ABC, 1, "89.12"),)), Standing(usd(0), (held(ABC, 1, "116.45"),))))
 
-    found = in_base(own, "CHF", Decimal("0.9238"), Decimal("0.8854"))
+    found = translated(own, "CHF", Decimal("0.9238"), Decimal("0.8854"))
 
     assert found.lines == {
         PnlLine.PRIOR_POSITIONS: Money(Decimal("24.197982"), "CHF"),
@@ -174,7 +174,7 @@ def test_the_lines_of_every_day_sum_to_the_change_less_the_flows(day: Day) -> No
 
 @given(st.lists(days, min_size=1, max_size=4), st.decimals("0.0001", "200", places=6), st.decimals("0.0001", "200", places=6))
 def test_currencies_in_one_base_still_add_up_to_the_last_digit(several: list[Day], before: Decimal, after: Decimal) -> None:
-    found = beside([in_base(attribute(day), "EUR", before, after) for day in several])
+    found = beside([translated(attribute(day), "EUR", before, after) for day in several])
 
     assert adds_up(found) and not found.unexplained
     starts = sum((attribute(day).start for day in several), usd(0)).amount

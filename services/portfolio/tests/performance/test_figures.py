@@ -121,6 +121,15 @@ def test_a_benchmark_that_is_the_account_differs_in_nothing() -> None:
     assert found.tracking_error == pytest.approx(0.0, abs=1e-9)
 
 
+def test_the_day_an_account_was_opened_on_has_no_close_before_it_to_compare_with() -> None:
+    closes = {FIRST: 50.0, FIRST + timedelta(days=1): 55.0}
+
+    found = compared(FIRST, [Link(FIRST, 1.01), Link(FIRST + timedelta(days=1), 1.02)], closes)
+
+    assert found is not None and found.sessions == 1
+    assert (found.own, found.benchmark) == (pytest.approx(0.02), pytest.approx(0.10))
+
+
 def test_without_two_common_days_there_is_no_comparison() -> None:
     assert compared(FIRST, links(1.1), {FIRST: 1.0}) is None
     assert compared(FIRST, [], {FIRST: 1.0}) is None

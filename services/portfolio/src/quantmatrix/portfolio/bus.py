@@ -1,6 +1,7 @@
 """Portfolio's face towards NATS. What it says stands in `contracts/portfolio.py`."""
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
+from quantmatrix.common.contracts.asking.performance import DerivationAsked, LossCandidatesAsked, PerformanceAsked, ReportAsked
 from quantmatrix.common.contracts.asking.portfolio import (
     ClosingsAsked,
     LedgerSumsAsked,
@@ -12,7 +13,7 @@ from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, Settl
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
-from quantmatrix.portfolio import answers, handlers
+from quantmatrix.portfolio import answers, handlers, performance_answers
 
 MARKS_PATIENCE_S = 0.05
 """Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
@@ -35,6 +36,10 @@ def bus() -> Bus:
             Answers(LotsAsked, answers.lots),
             Answers(ClosingsAsked, answers.closings),
             Answers(SnapshotsAsked, answers.snapshots),
+            Answers(PerformanceAsked, performance_answers.performance),
+            Answers(ReportAsked, performance_answers.report),
+            Answers(LossCandidatesAsked, performance_answers.loss_candidates),
+            Answers(DerivationAsked, performance_answers.derivation),
             Answers(LedgerSumsAsked, answers.ledger_sums),
             Answers(LedgerDigestAsked, answers.ledger_digest),
         ),

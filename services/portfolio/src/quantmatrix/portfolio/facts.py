@@ -10,8 +10,8 @@ from quantmatrix.common.values import Money, Price, Quantity, plain
 from quantmatrix.portfolio.domain.lots import Fill, Split
 
 
-def fact_of_fill(fill: Fill) -> str:
-    """A fill as a stored fact; money as text."""
+def fact_of_fill(fill: Fill, execution_id: str) -> str:
+    """A fill as a stored fact, with the id its broker gave it; money as text."""
     return json.dumps(
         {
             "side": fill.side,
@@ -22,6 +22,7 @@ def fact_of_fill(fill: Fill) -> str:
             "session": fill.session.isoformat(),
             "executed_at": fill.executed_at.isoformat(),
             "triggered_by": fill.triggered_by,
+            "execution_id": execution_id,
         }
     )
 
@@ -42,6 +43,12 @@ def fill_of_fact(fact_id: UUID, body: str, account_id: AccountId, user_id: UserI
         executed_at=datetime.fromisoformat(told["executed_at"]),
         triggered_by=told["triggered_by"],
     )
+
+
+def execution_of_fact(body: str) -> str | None:
+    """The broker's id of the fill; None where the fact was stored before ids were kept."""
+    told: str | None = json.loads(body).get("execution_id")
+    return told
 
 
 def fact_of_split(split: Split) -> str:

@@ -52,7 +52,7 @@ async def order_filled(filled: OrderFilled, page: Page) -> None:
     account = await store.account(fill.account_id)
     if account is None:
         raise LookupError(f"a fill for account {fill.account_id}, which was never opened here")
-    if not await store.keep_fill(fill):
+    if not await store.keep_fill(fill, filled.execution_id):
         return
     booked = book_fill(fill, await store.open_lots(fill.account_id, fill.instrument.instrument_id))
     for lot in booked.changed:
@@ -74,7 +74,7 @@ async def fill_corrected(corrected: FillCorrected, page: Page) -> None:
     account = await store.account(fill.account_id)
     if account is None:
         raise LookupError(f"a correction for account {fill.account_id}, which was never opened here")
-    if not await store.replace_fill(corrected.corrects, fill):
+    if not await store.replace_fill(corrected.corrects, fill, corrected.execution_id):
         return
     await store.forget_cash_of(FillId(corrected.corrects))
     if fill.quantity:

@@ -93,17 +93,17 @@ class PortfolioStore:
 
     # Facts
 
-    async def keep_fill(self, fill: Fill) -> bool:
+    async def keep_fill(self, fill: Fill, execution_id: str) -> bool:
         """Store a fill as a fact; False when it was heard before."""
-        return await self._keep("fill", fill.fill_id, fill.account_id, fill.instrument.instrument_id, fact_of_fill(fill))
+        return await self._keep("fill", fill.fill_id, fill.account_id, fill.instrument.instrument_id, fact_of_fill(fill, execution_id))
 
-    async def replace_fill(self, corrected: FillId, fill: Fill) -> bool:
+    async def replace_fill(self, corrected: FillId, fill: Fill, execution_id: str) -> bool:
         """A correction takes the place of the fill it corrects, a quantity of zero takes it out; False when it was done before."""
         if fill.quantity:
             done = await self._connection.fetchval(
                 "update fact set body = $2, fact_id = $3 where kind = 'fill' and fact_id = $1 returning true",
                 corrected,
-                fact_of_fill(fill),
+                fact_of_fill(fill, execution_id),
                 fill.fill_id,
             )
         else:
@@ -142,7 +142,7 @@ class PortfolioStore:
                join position p using (account_id) order by 1, 2"""
         )
         accounts = {account.account_id: account for account in await self.accounts()}
-        return [(accounts[row["account_id"]], _instrument(row)) for row in rows]
+        return [(accounts[row["account_id"]], instrument_of(row)) for row in rows]
 
     # Lots, closings, cash, positions
 
@@ -152,14 +152,14 @@ class PortfolioStore:
             account_id,
             instrument,
         )
-        return [_lot(row) for row in rows]
+        return [lot_of(row) for row in rows]
 
     async def lots_of_instrument(self, instrument: InstrumentId) -> list[Lot]:
         rows = await self._connection.fetch(
             "select * from lot where instrument_id = $1 and quantity <> 0 order by account_id, opened_at, lot_id",
             instrument,
         )
-        return [_lot(row) for row in rows]
+        return [lot_of(row) for row in rows]
 
     async def all_lots(self, account_id: AccountId, instrument: InstrumentId) -> list[Lot]:
         rows = await self._connection.fetch(
@@ -167,7 +167,7 @@ class PortfolioStore:
             account_id,
             instrument,
         )
-        return [_lot(row) for row in rows]
+        return [lot_of(row) for row in rows]
 
     async def add_lot(self, lot: Lot) -> None:
         one = lot.instrument
@@ -332,7 +332,8 @@ def _account(row: asyncpg.Record) -> Account:
     )
 
 
-def _instrument(row: asyncpg.Record) -> Instrument:
+def instrument_of(row: asyncpg.Record) -> Instrument:
+    """The instrument of a row that carries its columns."""
     return Instrument(
         InstrumentId(row["instrument_id"]),
         row["symbol"],
@@ -342,13 +343,14 @@ def _instrument(row: asyncpg.Record) -> Instrument:
     )
 
 
-def _lot(row: asyncpg.Record) -> Lot:
+def lot_of(row: asyncpg.Record) -> Lot:
+    """A row of the lots."""
     return Lot(
         lot_id=LotId(row["lot_id"]),
         fill_id=FillId(row["fill_id"]),
         account_id=AccountId(row["account_id"]),
         user_id=UserId(row["user_id"]),
-        instrument=_instrument(row),
+        instrument=instrument_of(row),
         opened_quantity=Quantity(row["opened_quantity"]),
         quantity=Quantity(row["quantity"]),
         basis=Money(row["basis"], row["currency"]),
@@ -362,7 +364,7 @@ def _position(row: asyncpg.Record) -> Position:
     return Position(
         account_id=AccountId(row["account_id"]),
         user_id=UserId(row["user_id"]),
-        instrument=_instrument(row),
+        instrument=instrument_of(row),
         quantity=Quantity(row["quantity"]),
         basis=Money(row["basis"], row["currency"]),
         realised=Money(row["realised"], row["currency"]),

@@ -184,19 +184,19 @@ def _value(held: Held | None, currency: str) -> Money:
     return Money.zero(currency) if held is None else notional(held.price, held.quantity, held.multiplier, currency)
 
 
-def in_base(one: Attribution, base: str, rate_before: Decimal, rate_after: Decimal) -> Attribution:
+def translated(one: Attribution, base: str, rate_before: Decimal, rate_after: Decimal) -> Attribution:
     """An attribution in another currency. Rates are units of `base` for one unit of its own currency.
 
     Lines and flows are translated at the rate of the end; what the currency did to the value that was there at the start
     is a line of its own, and takes the last digits that rounding leaves, so that everything still adds up.
     """
 
-    def translated(amount: Money, rate: Decimal) -> Money:
+    def at(amount: Money, rate: Decimal) -> Money:
         return Money(amount.amount, base).times(rate)
 
-    start, end = translated(one.start, rate_before), translated(one.end, rate_after)
-    flows, unexplained = translated(one.flows, rate_after), translated(one.unexplained, rate_after)
-    lines = {line: translated(amount, rate_after) for line, amount in one.lines.items()}
+    start, end = at(one.start, rate_before), at(one.end, rate_after)
+    flows, unexplained = at(one.flows, rate_after), at(one.unexplained, rate_after)
+    lines = {line: at(amount, rate_after) for line, amount in one.lines.items()}
     explained = _sum(lines.values(), base)
     _add(lines, PnlLine.CURRENCY, end - start - flows - unexplained - explained)
     return Attribution(start, end, flows, _ordered(lines), unexplained)

@@ -37,12 +37,13 @@ def compared(start: date, links: Sequence[Link], closes: Mapping[date, float]) -
     """Compare links with the benchmark's closes; None with fewer than two days that both have.
 
     start: the day at whose end the links begin. closes: above zero, adjusted for splits. Where the benchmark has no close on
-    the start day, the comparison starts with the first mark that has one. Links between two common days are put together.
+    the start day, or the first link is of that very day, the comparison starts with the first mark that has a close. Links
+    between two common days are put together.
     """
     own: list[float] = []
     theirs: list[float] = []
     days: list[date] = []
-    before, growth = closes.get(start), 1.0
+    before, growth = closes.get(start) if links and links[0].on > start else None, 1.0
     if before is not None:
         days.append(start)
     for link in links:

@@ -32,7 +32,7 @@ def _text(cell: Cell) -> str:
         case Money():
             return plain(cell.amount)
         case Decimal():
-            return format(cell.copy_abs() if not cell else cell, "f")
+            return format(cell or cell.copy_abs(), "f")
         case date():
             return cell.isoformat()
         case Quantity() | int():

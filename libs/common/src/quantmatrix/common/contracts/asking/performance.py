@@ -1,0 +1,279 @@
+"""Questions to portfolio about returns, taxes and where numbers come from. Rates are fractions, not percent; None has no meaning."""
+
+from datetime import date
+from enum import StrEnum
+
+import msgspec
+
+from quantmatrix.common.contracts.asking.question import Question
+from quantmatrix.common.names import AccountId, ClosingId, LotId, UserId
+from quantmatrix.common.values import Money, Quantity
+
+
+class PerformancePoint(msgspec.Struct, frozen=True):
+    """The end of a session. growth: time-weighted return until then; drawdown: distance from the highest growth before."""
+
+    session: date
+    equity: Money
+    growth: float
+    drawdown: float
+
+
+class Fall(msgspec.Struct, frozen=True):
+    """A drawdown. recovered_on: null while the peak has not been reached again; days: from the peak to there, or to the end."""
+
+    depth: float
+    peak_on: date
+    trough_on: date
+    recovered_on: date | None
+    days: int
+
+
+class ReturnYear(msgspec.Struct, frozen=True):
+    """Time-weighted. months: January first, null without a session; total: of the year."""
+
+    year: int
+    months: tuple[float | None, ...]
+    total: float
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """time_weighted: what one unit of money grew by; money_weighted: what XIRR comes to over the period; simple: gain over what was put in.
+
+    time_weighted_yearly: null for less than a year; xirr: a year; volatility, sharpe, sortino: yearly, 252 sessions, no riskless
+    return; best, worst: of one session; up_share: sessions with a gain.
+    """
+
+    time_weighted: float | None
+    time_weighted_yearly: float | None
+    money_weighted: float | None
+    xirr: float | None
+    simple: float | None
+    volatility: float | None
+    sharpe: float | None
+    sortino: float | None
+    best: float | None
+    worst: float | None
+    up_share: float | None
+
+
+class ProfitLine(msgspec.Struct, frozen=True):
+    """line: where economic profit comes from."""
+
+    line: str
+    amount: Money
+
+
+class StrategyReturn(msgspec.Struct, frozen=True):
+    """The lots one opener opened, whoever closed them, since the beginning. cost: of all of them; simple: gain over cost; xirr: a year.
+
+    unpriced: open lots taken at cost because no price is known; won, lost: closings.
+    """
+
+    triggered_by: str
+    realised: Money
+    unrealised: Money
+    gain: Money
+    cost: Money
+    lots: int
+    open_lots: int
+    unpriced: int
+    won: int
+    lost: int
+    simple: float | None
+    xirr: float | None
+
+
+class TaxYear(msgspec.Struct, frozen=True):
+    """Gains realised in a calendar year, wash sales over all accounts of the user applied.
+
+    short, long, unknown: by holding period; disallowed: losses that do not count yet, already in the gains; pending: closings that
+    wait for a basis and are in no sum; treatment: taxable or tax-deferred.
+    """
+
+    year: int
+    treatment: str
+    short: Money
+    long: Money
+    unknown: Money
+    disallowed: Money
+    gain: Money
+    closings: int
+    pending: int
+
+
+class BenchmarkClose(msgspec.Struct, frozen=True, array_like=True):
+    """close: in the units of one day, whichever."""
+
+    session: date
+    close: float
+
+
+class Beside(msgspec.Struct, frozen=True):
+    """The same sessions of both. own, benchmark: returns; excess: own less benchmark; alpha, tracking_error, information_ratio: yearly."""
+
+    first: date
+    last: date
+    sessions: int
+    own: float
+    benchmark: float
+    excess: float
+    beta: float | None
+    alpha: float | None
+    correlation: float | None
+    tracking_error: float | None
+    information_ratio: float | None
+
+
+class Performance(msgspec.Struct, frozen=True):
+    """Accounts of one currency together, from the end of `first` to the end of `last`.
+
+    start, end: value then; came_in, went_out: what crossed the border, opening included, both above zero; gain: end - start - came_in +
+    went_out; lines: sum to gain, with unexplained; realised, unrealised: their change, fees inside; points: thinned, the last one always
+    there; tax_years, strategies: since the beginning; beside: null without a benchmark or common sessions.
+    """
+
+    currency: str
+    accounts: tuple[AccountId, ...]
+    first: date
+    last: date
+    start: Money
+    end: Money
+    came_in: Money
+    went_out: Money
+    gain: Money
+    realised: Money
+    unrealised: Money
+    rates: Rates
+    deepest: Fall | None
+    longest: Fall | None
+    lines: tuple[ProfitLine, ...]
+    unexplained: Money
+    years: tuple[ReturnYear, ...]
+    tax_years: tuple[TaxYear, ...]
+    strategies: tuple[StrategyReturn, ...]
+    points: tuple[PerformancePoint, ...]
+    beside: Beside | None
+
+
+class Performances(msgspec.Struct, frozen=True):
+    """One for each currency; none without a session."""
+
+    performances: tuple[Performance, ...]
+
+
+class PerformanceAsked(Question[Performances], frozen=True, kw_only=True):
+    """How a user's accounts did, all of them or one.
+
+    since, until: from the end of this session to the end of that one; benchmark: closes to compare with, oldest first.
+    """
+
+    VERB = "performance"
+    ANSWER = Performances
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    since: date | None = None
+    until: date | None = None
+    limit: int = 1_000
+    benchmark: tuple[BenchmarkClose, ...] = ()
+
+
+class ReportName(StrEnum):
+    """form_8949: disposals as CSV in the shape of that form; performance: a printable page."""
+
+    FORM_8949 = "form_8949"
+    PERFORMANCE = "performance"
+
+
+class ReportPart(msgspec.Struct, frozen=True):
+    """A stretch of a report. next_offset: where the next one begins, null at the end; digest: SHA-256 of the whole, to notice a change."""
+
+    file_name: str
+    media_type: str
+    text: str
+    next_offset: int | None
+    digest: str
+
+
+class ReportAsked(Question[ReportPart], frozen=True, kw_only=True):
+    """A report as text, in parts that fit a message. year: of the disposals, all when null; offset: characters already read."""
+
+    VERB = "report"
+    ANSWER = ReportPart
+
+    user_id: UserId
+    name: ReportName
+    account_id: AccountId | None = None
+    year: int | None = None
+    offset: int = 0
+
+
+class LossCandidate(msgspec.Struct, frozen=True):
+    """An open lot below its basis. loss: below zero; disallowed: what recent purchases of the user would disallow of it; usable: what would count.
+
+    washed_by: lots that would; look_at: recent lots of a related security, for a person to judge; buy_again_from: harmless from then on;
+    becomes_long: first day of a long-term loss, null when it is one or nobody knows; term: short, long or unknown.
+    """
+
+    lot_id: LotId
+    account_id: AccountId
+    symbol: str
+    quantity: Quantity
+    basis: Money
+    value: Money
+    loss: Money
+    disallowed: Money
+    usable: Money
+    term: str
+    becomes_long: date | None
+    washed_by: tuple[LotId, ...]
+    look_at: tuple[LotId, ...]
+    buy_again_from: date
+
+
+class LossCandidates(msgspec.Struct, frozen=True):
+    """The largest usable loss first. as_of: the session of the prices, null without one."""
+
+    as_of: date | None
+    candidates: tuple[LossCandidate, ...]
+
+
+class LossCandidatesAsked(Question[LossCandidates], frozen=True, kw_only=True):
+    """Lots whose sale would bring a loss, and what would wash it away."""
+
+    VERB = "loss_candidates"
+    ANSWER = LossCandidates
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    limit: int = 100
+
+
+class DerivedLine(msgspec.Struct, frozen=True):
+    """depth: 0 is the number itself, its lines stand below it, one deeper; source_kind: execution, rule or closing price; reference: the broker's execution id."""
+
+    depth: int
+    what: str
+    amount: Money
+    source_kind: str | None
+    reference: str | None
+
+
+class Derivation(msgspec.Struct, frozen=True):
+    """faults: sums that differ and ends without a source, in words; empty when the number is derived completely."""
+
+    lines: tuple[DerivedLine, ...]
+    faults: tuple[str, ...]
+
+
+class DerivationAsked(Question[Derivation], frozen=True, kw_only=True):
+    """Where a realised gain comes from: of one closing, or of a year when closing_id is null."""
+
+    VERB = "derivation"
+    ANSWER = Derivation
+
+    user_id: UserId
+    closing_id: ClosingId | None = None
+    year: int | None = None
+    account_id: AccountId | None = None

@@ -1,0 +1,196 @@
+"""A person's accounts read back from the tables as the values that returns and reports are worked out from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import asyncpg
+
+from quantmatrix.common.names import AccountId, ClosingId, FillId, InstrumentId, LotId, UserId
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.portfolio.domain.ledger import Ledger, ShareSplit
+from quantmatrix.portfolio.domain.lots import Closing, Lot
+from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, holdings_of, is_security
+from quantmatrix.portfolio.domain.tax.wash_sales import Line, wash_sales
+from quantmatrix.portfolio.facts import execution_of_fact, fill_of_fact, split_of_fact
+from quantmatrix.portfolio.performance.course import Course, Flow, Mark
+from quantmatrix.portfolio.performance.strategies import ClosedPart, OpenedLot
+from quantmatrix.portfolio.reports.derivation import Execution
+from quantmatrix.portfolio.reports.disposals import Disposal, disposals_of
+from quantmatrix.portfolio.store import instrument_of, lot_of
+
+
+@dataclass(frozen=True, slots=True)
+class Stood:
+    """An account at the end of a session."""
+
+    session: date
+    equity: Money
+    realised: Money
+    unrealised: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """An account's sessions, what it was opened with, and the fees by session."""
+
+    account_id: AccountId
+    opening: Money
+    stood: tuple[Stood, ...]
+    fees: tuple[tuple[date, Money], ...]
+
+    @property
+    def course(self) -> Course:
+        """A new account starts with nothing; its opening comes in with the first session."""
+        first = self.stood[0].session
+        marks = tuple(Mark(one.session, one.equity) for one in self.stood)
+        return Course(Mark(first, Money.zero(self.opening.currency)), marks, (Flow(first, self.opening),))
+
+
+@dataclass(slots=True)
+class Books:
+    """What all accounts of one person hold and have disposed of. values: of open lots that have a price."""
+
+    ledgers: dict[AccountId, Ledger] = field(default_factory=dict)
+    openers: dict[LotId, str] = field(default_factory=dict)
+    closers: dict[FillId, str] = field(default_factory=dict)
+    values: dict[LotId, Money] = field(default_factory=dict)
+    priced_on: date | None = None
+    splits: list[ShareSplit] = field(default_factory=list)
+
+    @property
+    def lots(self) -> dict[LotId, Lot]:
+        return {lot_id: lot for ledger in self.ledgers.values() for lot_id, lot in ledger.lots.items()}
+
+    def holdings(self) -> list[Holding]:
+        """Every account of this ledger is taxable: none is told to be otherwise."""
+        return [
+            one for account_id, ledger in self.ledgers.items() for one in holdings_of(account_id, ledger, Treatment.TAXABLE, self.splits)
+        ]
+
+    def lines(self) -> list[Line]:
+        """Every part of a lot after the wash-sale rule over all accounts; what is no security (a coin) is not washed."""
+        lots = self.lots
+        washable: list[Holding] = []
+        others: list[Holding] = []
+        for one in self.holdings():
+            (washable if is_security(lots[one.lot_id].instrument.asset_class) else others).append(one)
+        return [*wash_sales(washable).lines, *(line for one in others for line in wash_sales([one]).lines)]
+
+    def disposals(self) -> list[Disposal]:
+        closings = {account_id: ledger.closings for account_id, ledger in self.ledgers.items()}
+        return disposals_of(self.lines(), self.lots, closings, self.closers)
+
+    def of_openers(self, accounts: Sequence[AccountId], currency: str) -> tuple[list[OpenedLot], list[ClosedPart]]:
+        """Lots and closings of some accounts in one currency, as strategies are judged by them."""
+        lots, parts = [], []
+        for account_id in accounts:
+            ledger = self.ledgers.get(account_id, Ledger())
+            own = {lot_id: lot for lot_id, lot in ledger.lots.items() if lot.instrument.currency == currency}
+            lots += [
+                OpenedLot(str(lot.lot_id), lot.triggered_by, lot.opened_on, lot.quantity, lot.known_basis, self.values.get(lot.lot_id))
+                for lot in own.values()
+            ]
+            parts += [
+                ClosedPart(str(one.lot_id), one.closed_on, one.known_proceeds, one.known_basis)
+                for one in ledger.closings
+                if one.lot_id in own
+            ]
+        return lots, parts
+
+
+class LedgerReader:
+    """Reads on one connection; nothing is changed."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def walked(self, user_id: UserId, account_id: AccountId | None) -> list[Walked]:
+        """The user's accounts that have seen a session, all of them or one."""
+        accounts = await self._connection.fetch(
+            "select * from account where user_id = $1 and ($2::text is null or account_id = $2) order by account_id", user_id, account_id
+        )
+        return [one for one in [await self._walked(row) for row in accounts] if one.stood]
+
+    async def _walked(self, account: asyncpg.Record) -> Walked:
+        one, currency = account["account_id"], account["currency"]
+        rows = await self._connection.fetch(
+            "select session, equity, realised, unrealised from snapshot where account_id = $1 order by session", one
+        )
+        fees = await self._connection.fetch(
+            """select session, sum(amount) as amount from cash_entry
+               where account_id = $1 and currency = $2 and kind = 'fee' and session is not null group by 1 order by 1""",
+            one,
+            currency,
+        )
+        return Walked(
+            account_id=AccountId(one),
+            opening=Money(account["opening_cash"], currency),
+            stood=tuple(
+                Stood(row["session"], *(Money(row[name], currency) for name in ("equity", "realised", "unrealised"))) for row in rows
+            ),
+            fees=tuple((row["session"], -Money(row["amount"], currency)) for row in fees),
+        )
+
+    async def books(self, user_id: UserId) -> Books:
+        """Lots and closings of all the user's accounts, with the latest prices."""
+        books = Books(splits=await self._splits(user_id))
+        for row in await self._connection.fetch(
+            """select l.*, m.price, m.session as priced_on from lot l left join mark m using (instrument_id)
+               where user_id = $1 order by account_id, opened_at, lot_id""",
+            user_id,
+        ):
+            lot = lot_of(row)
+            books.ledgers.setdefault(lot.account_id, Ledger()).lots[lot.lot_id] = lot
+            books.openers[lot.lot_id] = lot.triggered_by
+            if row["price"] is not None and lot.quantity:
+                books.values[lot.lot_id] = notional(
+                    Price(row["price"]), lot.quantity, lot.instrument.multiplier, lot.instrument.currency
+                )  # fmt: skip
+                books.priced_on = max(books.priced_on or row["priced_on"], row["priced_on"])
+        for row in await self._connection.fetch("select * from closing where user_id = $1 order by closed_at, closing_id", user_id):
+            books.ledgers.setdefault(AccountId(row["account_id"]), Ledger()).closings.append(_closing(row))
+            books.closers[FillId(row["fill_id"])] = row["triggered_by"]
+        return books
+
+    async def executions(self, fill_ids: Sequence[FillId]) -> Mapping[FillId, Execution]:
+        """The fills with these ids that are facts of the ledger, as they were at their brokers."""
+        rows = await self._connection.fetch(
+            """select f.fact_id, f.body, a.account_id, a.user_id, p.* from fact f join account a using (account_id)
+               join position p on p.account_id = f.account_id and p.instrument_id = f.instrument_id
+               where f.kind = 'fill' and f.fact_id = any($1::uuid[])""",
+            list(fill_ids),
+        )
+        found = {}
+        for row in rows:
+            fill = fill_of_fact(row["fact_id"], row["body"], AccountId(row["account_id"]), UserId(row["user_id"]), instrument_of(row))
+            found[fill.fill_id] = Execution(
+                fill.fill_id, execution_of_fact(row["body"]), fill.session, fill.side, fill.quantity, fill.price, fill.fee
+            )
+        return found
+
+    async def _splits(self, user_id: UserId) -> list[ShareSplit]:
+        rows = await self._connection.fetch(
+            """select instrument_id, body from fact where kind = 'split'
+               and instrument_id in (select instrument_id from position where user_id = $1) order by ordinal""",
+            user_id,
+        )
+        return [ShareSplit(InstrumentId(row["instrument_id"]), split_of_fact(row["body"])) for row in rows]
+
+
+def _closing(row: asyncpg.Record) -> Closing:
+    currency = row["currency"]
+    return Closing(
+        closing_id=ClosingId(row["closing_id"]),
+        lot_id=LotId(row["lot_id"]),
+        fill_id=FillId(row["fill_id"]),
+        quantity=Quantity(row["quantity"]),
+        proceeds=Money(row["proceeds"], currency),
+        basis=Money(row["basis"], currency),
+        realised=Money(row["realised"], currency),
+        left=Quantity(0),
+        opened_on=row["opened_on"],
+        closed_on=row["closed_on"],
+        closed_at=row["closed_at"],
+    )

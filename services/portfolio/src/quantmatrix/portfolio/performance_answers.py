@@ -1,0 +1,187 @@
+"""What portfolio answers about returns, taxes and where numbers come from."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+
+from quantmatrix.common.contracts.asking.performance import (
+    Derivation,
+    DerivationAsked,
+    DerivedLine,
+    LossCandidate,
+    LossCandidates,
+    LossCandidatesAsked,
+    Performance,
+    PerformanceAsked,
+    Performances,
+    ReportAsked,
+    ReportName,
+    ReportPart,
+)
+from quantmatrix.common.names import AccountId
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked
+from quantmatrix.portfolio.performance.course import Course, between, together
+from quantmatrix.portfolio.performance.strategies import StrategyResult, results_of
+from quantmatrix.portfolio.performance_words import answered, profit_lines
+from quantmatrix.portfolio.reports.candidates import Candidate, candidates
+from quantmatrix.portfolio.reports.derivation import Derived, faults, flat, of_disposal, of_year
+from quantmatrix.portfolio.reports.disposals import Disposal, realised_by_year
+from quantmatrix.portfolio.reports.form_8949 import form_8949
+from quantmatrix.portfolio.reports.page import Contents, page_of
+
+POINTS_MAX = 5_000
+PART_CHARACTERS = 400_000
+"""Far below what one message may carry, also in UTF-8."""
+DERIVED_CLOSINGS_MAX = 500
+CANDIDATES_MAX = 1_000
+
+
+async def performance(asked: PerformanceAsked, connection: Connection) -> Performances:
+    """One answer for each currency in which the user has an account with a session."""
+    reader = LedgerReader(connection)
+    walked, books = await reader.walked(asked.user_id, asked.account_id), await reader.books(asked.user_id)
+    found = [_performance(currency, own, books, asked) for currency, own in _by_currency(walked).items()]
+    return Performances(tuple(one for one in found if one is not None))
+
+
+def _by_currency(walked: Sequence[Walked]) -> dict[str, list[Walked]]:
+    groups: defaultdict[str, list[Walked]] = defaultdict(list)
+    for one in walked:
+        groups[one.opening.currency].append(one)
+    return dict(sorted(groups.items()))
+
+
+def _performance(currency: str, walked: Sequence[Walked], books: Books, asked: PerformanceAsked) -> Performance | None:
+    course = between(together([one.course for one in walked]), asked.since, asked.until)
+    if not course.marks:
+        return None
+    accounts = tuple(one.account_id for one in walked)
+    return answered(
+        accounts,
+        course,
+        walked,
+        [one for one in realised_by_year(_disposals(books, accounts)) if one.currency == currency],
+        _strategies(books, accounts, course),
+        {one.session: one.close for one in asked.benchmark if one.close > 0},
+        max(2, min(asked.limit, POINTS_MAX)),
+    )
+
+
+def _disposals(books: Books, accounts: Sequence[AccountId]) -> list[Disposal]:
+    """Wash sales look at all accounts of the person; shown are those of the chosen ones."""
+    return [one for one in books.disposals() if one.account_id in accounts]
+
+
+def _strategies(books: Books, accounts: Sequence[AccountId], course: Course) -> list[StrategyResult]:
+    lots, parts = books.of_openers(accounts, course.currency)
+    return results_of(lots, parts, max(course.end.on, books.priced_on or course.end.on))
+
+
+async def report(asked: ReportAsked, connection: Connection) -> ReportPart:
+    """A report in parts; the caller asks again from `next_offset` and sees by the digest whether it changed meanwhile."""
+    reader = LedgerReader(connection)
+    books, walked = await reader.books(asked.user_id), await reader.walked(asked.user_id, asked.account_id)
+    match asked.name:
+        case ReportName.FORM_8949:
+            accounts = [asked.account_id] if asked.account_id is not None else list(books.ledgers)
+            text = form_8949(_disposals(books, accounts), asked.year)
+            name, kind = f"form-8949-{asked.year or 'all'}.csv", "text/csv; charset=utf-8"
+        case ReportName.PERFORMANCE:
+            text = _page(walked, books)
+            name, kind = "performance.html", "text/html; charset=utf-8"
+    end = max(asked.offset, 0) + PART_CHARACTERS
+    return ReportPart(
+        file_name=name,
+        media_type=kind,
+        text=text[max(asked.offset, 0) : end],
+        next_offset=end if end < len(text) else None,
+        digest=hashlib.sha256(text.encode()).hexdigest(),
+    )
+
+
+def _page(walked: Sequence[Walked], books: Books) -> str:
+    """The page of the currency in which most accounts are."""
+    groups = _by_currency(walked)
+    if not groups:
+        raise Refused("REPORT_EMPTY", "there is no session to report on yet")
+    currency = max(groups, key=lambda one: len(groups[one]))
+    own = groups[currency]
+    accounts = [one.account_id for one in own]
+    course = together([one.course for one in own])
+    left_out = [one for one in groups if one != currency]
+    notes = ["Wash sales are looked for in all accounts of the person. Gains are by trade date. This page is no tax advice."]
+    notes += [f"Accounts in other currencies are not on this page: {', '.join(left_out)}."] if left_out else []
+    return page_of(
+        Contents(
+            title=f"Performance of {', '.join(accounts)}",
+            course=course,
+            attribution=profit_lines(own, course)[0],
+            realised=[one for one in realised_by_year(_disposals(books, accounts)) if one.currency == currency],
+            strategies=_strategies(books, accounts, course),
+            notes=notes,
+        )
+    )
+
+
+async def loss_candidates(asked: LossCandidatesAsked, connection: Connection) -> LossCandidates:
+    books = await LedgerReader(connection).books(asked.user_id)
+    if books.priced_on is None:
+        return LossCandidates(None, ())
+    found = [one for one in candidates(books.lines(), books.values, books.priced_on) if asked.account_id in (None, one.holding.account_id)]
+    return LossCandidates(books.priced_on, tuple(_candidate(one, books) for one in found[: max(1, min(asked.limit, CANDIDATES_MAX))]))
+
+
+def _candidate(one: Candidate, books: Books) -> LossCandidate:
+    lot = books.lots[one.holding.lot_id]
+    return LossCandidate(
+        lot_id=lot.lot_id,
+        account_id=lot.account_id,
+        symbol=lot.instrument.symbol,
+        quantity=one.quantity,
+        basis=one.value - one.loss,
+        value=one.value,
+        loss=one.loss,
+        disallowed=one.disallowed,
+        usable=one.usable,
+        term=one.term,
+        becomes_long=one.becomes_long,
+        washed_by=one.washed_by,
+        look_at=one.look_at,
+        buy_again_from=one.buy_again_from,
+    )
+
+
+async def derivation(asked: DerivationAsked, connection: Connection) -> Derivation:
+    """The tree, line by line. Raises Refused when nothing of the user fits, or too much does."""
+    reader = LedgerReader(connection)
+    books = await reader.books(asked.user_id)
+    lots = books.lots
+    chosen = [
+        one
+        for one in books.disposals()
+        if one.gain is not None
+        and asked.closing_id in (None, one.closing_id)
+        and asked.account_id in (None, one.account_id)
+        and asked.year in (None, one.disposed_on.year)
+    ]
+    if not chosen:
+        raise Refused("NOT_FOUND", "nothing that was closed fits")
+    if len(chosen) > DERIVED_CLOSINGS_MAX:
+        raise Refused(
+            "DERIVATION_TOO_LONG", f"{len(chosen)} closings fit, at most {DERIVED_CLOSINGS_MAX} are derived at once: choose an account"
+        )
+    executions = await reader.executions([fill for one in chosen for fill in (one.fill_id, lots[one.lot_id].fill_id)])
+    if asked.closing_id is not None:
+        trees = [of_disposal(one, lots[one.lot_id], executions) for one in chosen]
+    else:
+        trees = [of_year(year, chosen, lots, executions) for year in realised_by_year(chosen)]
+    return Derivation(
+        tuple(_line(depth, one) for tree in trees for depth, one in flat(tree)), tuple(fault for tree in trees for fault in faults(tree))
+    )
+
+
+def _line(depth: int, one: Derived) -> DerivedLine:
+    source = one.source
+    return DerivedLine(depth, one.what, one.amount, source.kind if source else None, source.reference if source else None)
