@@ -61,10 +61,26 @@ def with_split(book: Book, split: Split) -> Book:
 
 def rebuilt(currency: str, facts: Iterable[Fill | Split], methods: LotMethods = ALWAYS_FIFO) -> Book:
     """The book that these facts make, from nothing, in their order, each fill by the method of its day."""
-    book = Book(currency)
+    lots: dict[LotId, Lot] = {}
+    held: dict[LotId, Lot] = {}
+    realised: Money | None = None
+    cash: Money | None = None
+    nothing = Money.zero(currency)
     for fact in facts:
-        book = with_split(book, fact) if isinstance(fact, Split) else with_fill(book, fact, picker_for(methods.on(fact.session)))[0]
-    return book
+        if isinstance(fact, Split):
+            lots = {lot_id: split_lot(lot, fact) for lot_id, lot in lots.items()}
+            held = {lot_id: lots[lot_id] for lot_id in held}
+            continue
+        booked = book_fill(fact, list(held.values()), picker_for(methods.on(fact.session)))
+        for lot in (*booked.changed, *([booked.opened] if booked.opened is not None else [])):
+            lots[lot.lot_id] = lot
+            if lot.quantity:
+                held[lot.lot_id] = lot
+            else:
+                held.pop(lot.lot_id, None)
+        realised = (realised or nothing) + (booked.realised or nothing)
+        cash = (cash or nothing) + cash_moved(fact)
+    return Book(currency, lots, realised, cash)
 
 
 def cash_moved(fill: Fill) -> Money:
