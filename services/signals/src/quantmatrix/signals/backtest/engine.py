@@ -77,6 +77,7 @@ class Engine:
         self._base = self._cash = cash
         self._rules = rules
         self._lanes = [Lane(one, strategy) for one in sorted(histories, key=lambda one: one.instrument_id)]
+        self._reserved = Money.zero(cash.currency)
         self._number = 0
         self._outcome = Outcome()
 
@@ -102,8 +103,9 @@ class Engine:
             lane.split_before(session)
             if lane.reach(session):
                 trading.append(lane)
+        here = set(trading)
         for order, lane in self._orders():
-            if lane in trading:
+            if lane in here:
                 self._at_the_open(order, lane)
             else:
                 self._refuse(session, lane, "EXPIRED", f"no bar of {session} to fill {order.decision.kind} of {order.quantity} on")
@@ -112,9 +114,10 @@ class Engine:
             for lane in trading:
                 self._inside(lane)
         equity = self._equity()
+        self._outcome.curve.append(Point(session, equity, self._cash))
+        self._reserved = Money.zero(equity.currency)
         for lane in trading:
             self._decide(lane, equity)
-        self._outcome.curve.append(Point(session, self._equity(), self._cash))
 
     def _orders(self) -> list[tuple[Working, Lane]]:
         found = [(order, lane) for lane in self._lanes for order in lane.working]
@@ -123,7 +126,8 @@ class Engine:
     def _equity(self) -> Money:
         equity = self._cash
         for lane in self._lanes:
-            equity += lane.value()
+            if lane.holding.quantity:
+                equity += lane.value()
         return equity
 
     def _at_the_open(self, order: Working, lane: Lane) -> None:
@@ -246,14 +250,12 @@ class Engine:
                 self._refuse(lane.bar.session, lane, "POSITION_SHORT", f"held {lane.holding.quantity}, selling {selling}")
                 return False
             return True
-        needed = lane.worth(lane.bar.close, quantity)
-        free = self._cash
-        for order, other in self._orders():
-            if order.decision.side is Side.BUY:
-                free -= other.worth(other.bar.close, order.quantity)
+        needed, free = lane.worth(lane.bar.close, quantity), self._cash - self._reserved
         if needed > free:
             self._refuse(lane.bar.session, lane, "BUYING_POWER", f"needed {needed}, free {free}")
-        return needed <= free
+            return False
+        self._reserved += needed
+        return True
 
     def _refuse(self, session: date, lane: Lane, code: str, detail: str) -> None:
         self._outcome.refusals.append(Refusal(session, lane.history.symbol, code, detail))

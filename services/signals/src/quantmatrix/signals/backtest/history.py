@@ -2,16 +2,22 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+import struct
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+
+import polars as pl
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import NotExactError, Price, Quantity
-from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
+from quantmatrix.signals.domain.series import RawBar, Split, series_from
 
 FAULTS_SHOWN_MAX = 20
 _PRICES = ("open", "high", "low", "close")
+_PACKED = struct.Struct("<q5d")
 
 
 class BacktestError(ValueError):
@@ -30,7 +36,7 @@ class PastBar:
     volume: Quantity
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class History:
     """One instrument's past: bars oldest first, splits by their effective session, and what turns levels into money."""
 
@@ -43,9 +49,15 @@ class History:
     bars: tuple[PastBar, ...]
     splits: tuple[Split, ...]
 
-    def series(self) -> Series:
+    @cached_property
+    def raw(self) -> tuple[RawBar, ...]:
+        """The bars as statistics."""
+        return tuple(as_statistics(bar) for bar in self.bars)
+
+    @cached_property
+    def frame(self) -> pl.DataFrame:
         """The forward-adjusted series, the same one that is seen live."""
-        return series_from([as_statistics(bar) for bar in self.bars], self.splits)
+        return series_from(self.raw, self.splits).frame
 
     def factors(self) -> list[float]:
         """How many of each bar's units one unit of the first bar has become by splits, bar by bar."""
@@ -84,7 +96,8 @@ def check(histories: Sequence[History], bars_min: int) -> None:
     """Raises BacktestError with the places of everything that is wrong: order, doubles, prices, too little of it."""
     if not histories:
         raise BacktestError("there is nothing to run on: no instrument was given")
-    twice = sorted({one.symbol for one in histories if sum(other.instrument_id == one.instrument_id for other in histories) > 1})
+    times = Counter(one.instrument_id for one in histories)
+    twice = sorted({one.symbol for one in histories if times[one.instrument_id] > 1})
     if twice:
         raise BacktestError(f"an instrument is given twice: {', '.join(twice)}")
     faults = [fault for history in histories for fault in _faults_of(history, bars_min)]
@@ -98,29 +111,35 @@ def _faults_of(history: History, bars_min: int) -> list[str]:
     if len(history.bars) < bars_min:
         faults.append(f"{history.symbol} has {len(history.bars)} bars, the strategy wants {bars_min} before it can decide anything")
     before: date | None = None
-    for number, bar in enumerate(history.bars, start=1):
-        place = f"{history.symbol}, bar {number} ({bar.session})"
-        if before is not None and bar.session <= before:
-            faults.append(f"{place}: {'stands there twice' if bar.session == before else f'comes after {before}'}")
-        if bar.low.value <= 0:
-            faults.append(f"{place}: the low is {bar.low}, prices are above zero")
-        if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
-            faults.append(f"{place}: open {bar.open} and close {bar.close} do not lie between low {bar.low} and high {bar.high}")
-        if bar.volume.value < 0:
-            faults.append(f"{place}: the volume is {bar.volume}")
-        before = bar.session
+    for number, raw in enumerate(history.raw, start=1):
+        ordered = before is None or raw.session > before
+        # Statistics keep the order of exact prices; a bar that passes here is not looked at again.
+        if not ordered or not 0 < raw.low <= min(raw.open, raw.close) <= max(raw.open, raw.close) <= raw.high or raw.volume < 0:
+            place = f"{history.symbol}, bar {number} ({raw.session})"
+            faults += [f"{place}: {what}" for what in _wrong_with(history.bars[number - 1], before)]
+        before = raw.session
     return faults
+
+
+def _wrong_with(bar: PastBar, before: date | None) -> Iterator[str]:
+    if before is not None and bar.session <= before:
+        yield "stands there twice" if bar.session == before else f"comes after {before}"
+    if bar.low.value <= 0:
+        yield f"the low is {bar.low}, prices are above zero"
+    if not bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high:
+        yield f"open {bar.open} and close {bar.close} do not lie between low {bar.low} and high {bar.high}"
+    if bar.volume.value < 0:
+        yield f"the volume is {bar.volume}"
 
 
 def digest_of(histories: Sequence[History]) -> str:
     """SHA-256 over everything that a backtest reads of these histories; their order does not matter."""
     seen = hashlib.sha256()
-    for history in sorted(histories, key=lambda one: one.instrument_id):
-        seen.update(
-            f"{history.instrument_id}\t{history.symbol}\t{history.currency}\t{history.tick_size}\t{history.lot_size}\t{history.multiplier}\n".encode()
-        )
-        for split in sorted(history.splits, key=lambda one: (one.effective, str(one.action_id))):
-            seen.update(f"{split.effective}\t{split.numerator}\t{split.denominator}\n".encode())
-        for bar in history.bars:
-            seen.update(f"{bar.session}\t{bar.open}\t{bar.high}\t{bar.low}\t{bar.close}\t{bar.volume}\n".encode())
+    for one in sorted(histories, key=lambda history: history.instrument_id):
+        head = (one.instrument_id, one.symbol, one.currency, one.tick_size, one.lot_size, one.multiplier, len(one.bars))
+        seen.update("\t".join(str(value) for value in head).encode())
+        for split in sorted(one.splits, key=lambda known: (known.effective, str(known.action_id))):
+            seen.update(f"\n{split.effective}\t{split.numerator}\t{split.denominator}".encode())
+        for bar in one.raw:
+            seen.update(_PACKED.pack(bar.session.toordinal(), bar.open, bar.high, bar.low, bar.close, bar.volume))
     return seen.hexdigest()

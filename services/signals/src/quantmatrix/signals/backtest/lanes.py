@@ -30,7 +30,7 @@ class Lane:
     """The columns are computed once over the whole history; each looks backwards only, which `lookahead.py` verifies."""
 
     def __init__(self, history: History, strategy: Strategy) -> None:
-        frame = history.series().frame
+        frame = history.frame
         self.history = history
         self.at = {bar.session: index for index, bar in enumerate(history.bars)}
         self._factors = history.factors()

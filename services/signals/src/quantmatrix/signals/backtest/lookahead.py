@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
+import polars as pl
+
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.signals.backtest.history import BacktestError, History, as_statistics
+from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Situation
 from quantmatrix.signals.domain.door import Door
-from quantmatrix.signals.domain.series import Series, series_from
+from quantmatrix.signals.domain.series import series_from
 from quantmatrix.signals.ports import Strategy
 
 EQUITY = 100_000
@@ -67,7 +69,7 @@ def look_ahead(make: Make, histories: Sequence[History], cuts_max: int | None = 
 
 def _of_one(make: Make, history: History, cuts_max: int | None) -> tuple[list[Finding], int]:
     whole = make()
-    later = _rows(whole, history.series())
+    later = _rows(whole, history.frame)
     # One strategy object walks the whole history first, as a backtest does; then fresh ones see only what was known.
     factors = history.factors()
     decided = [_decisions(whole, history, index, row, factors[index]) for index, row in enumerate(later)]
@@ -90,14 +92,14 @@ def _finding(strategy: Strategy, history: History, index: int, where: str, then:
     return Finding(strategy.name, history.symbol, history.bars[index].session, where, str(then), str(later))
 
 
-def _rows(strategy: Strategy, series: Series) -> Sequence[Mapping[str, float | None]]:
+def _rows(strategy: Strategy, frame: pl.DataFrame) -> Sequence[Mapping[str, float | None]]:
     columns = {f"{_SCREEN}{name}": expression for name, expression in strategy.screen_columns().items()}
-    return series.frame.select(**strategy.columns(), **columns).rows(named=True)
+    return frame.select(**strategy.columns(), **columns).rows(named=True)
 
 
-def _cut(history: History, index: int) -> Series:
-    bars = history.bars[: index + 1]
-    return series_from([as_statistics(bar) for bar in bars], [split for split in history.splits if split.effective <= bars[-1].session])
+def _cut(history: History, index: int) -> pl.DataFrame:
+    bars = history.raw[: index + 1]
+    return series_from(bars, [split for split in history.splits if split.effective <= bars[-1].session]).frame
 
 
 def _decisions(

@@ -122,7 +122,7 @@ def _benchmark(histories: Sequence[History], sessions: Sequence[date], opening: 
     """The same capital in equal parts in every instrument that has a bar at the start, bought at its close and held, without costs."""
     first, parts = sessions[0], []
     for history in histories:
-        closes = dict(zip((bar.session for bar in history.bars), history.series().frame["close"].to_list(), strict=True))
+        closes = dict(zip((bar.session for bar in history.bars), history.frame["close"].to_list(), strict=True))
         if first not in closes:
             continue
         last, curve = closes[first], []
@@ -144,7 +144,7 @@ def _symbol(history: History, trades: Sequence[Trade], outcome: Outcome, asked: 
             fees += fill.fee
     bars = [bar for bar in history.bars if asked.first <= bar.session <= asked.last]
     held = outcome.held.get(history.symbol, Quantity(0))
-    frame = history.series().frame.filter(pl.col("session").is_between(asked.first, asked.last))
+    frame = history.frame.filter(pl.col("session").is_between(asked.first, asked.last))
     return SymbolFigures(
         symbol=history.symbol,
         trades=len(closed),
