@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 PLAIN = """date,kind,currency,id,account,symbol,quantity,price,fee
 2024-03-01,trade,USD,t1,mine,ABC,10,100,1
 2024-03-05,trade,USD,t2,mine,ABC,-10,110,1
@@ -57,3 +57,18 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert json.loads(done.stdout)["code"] == "not_found"
+
+
+def test_what_is_kept_is_kept_once_in_a_database_started_for_the_call(tmp_path: Path) -> None:
+    good = "".join(PLAIN.splitlines(keepends=True)[:3])
+    (tmp_path / "first.csv").write_text(good, encoding="utf-8")
+    (tmp_path / "more.csv").write_text(good + "2024-03-07,trade,USD,t4,mine,ABC,5,100,1\n", encoding="utf-8")
+
+    first = qm(tmp_path, "first.csv", "--keep", "--json")
+    again = qm(tmp_path, "first.csv", "more.csv", "--keep", "--json")
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
+    told = [json.loads(line) for line in (first.stdout + again.stdout).splitlines()]
+    assert [(one["rows"], one["booked"], one["duplicates"]) for one in told] == [(2, 2, 0), (2, 0, 2), (3, 1, 2)]
+    assert (tmp_path / "home" / "postgres").is_dir()
+    assert not (tmp_path / "home" / "state.json").exists()

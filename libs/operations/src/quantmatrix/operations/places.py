@@ -97,6 +97,10 @@ class Places:
             return {}
         return found
 
+    def secrets(self) -> Secrets:
+        """The passwords of the installation that runs here."""
+        return self._secrets()
+
     def _make_home(self) -> None:
         try:
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,25 +1,37 @@
-"""qm import: read brokers' statements, hold them against their own figures, and say what each one brings."""
+"""qm import: read brokers' statements, hold them against their own figures, say what each one brings, and keep it on request."""
 
 import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
+import asyncpg
 import typer
 
-from quantmatrix.operations.commands.common import AsJson
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.runtime.clock import SystemClock
+from quantmatrix.common.runtime.database import connect
+from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
 from quantmatrix.operations.output import Exit, err, fail, tell_table
+from quantmatrix.operations.places import Places, SetUpError
+from quantmatrix.operations.servers.postgres import PostgresServer
+from quantmatrix.operations.settings import address_of
+from quantmatrix.operations.supervisor import Plan, Supervisor
 from quantmatrix.portfolio.import_report import ImportTold, told
-from quantmatrix.portfolio.importing import BODY_BYTES_MAX, File, Status, check_files
+from quantmatrix.portfolio.importing import BODY_BYTES_MAX, Checked, File, Status, check_files
+from quantmatrix.portfolio.statement_store import StatementStore
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Statements and exports of brokers; the kind is recognised.")]
 Into = Annotated[str | None, typer.Option("--account", help="The account they belong to; a statement about another one is refused.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep what they bring. The embedded database is started for it when nothing runs.")]
 
 
-def import_command(files: Files, account: Into = None, as_json: AsJson = False) -> None:
+def import_command(files: Files, account: Into = None, keep: Keep = False, as_json: AsJson = False) -> None:
     """Check brokers' statements: rows, identities, printed basis. With --json one object a line, in the order of the files."""
     given = [_read(path, as_json=as_json) for path in files]
     checked = check_files(given, account)
-    said = [told(one) for one in checked]
+    said = run(_kept(checked, as_json=as_json), as_json=as_json) if keep else [told(one) for one in checked]
     if as_json:
         for one in said:
             print(json.dumps(one))  # noqa: T201 - the answer of the command
@@ -38,7 +50,42 @@ def _read(path: Path, *, as_json: bool) -> File:
         fail(Exit.NOT_FOUND, f"{path} cannot be read: {error.strerror}", as_json=as_json)
 
 
-def _show(said: list[ImportTold]) -> None:
+async def _kept(checked: Sequence[Checked], *, as_json: bool) -> list[ImportTold]:
+    """Keep the files one after the other, each in a transaction of its own; counts are then those of what was new."""
+    outside = bool(read_settings(as_json=as_json).nats_operator_password.get_secret_value())
+    clock = SystemClock()
+    async with _database(places(as_json=as_json), outside=outside) as address:
+        try:
+            connection = await connect(address, service="import")
+        except (OSError, asyncpg.PostgresError) as error:
+            raise SetUpError(f"portfolio's database cannot be reached: {error}") from error
+        try:
+            store = StatementStore(connection)
+            return [(await store.keep(one, FIRST_ADMINISTRATOR, clock.now())).report for one in checked]
+        except asyncpg.UndefinedTableError as error:
+            raise SetUpError("portfolio's tables are older than this program; restart the installation, or run 'qm migrate'") from error
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def _database(where: Places, *, outside: bool) -> AsyncIterator[str]:
+    """The address of portfolio's schema: outside, of what runs here, or of an embedded database that is started for the call."""
+    if outside:
+        yield address_of("portfolio")
+        return
+    if where.is_running():
+        yield PostgresServer(where, where.secrets()).url("portfolio")
+        return
+    supervisor = Supervisor(where, Plan(services=()), lambda text: err.print(text, style="dim"))
+    await supervisor.start()
+    try:
+        yield supervisor.postgres.url("portfolio")
+    finally:
+        await supervisor.stop()
+
+
+def _show(said: Sequence[ImportTold]) -> None:
     columns = ("file", "kind", "period", "rows", "booked", "ignored", "not understood", "identities", "closings", "status")
     numbers = ("rows", "booked", "ignored", "not understood", "identities", "closings")
     tell_table("Statements", columns, [_row(one) for one in said], right=numbers)
