@@ -95,6 +95,7 @@ def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
         ("sqlite:///relative.db", str(Path("relative.db").absolute())),
         ("sqlite+aiosqlite:////srv/old%20one.db?timeout=5", "/srv/old one.db"),
         ("/srv/old.db", "/srv/old.db"),
+        ("postgres:///trader?host=/run/pg&port=5433", "postgresql /run/pg:5433/trader"),
         ("postgresql+psycopg2://someone:hidden@db.example:5433/trader", "postgresql db.example:5433/trader"),
     ],
 )

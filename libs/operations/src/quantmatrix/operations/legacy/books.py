@@ -1,18 +1,17 @@
 """The portfolio that the trades make: first in, first out by the ledger's own booking, with what was missing at the beginning."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
-from quantmatrix.common.names import AccountId, AssetClass, FillId, Side
+from quantmatrix.common.names import AssetClass, FillId, Side
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.operations.legacy.found import Found, Trade, Where
-from quantmatrix.portfolio.domain.arrivals import Arrival, Origin
-from quantmatrix.portfolio.domain.ledger import Event, Ledger, booked
-from quantmatrix.portfolio.domain.lots import Fill
+from quantmatrix.portfolio.domain.arrivals import Arrival, Origin, arrived
+from quantmatrix.portfolio.domain.lots import Fill, Lot, age, book_fill
 
 NONE = Decimal(0)
 
@@ -62,50 +61,76 @@ def by_place(trades: Iterable[Trade]) -> dict[Where, list[Trade]]:
     return dict(found)
 
 
-def ledgers(trades: Sequence[Trade], openings: Mapping[Where, Decimal], *, fees: bool) -> dict[AccountId, Ledger]:
-    """The ledger of each account, with or without the fees of the trades."""
-    events: dict[AccountId, list[Event]] = defaultdict(list)
-    for (account, _), traded in by_place(trades).items():
-        first = traded[0]
-        if first.where in openings:
-            events[account].append(_opening(first, openings[first.where]))
-        for place, trade in enumerate(traded):
-            fill = _fill(trade if fees else replace(trade, fee=Money.zero(trade.fee.currency)))
-            events[account].append(Event(fill.fill_id, fill, place))
-    return {account: booked(known) for account, known in events.items()}
+def booked_positions(trades: Iterable[Trade], openings: Mapping[Where, Decimal], *, fees: bool) -> dict[Where, Position]:
+    """What the ledger's booking makes of each instrument, with or without the fees of the trades; closed ones too."""
+    made = {}
+    for where, traded in by_place(trades).items():
+        queue = _Queue()
+        if where in openings:
+            queue.keep(arrived(opening_of(traded[0], openings[where])))
+        for trade in traded:
+            queue.book(fill_of(trade if fees else replace(trade, fee=Money.zero(trade.fee.currency))))
+        made[where] = queue.position()
+    return made
 
 
-def positions(ledger: Ledger, account: AccountId) -> dict[Where, Position]:
-    """What a ledger says of each instrument, closed ones too."""
-    sums: dict[Where, dict[str, Decimal]] = defaultdict(lambda: dict.fromkeys(Position.__dataclass_fields__, NONE))
-    for lot in ledger.lots.values():
-        mine = sums[account, lot.instrument.instrument_id]
-        mine["quantity"] += lot.quantity.value
-        mine["open_cost" if lot.basis is not None else "unknown"] += lot.quantity.value if lot.basis is None else lot.basis.amount
-    for closing in ledger.closings:
-        mine = sums[account, ledger.lots[closing.lot_id].instrument.instrument_id]
-        if closing.realised is None:
-            mine["pending"] += closing.quantity.value
-            mine["pending_proceeds"] += closing.known_proceeds.amount
-        else:
-            mine["realised"] += closing.realised.amount
-    return {where: Position(**found) for where, found in sums.items()}
+class _Queue:
+    """The open lots of one instrument, the oldest first. Each fill is shown no more lots than it can use up."""
+
+    def __init__(self) -> None:
+        self._lots: deque[Lot] = deque()
+        self._realised = self._pending = self._pending_proceeds = NONE
+
+    def book(self, fill: Fill) -> None:
+        reached: list[Lot] = []
+        units = fill.moved
+        while self._lots and units.value > 0 and self._lots[0].quantity.value * fill.side.sign < 0:
+            reached.append(self._lots.popleft())
+            units -= abs(reached[-1].quantity)
+        booked = book_fill(fill, reached)
+        for closing in booked.closings:
+            if closing.realised is None:
+                self._pending += closing.quantity.value
+                self._pending_proceeds += closing.known_proceeds.amount
+            else:
+                self._realised += closing.realised.amount
+        self._lots.extendleft(lot for lot in reversed(booked.changed) if lot.quantity)
+        if booked.opened is not None:
+            self.keep(booked.opened)
+
+    def keep(self, lot: Lot) -> None:
+        """Put a lot behind all that are older; ties of one instant go by lot id, as everywhere."""
+        younger = []
+        while self._lots and age(self._lots[-1]) > age(lot):
+            younger.append(self._lots.pop())
+        self._lots.append(lot)
+        self._lots.extend(reversed(younger))
+
+    def position(self) -> Position:
+        known = [lot for lot in self._lots if lot.basis is not None]
+        return Position(
+            quantity=sum((lot.quantity.value for lot in self._lots), NONE),
+            realised=self._realised,
+            open_cost=sum((lot.known_basis.amount for lot in known), NONE),
+            pending=self._pending,
+            pending_proceeds=self._pending_proceeds,
+            unknown=sum((lot.quantity.value for lot in self._lots if lot.basis is None), NONE),
+        )
 
 
-def _fill(trade: Trade) -> Fill:
+def fill_of(trade: Trade) -> Fill:
     return Fill(
         FillId(derived_id("older trade", trade.account, trade.key)), trade.account, FIRST_ADMINISTRATOR, trade.instrument, trade.side,
         trade.quantity, trade.price, trade.fee, trade.session, trade.at, trade.triggered_by, amount=trade.value,
     )  # fmt: skip
 
 
-def _opening(first: Trade, quantity: Decimal) -> Event:
+def opening_of(first: Trade, quantity: Decimal) -> Arrival:
     """The units before the first trade, of unknown cost and date: they leave first."""
-    arrival = Arrival(
+    return Arrival(
         FillId(derived_id("older opening", *first.where)), first.account, FIRST_ADMINISTRATOR, first.instrument, Origin.OPENING,
         Quantity(quantity), None, None, first.session, datetime.combine(first.session, time(0), UTC),
     )  # fmt: skip
-    return Event(arrival.arrival_id, arrival)
 
 
 def signed(trades: Iterable[Trade]) -> dict[Where, Decimal]:

@@ -8,7 +8,7 @@ from typing import TypeVar
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, Side
 from quantmatrix.common.values import round_half_even
-from quantmatrix.operations.legacy.books import NONE, Position, ledgers, positions
+from quantmatrix.operations.legacy.books import NONE, Position, booked_positions
 from quantmatrix.operations.legacy.found import ROW_CAUSES, Cause, Flow, Found, OldFlow, Where
 
 DIGITS = 64
@@ -69,7 +69,7 @@ class AccountComparison:
 
 def compare(found: Found, openings: Mapping[Where, Decimal]) -> list[Comparison]:
     """Every instrument that has a figure before or after, in the order of their names."""
-    bare, full = _booked(found, openings, fees=False), _booked(found, openings, fees=True)
+    bare, full = (booked_positions(found.trades, openings, fees=fees) for fees in (False, True))
     old = _split(found.old)
     rows = {cause: _split(found.stages[cause]) for cause in ROW_CAUSES}
     everywhere = {*full, *(found.stored or {}), *old, *(where for flows in rows.values() for where in flows)}
@@ -131,13 +131,6 @@ def _without_opening(flows: list[Flow], position: Position, opening: Decimal) ->
     taken = [Flow(flows[0].where, Side.SELL, -position.pending, -position.pending_proceeds)] if position.pending else []
     found = average_figures([*flows, *taken])
     return Figures(found.quantity - position.pending + opening, found.realised, found.open_cost)
-
-
-def _booked(found: Found, openings: Mapping[Where, Decimal], *, fees: bool) -> dict[Where, Position]:
-    made: dict[Where, Position] = {}
-    for account, ledger in ledgers(found.trades, openings, fees=fees).items():
-        made |= positions(ledger, account)
-    return made
 
 
 def _figures(position: Position) -> Figures:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from quantmatrix.operations.legacy.cells import Cells, LegacyError, RowRef
 from quantmatrix.operations.legacy.layout import SECRET_COLUMNS, Recognised
@@ -53,7 +53,9 @@ def address_of(url: str) -> Address:
             return _file(unquote(path[3:] if path.startswith("///") else path.removeprefix("//")))
         case "postgresql" | "postgres":
             parts = urlsplit(url)
-            where = f"{parts.hostname or 'local'}{f':{parts.port}' if parts.port else ''}{parts.path}"
+            named = dict(parse_qsl(parts.query))
+            port = parts.port or named.get("port")
+            where = f"{parts.hostname or named.get('host', 'local')}{f':{port}' if port else ''}{parts.path}"
             return Address(True, f"postgresql:{url[scheme.end() :]}", f"postgresql {where}")
         case other:
             raise LegacyError(f"databases of the kind {other} are not read: give a SQLite file or a postgresql:// address")

@@ -67,7 +67,9 @@ class Folder:
         return self.draft
 
     def forget_draft(self) -> None:
+        """Remove the draft, and the folder above it when nothing else is in it."""
         shutil.rmtree(self.draft, ignore_errors=True)
+        _remove_empty(self.path.parent)
 
     def finish(self, source: str, files: Mapping[str, bytes]) -> Made:
         """Put the files beside the backup that lies in the draft, note all of them, and give the draft its name."""
@@ -105,10 +107,8 @@ class Folder:
         for name in there:
             (self.path / name).unlink()
         (self.path / LEDGER).unlink()
+        _remove_empty(self.path)
         self.forget_draft()
-        for folder in (self.path, self.path.parent):
-            if not any(folder.iterdir()):
-                folder.rmdir()
         return sorted(there)
 
     def _needed(self) -> Made:
@@ -122,6 +122,11 @@ class Folder:
         draft.touch(mode=0o600)
         draft.write_text(made.written(), encoding="utf-8")
         draft.replace(folder / LEDGER)
+
+
+def _remove_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def digest_of(path: Path) -> str:
