@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from pydantic import Field
 
 from quantmatrix.common.calendars import TradingCalendar
 from quantmatrix.common.contracts.asking.market import BarColumns
@@ -26,7 +27,9 @@ from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.store import SignalsStore
+from quantmatrix.signals.strategies._contributions import ContributionParameters
 from quantmatrix.signals.strategies.atr_matrix import AtrMatrix
+from quantmatrix.signals.strategies.dca_conservative import ConservativeContributions
 from quantmatrix.signals.testing import BuyOneLot, FixedHistory
 
 SESSIONS = [session.day for session in TradingCalendar().sessions(date(2023, 1, 3), date(2024, 12, 31))]
@@ -333,3 +336,32 @@ def history_until(market: Market, day: int) -> FixedHistory:
     whole = market._columns()
     cut = {name: getattr(whole, name)[: day + 1] for name in ("sessions", "open", "high", "low", "close", "volume")}
     return FixedHistory({INSTRUMENT.instrument_id: msgspec.structs.replace(whole, **cut)})
+
+
+class OneFund(ContributionParameters):
+    """Everything in the one stock of these tests."""
+
+    weights: dict[str, float] = Field(default_factory=lambda: {"ABC": 1.0})
+
+
+class Contributing(ConservativeContributions):
+    """A strategy that sees the whole run."""
+
+    name = "contributing"
+    parameters = OneFund
+
+
+async def test_a_strategy_that_sees_the_whole_run_contributes_until_its_capital_is_deployed(database: Any) -> None:
+    floor = Floor(await database.connect("signals"), Market(), Contributing)
+    await floor.open("25000")
+    firsts = [day for day in range(WARM, WARM + 70) if SESSIONS[day].month != SESSIONS[day - 1].month]
+
+    bought: list[tuple[int, Quantity]] = []
+    for day in range(WARM, firsts[2] + 1):
+        for signal in await floor.day(day):
+            assert signal.side is Side.BUY and signal.quantity is not None
+            bought.append((day, signal.quantity))
+            await floor.filled(signal)
+
+    assert [day for day, _ in bought] == [day for day in firsts[:3] if day >= WARM]
+    assert all(2_300 < float(quantity.value * floor.market.close(day).value) <= 2_500 for day, quantity in bought)
