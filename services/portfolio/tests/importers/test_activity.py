@@ -237,3 +237,24 @@ def test_some_of_the_refunds_together_explain_a_difference() -> None:
     assert result.closings is not None
 
     assert [one.cause for one in result.closings.differences if one.about == "KWEB"] == [Cause.COMMISSION_ADJUSTMENT]
+
+
+def test_a_second_block_of_the_change_in_value_is_summed_with_the_first() -> None:
+    """Statements that cover a closed account beside the open one print its block too, all zero."""
+    empty = "Change in NAV,Header,Field Name,Field Value\nChange in NAV,Data,Starting Value,0\nChange in NAV,Data,Ending Value,0\n"
+
+    (result,) = checked(
+        STATEMENT.replace("Mark-to-Market Performance Summary,Header", f"{empty}Mark-to-Market Performance Summary,Header", 1)
+    )
+
+    assert identity(result, "I6") == []
+    assert result.status is Status.EXPLAINED
+
+
+def test_a_trade_of_nothing_is_ignored_by_name() -> None:
+    nothing = 'Trades,Data,Order,Stocks,USD,MSFT,"2024-06-11, 10:30:00",0,400,400,0,0,0,0,0,\nTrades,Data,Order,Stocks,USD,GM,"2024-06-03'
+    statement = read(STATEMENT.replace('Trades,Data,Order,Stocks,USD,GM,"2024-06-03', nothing))
+
+    assert [one.rule for one in statement.ignored if one.rule.startswith("a trade")] == [
+        "a trade of nothing: neither quantity nor proceeds"
+    ]

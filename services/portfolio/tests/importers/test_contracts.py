@@ -276,3 +276,34 @@ def test_closings_of_what_was_held_before_the_file_wait_for_its_basis() -> None:
 
     assert result.closings is not None
     assert (result.closings.checked, result.closings.equal, result.closings.pending) == (1, 1, 1)
+
+
+RECORDS = """"BOF","U0000001","trades","1","20250101","20250131","20250201;041910","100","100"
+"BOA","U0000001"
+"BOS","TRNT","Trades; trade date basis"
+{trades}"EOS","TRNT","2"
+"EOA","U0000001"
+"EOF"
+"""
+
+
+def test_flex_record_marks_give_the_period_and_are_no_rows() -> None:
+    trades = "".join(samples.FLEX_CSV.splitlines(keepends=True)[:3])
+    marked = "".join(
+        f'"{"HEADER" if number == 0 else "DATA"}","TRNT",{line}' for number, line in enumerate(trades.splitlines(keepends=True))
+    )
+    importer = load(importers, "ibkr_flex_csv").IMPORTER()
+
+    statements = [importer.read(text.encode()) for text in (RECORDS.format(trades=trades), RECORDS.format(trades=marked), marked)]
+
+    assert [one.rows for one in statements] == [2, 2, 2]
+    assert [(str(one.first), str(one.last)) for one in statements[:2]] == [("2025-01-01", "2025-01-31")] * 2
+    assert importer_for(File("x", marked.encode())).name == "ibkr_flex_csv"
+
+
+def test_a_flex_query_without_a_needed_column_says_which() -> None:
+    text = samples.FLEX_CSV.replace('"CurrencyPrimary"', '"Model"', 1)
+
+    (result,) = check_files([File("x", text.encode())])
+
+    assert result.why == "line 1: the section trades has no column currencyprimary; add it to the query and export again"

@@ -99,7 +99,8 @@ def corporate_action(row: Row, about: About) -> Entry:
     """What an action did to one security; its description names the security in its last brackets, else at its beginning."""
     text = row.needed("Description")
     affected = _AFFECTED.search(text)
-    at = moment_of(row.needed("Date/Time"), "Date/Time", *MOMENTS).replace(tzinfo=zone(EXCHANGE_ZONE))
+    stamp = "Date/Time" if row.text("Date/Time") else "Report Date"
+    at = moment_of(row.needed(stamp), stamp, *MOMENTS).replace(tzinfo=zone(EXCHANGE_ZONE))
     currency = about.currency_of(row)
     return Entry(
         EntryKind.CORPORATE_ACTION, "", row.place, about.account_of(row), at.date(), at, row.money("Proceeds", currency),

@@ -35,22 +35,22 @@ def multipliers(rows: Rows) -> dict[str, Quantity]:
 
 
 def value(rows: Rows, about: About) -> Summary | None:
-    """Start, moves and end of the account's value; None where the section is missing."""
-    ends: dict[str, Decimal] = {}
-    moves = Decimal(0)
+    """Start, moves and end of the account's value, of several blocks their sums; None where the section is missing."""
+    start, moves, end = Decimal(0), Decimal(0), Decimal(0)
+    names = set()
     for row in rows.of(NAV):
-        amount = row.decimal("Field Value")
+        amount = row.decimal("Field Value") or Decimal(0)
         name = row.text("Field Name")
-        if amount is None:
-            continue
-        if name in ("Starting Value", "Ending Value"):
-            ends[name] = amount
+        names.add(name)
+        if name == "Starting Value":
+            start += amount
+        elif name == "Ending Value":
+            end += amount
         else:
             moves += amount
-    if len(ends) < 2:
+    if not {"Starting Value", "Ending Value"} <= names or len(names) == 2:
         return None
-    start, end = ends["Starting Value"], ends["Ending Value"]
-    return Summary("value", Money(start, about.currency), money(moves, about.currency, NAV), Money(end, about.currency))
+    return Summary("value", money(start, about.currency, NAV), money(moves, about.currency, NAV), money(end, about.currency, NAV))
 
 
 def cash(rows: Rows) -> tuple[Summary, ...]:
@@ -62,14 +62,15 @@ def cash(rows: Rows) -> tuple[Summary, ...]:
         if currency == _BASE or amount is None or name == "Ending Settled Cash":
             continue
         if name in ("Starting Cash", "Ending Cash"):
-            ends[currency][name] = amount
+            ends[currency][name] = ends[currency].get(name, Decimal(0)) + amount
         else:
             moves[currency] += amount
-    return tuple(
-        Summary(f"cash {currency}", money(found["Starting Cash"], currency, CASH), money(moves[currency], currency, CASH),
-                money(found["Ending Cash"], currency, CASH))
-        for currency, found in ends.items() if len(found) == 2
-    )  # fmt: skip
+    return tuple(_cash(currency, found, moves[currency]) for currency, found in ends.items() if len(found) == 2)
+
+
+def _cash(currency: str, ends: dict[str, Decimal], moves: Decimal) -> Summary:
+    start, end = money(ends["Starting Cash"], currency, CASH), money(ends["Ending Cash"], currency, CASH)
+    return Summary(f"cash {currency}", start, money(moves, currency, CASH), end)
 
 
 def prior(rows: Rows, about: About) -> tuple[PriorPosition, ...] | None:

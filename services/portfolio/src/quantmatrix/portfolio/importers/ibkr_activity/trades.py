@@ -10,6 +10,7 @@ from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, Unreada
 from quantmatrix.portfolio.importers.ibkr_activity.cash import MOMENTS, About
 
 SECTION = "Trades"
+NOTHING = "a trade of nothing: neither quantity nor proceeds"
 RESTATED = "an order whose executions are booked"
 CLOSED_LOT = "a closed lot: the opening side of the trade above it"
 _OPTION_MULTIPLIER = Quantity(100)
@@ -30,6 +31,8 @@ def read_trades(rows: list[Row], about: About, collected: Collected) -> list[Clo
                 if row.text("Date/Time").strip("-"):
                     closed.append(_closed_lot(row, about))
                 collected.ignore(row.place, CLOSED_LOT)
+            elif level in ("Order", "Trade") and not row.decimal("Quantity") and not row.decimal("Proceeds"):
+                collected.ignore(row.place, NOTHING)
             elif level in ("Order", "Trade"):
                 entry = _forex(row, about) if row.text("Asset Category") == "Forex" else _trade(row, about)
                 (executed if level == "Trade" else ordered)[_group(row, about)] += entry.quantity.value if entry.quantity else Decimal(0)
@@ -72,11 +75,10 @@ def _trade(row: Row, about: About) -> Entry:
     quantity = Quantity(row.needed_decimal("Quantity"))
     if not quantity:
         raise UnreadableCellError("Quantity", "something else than zero")
-    basis = None if row.has("Notional Value") else row.money("Basis", currency)
     return Entry(
         EntryKind.TRADE, "", row.place, about.account_of(row), at.date(), at, _value(row, quantity, currency),
         fee=-commission if commission is not None else None, symbol=symbol, quantity=quantity,
-        price=Price(row.needed_decimal("T. Price")), basis=basis, realised=row.money("Realized P/L", currency),
+        price=Price(row.needed_decimal("T. Price")), basis=row.money("Basis", currency), realised=row.money("Realized P/L", currency),
         asset=row.text("Asset Category"), multiplier=_multiplier(row, symbol, about),
         printed=Printed(row.price("C. Price"), row.money("MTM P/L", currency), codes),
     )  # fmt: skip

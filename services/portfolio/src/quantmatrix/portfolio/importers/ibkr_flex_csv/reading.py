@@ -11,6 +11,7 @@ from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError, r
 from quantmatrix.portfolio.ports import StatementError
 
 _MARKS = {"BOF", "BOA", "BOS", "EOS", "EOA", "EOF", "HEADER", "DATA", "MSG"}
+_FIRST = {"BOF", "HEADER", "MSG"}
 _STRUCTURE = _MARKS - {"HEADER", "DATA"}
 _TELLING = {
     "clientaccountid", "accountid", "currencyprimary", "assetclass", "ibcommission", "ibcommissioncurrency", "tradeprice", "trademoney",
@@ -22,6 +23,7 @@ _SECTIONS: tuple[tuple[set[str], Section], ...] = (
     ({"commisionsandtax", "transactiontype"}, Section.INFORMATION),
     ({"buysell", "tradeprice"}, Section.TRADE),
     ({"tradeprice", "quantity"}, Section.TRADE),
+    ({"buysell", "quantity", "price"}, Section.TRADE),
     ({"costbasismoney", "positionvalue"}, Section.POSITION),
     ({"costbasisprice", "markprice"}, Section.POSITION),
     ({"actiondescription", "quantity"}, Section.ACTION),
@@ -32,12 +34,19 @@ _SECTIONS: tuple[tuple[set[str], Section], ...] = (
     ({"exdate", "paydate", "grossamount"}, Section.INFORMATION),
     ({"type", "amount"}, Section.CASH),
     ({"startingvalue", "endingvalue"}, Section.INFORMATION),
-    ({"startingcash", "endingcash"}, Section.INFORMATION),
+    ({"endingcash"}, Section.INFORMATION),
+    ({"reportdate", "total"}, Section.INFORMATION),
     ({"fromcurrency", "tocurrency", "rate"}, Section.INFORMATION),
     ({"listingexchange", "conid", "issuer"}, Section.INFORMATION),
     ({"accounttype", "customertype"}, Section.INFORMATION),
-    ({"reportdate", "total", "cash", "stock"}, Section.INFORMATION),
 )
+
+
+_NEEDED: dict[Section, tuple[tuple[str, ...], ...]] = {
+    Section.TRADE: (("currencyprimary", "currency"), ("datetime", "tradedate", "tradedatetime"), ("quantity",), ("tradeprice", "price")),
+    Section.CASH: (("currencyprimary", "currency"), ("settledate", "datetime", "reportdate"), ("amount",), ("type",)),
+}
+"""What a section cannot be read without: of each of these one column."""
 
 
 class FlexCsvImporter:
@@ -51,7 +60,7 @@ class FlexCsvImporter:
             _, cells = next(rows_of(head.decode("utf-8", errors="ignore").removeprefix("\ufeff").split("\n", 1)[0] + "\n"))
         except (StatementError, StopIteration):
             return False
-        return cells[0] == "BOF" or _is_header(cells)
+        return cells[0] in _FIRST or _is_header(cells)
 
     def read(self, body: bytes) -> Statement:
         collected = Collected()
@@ -64,6 +73,7 @@ class FlexCsvImporter:
                 days += _period(cells) if mark == "BOF" else []
             elif mark == "HEADER" or (not mark and _is_header(cells)):
                 header = _header(cells[2:] if mark else cells, 2 if mark else 0)
+                _refuse_without_columns(header, line)
             elif header is None:
                 raise StatementError("the first row is no header of a Flex query", line=line)
             else:
@@ -103,6 +113,14 @@ def _header(names: Sequence[str], offset: int) -> tuple[Section | None, dict[str
         columns.setdefault(plain_name(name), index + offset)
     section = next((section for needed, section in _SECTIONS if needed <= columns.keys()), None)
     return section, columns, len(names) + offset
+
+
+def _refuse_without_columns(header: tuple[Section | None, dict[str, int], int], line: int) -> None:
+    """Raise StatementError that names the column which the query was configured without."""
+    section, columns, _ = header
+    for names in _NEEDED.get(section, ()) if section else ():
+        if not columns.keys() & set(names):
+            raise StatementError(f"the section {section} has no column {names[0]}; add it to the query and export again", line=line)
 
 
 def _period(cells: Sequence[str]) -> list[date]:
