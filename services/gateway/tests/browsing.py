@@ -22,7 +22,7 @@ FLAGS = [
     "--disable-sync",
 ]
 DESK, PHONE = (1440, 900), (390, 844)
-PAGES = ("/", "/positions", "/orders", "/signals", "/symbols", "/symbols/AAPL", "/notifications", "/system", "/about")
+PAGES = ("/", "/positions", "/performance", "/orders", "/signals", "/symbols", "/symbols/AAPL", "/notifications", "/system", "/about")
 NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium here")
 
 
@@ -74,5 +74,5 @@ async def violations(page: Page) -> list[str]:
 async def settled(page: Page) -> None:
     """The page and its charts are there."""
     await page.wait_for_load_state("load")
-    for chart in await page.locator("qm-equity, qm-candles").all():
+    for chart in await page.locator("qm-equity, qm-course, qm-drawdown, qm-candles").all():
         await expect(chart).to_have_attribute("data-state", "drawn", timeout=15_000)

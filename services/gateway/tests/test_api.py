@@ -1,5 +1,7 @@
 """The API after a real replay: every shape, paging, ownership, controls."""
 
+import csv
+import io
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -100,6 +102,55 @@ async def test_positions_lots_and_equity_carry_exact_amounts_as_strings(desk: De
     assert equity[-1]["session"] == "2004-04-30" and equity[-1]["equity"] == summary["accounts"][0]["equity"]
 
 
+async def test_performance_agrees_with_the_account_and_its_closings(desk: Desk) -> None:
+    (account,) = (await desk.get("/api/v1/portfolio/summary")).json()["accounts"]
+    (found,) = (await desk.get("/api/v1/portfolio/performance?benchmark=AAPL")).json()["performances"]
+    closings = await desk.database.fetch("portfolio", "select realised from closing")
+
+    equity, opening = Decimal(account["equity"]["amount"]), Decimal(account["opening_cash"]["amount"])
+    gain = Decimal(found["gain"]["amount"])
+    assert gain == equity - opening and found["end"] == account["equity"]
+    assert sum(Decimal(one["amount"]["amount"]) for one in found["lines"]) == gain and found["unexplained"]["amount"] == "0"
+    assert found["rates"]["time_weighted"] == pytest.approx(float(equity / opening) - 1)
+    assert sum(Decimal(one["gain"]["amount"]) for one in found["strategies"]) == gain
+    (year,) = found["tax_years"]
+    gains = Decimal(year["gain"]["amount"]) - Decimal(year["disallowed"]["amount"])
+    added = sum(row["realised"] for row in closings) - gains
+    assert year["closings"] >= len(closings) and added >= 0  # what washed losses added to the bases of lots sold since
+    assert found["beside"]["sessions"] == len(found["points"]) - 1
+    assert (await desk.get("/api/v1/portfolio/performance?benchmark=NOSUCH")).status_code == 404
+
+
+async def test_reports_are_files_and_derivations_end_at_the_brokers_ids(desk: Desk) -> None:
+    form = await desk.get("/api/v1/portfolio/reports/form_8949?year=2004")
+    page = await desk.get("/api/v1/portfolio/reports/performance")
+    derived = (await desk.get("/api/v1/portfolio/derivation?year=2004")).json()
+    fills = {one["execution_id"] for one in (await desk.get("/api/v1/fills/?limit=200")).json()["fills"]}
+    (found,) = (await desk.get("/api/v1/portfolio/performance")).json()["performances"]
+
+    assert form.headers["content-type"] == "text/csv; charset=utf-8"
+    assert form.headers["content-disposition"] == 'attachment; filename="form-8949-2004.csv"'
+    rows = list(csv.DictReader(io.StringIO(form.text)))
+    assert len([row for row in rows if row["Closing"]]) == found["tax_years"][0]["closings"]
+    assert page.headers["content-type"].startswith("text/html") and page.text.count("<svg") == 3
+    assert derived["faults"] == [] and derived["lines"][0]["amount"] == found["tax_years"][0]["gain"]
+    ends = {one["reference"] for one in derived["lines"] if one["source_kind"] == "execution"}
+    assert ends and ends <= fills
+    assert (await desk.get("/api/v1/portfolio/reports/nothing")).status_code == 422
+
+
+async def test_the_performance_page_shows_what_the_api_says(desk: Desk) -> None:
+    page = (await desk.get("/performance?benchmark=aapl")).text
+    part = await desk.get("/performance?part=performance&benchmark=&account=")
+    unknown = await desk.get("/performance?benchmark=NOSUCH")
+    (found,) = (await desk.get("/api/v1/portfolio/performance")).json()["performances"]
+
+    assert "Time-weighted" in page and found["deepest"]["peak_on"] in page and "correlation" in page
+    assert "/api/v1/portfolio/reports/form_8949?year=2004" in page
+    assert part.status_code == 200 and "Realised by year" in part.text and "<html" not in part.text
+    assert unknown.status_code == 200 and "No instrument has the symbol NOSUCH" in unknown.text
+
+
 async def test_an_order_has_its_whole_history(desk: Desk) -> None:
     filled = next(one for one in (await desk.get("/api/v1/orders/?limit=200")).json()["orders"] if one["state"] == "filled")
     history = (await desk.get(f"/api/v1/orders/{filled['order_id']}")).json()
@@ -184,6 +235,8 @@ async def test_nobody_sees_what_is_somebody_elses(desk: Desk) -> None:
         ("/api/v1/portfolio/lots", {"lots": []}),
         ("/api/v1/portfolio/lots?account_id=" + orders[0]["account_id"], {"lots": []}),
         ("/api/v1/portfolio/equity?account_id=" + orders[0]["account_id"], {"points": []}),
+        ("/api/v1/portfolio/performance?account_id=" + orders[0]["account_id"], {"performances": []}),
+        ("/api/v1/portfolio/loss-candidates", {"as_of": None, "candidates": []}),
         ("/api/v1/fills/?account_id=" + orders[0]["account_id"], {"fills": [], "next_cursor": None}),
     ):
         assert (await other.get(path)).json() == empty, path
@@ -198,7 +251,8 @@ async def test_nobody_sees_what_is_somebody_elses(desk: Desk) -> None:
             **{"Idempotency-Key": "1"},
         ),
     ]
-    assert [one.status_code for one in refused] == [404] * 5
+    refused += [await other.get("/api/v1/portfolio/derivation?year=2004"), await other.get("/api/v1/portfolio/reports/performance")]
+    assert [one.status_code for one in refused] == [404] * 7
     chart = (await other.get("/api/v1/market/chart/AAPL")).json()
     assert chart["fills"] == []
 

@@ -12,6 +12,17 @@ from starlette.requests import Request
 
 from quantmatrix.common.contracts.asking.execution import FillSummary
 from quantmatrix.common.contracts.asking.notify import DeliverySummary, NotificationSummary
+from quantmatrix.common.contracts.asking.performance import (
+    Fall,
+    LossCandidate,
+    LossCandidates,
+    Performance,
+    ProfitLine,
+    Rates,
+    ReturnYear,
+    StrategyReturn,
+    TaxYear,
+)
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.signals import Reason, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
@@ -21,6 +32,7 @@ from quantmatrix.common.names import (
     AssetClass,
     FillId,
     InstrumentId,
+    LotId,
     NotificationId,
     OrderId,
     Priority,
@@ -37,6 +49,7 @@ from quantmatrix.gateway.render import environment, part
 from quantmatrix.gateway.routes.door import local
 from quantmatrix.gateway.routes.notifications import InboxPage
 from quantmatrix.gateway.routes.orders import FillPage
+from quantmatrix.gateway.routes.performance import Shown
 from quantmatrix.gateway.routes.signals import SignalPage
 from quantmatrix.gateway.security import CHART_STYLE, POLICY, comes_from_elsewhere, style_hash
 from quantmatrix.gateway.web import STATIC, document
@@ -156,9 +169,25 @@ def _note() -> NotificationSummary:
     )  # fmt: skip
 
 
+def _performance() -> Shown:
+    amount, day = Money(-1, "USD"), date(2024, 3, 5)
+    rates = Rates(0.1, None, 0.1, 0.1, 0.1, 0.1, None, None, 0.1, -0.1, 0.5)
+    strategy = StrategyReturn(EVIL, amount, amount, amount, amount, 1, 1, 0, 0, 1, None, None)
+    year = TaxYear(2024, EVIL, amount, amount, amount, amount, amount, 1, 1)
+    candidate = LossCandidate(
+        LotId(UUID(int=1)), ACCOUNT, EVIL, Quantity(1), amount, amount, amount, amount, amount, EVIL, None, (LotId(UUID(int=1)),), (), day
+    )
+    found = Performance(
+        "USD", (ACCOUNT,), day, day, amount, amount, amount, amount, amount, amount, amount, rates, Fall(-0.1, day, day, None, 3), None,
+        (ProfitLine(EVIL, amount),), amount, (ReturnYear(2024, (0.1, None, -0.1, *(None,) * 9), 0.0),), (year,), (strategy,), (), None,
+    )  # fmt: skip
+    return Shown((found,), (ACCOUNT,), LossCandidates(day, (candidate,)), EVIL)
+
+
 @pytest.mark.parametrize(
     ("template", "name", "value"),
     [
+        ("performance.html", "performance", _performance()),
         ("orders.html", "fills", FillPage((_fill(),), "next")),
         ("signals.html", "signals", SignalPage((_signal(),), None)),
         ("notifications.html", "inbox", InboxPage((_note(),), 1, EVIL)),
@@ -167,7 +196,14 @@ def _note() -> NotificationSummary:
 def test_hostile_text_stays_text(template: str, name: str, value: object) -> None:
     request = Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""})
     person = Person(FIRST_ADMINISTRATOR, "admin", "admin", "token", b"")
-    html = bytes(part(request, template, name, {"person": person, "here": "/", "look": {}, name: value}).body).decode()
+    html = bytes(
+        part(
+            request,
+            template,
+            name,
+            {"person": person, "here": "/", "look": {"account": EVIL, "benchmark": EVIL, "query": "", "cursor": None}, name: value},
+        ).body
+    ).decode()
     parser = _Inline()
     parser.feed(html)
 

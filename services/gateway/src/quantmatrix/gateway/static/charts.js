@@ -1,4 +1,4 @@
-// <qm-equity> and <qm-candles>: charts drawn with lightweight-charts from the API's answers. Figures are for looking at.
+// <qm-equity>, <qm-course>, <qm-drawdown> and <qm-candles>: charts drawn with lightweight-charts from the API's answers. Figures are for looking at.
 import {
   AreaSeries, CandlestickSeries, ColorType, CrosshairMode, HistogramSeries, LineSeries, LineStyle, createChart, createSeriesMarkers,
 } from "./vendor/lightweight-charts.mjs";
@@ -140,6 +140,46 @@ class Equity extends Chart {
   fit() { this.chart.timeScale().fitContent(); }
 }
 
+const APART_MS = 10_000;
+
+/** The first currency's course out of a performance answer; asked for again at most every ten seconds. */
+class Course extends Equity {
+  load() {
+    const wait = (this.asked ?? -APART_MS) + APART_MS - performance.now();
+    if (wait > 0) {
+      this.later ??= setTimeout(() => { this.later = null; if (this.isConnected) this.load(); }, wait);
+      return undefined;
+    }
+    this.asked = performance.now();
+    return super.load();
+  }
+
+  show(data) { super.show({ points: data.performances[0]?.points ?? [] }); }
+}
+
+class Drawdown extends Course {
+  emptyText = "Drawdowns are drawn here after the first two sessions.";
+
+  build() {
+    this.series = this.chart.addSeries(AreaSeries, {
+      lineWidth: 2, invertFilledArea: true, priceFormat: { type: "custom", minMove: 0.01, formatter: (value) => `${value.toFixed(1)} %` },
+    });
+    this.tint();
+  }
+
+  tint() {
+    const down = colour("--down");
+    this.series.applyOptions({ lineColor: down, topColor: faded(down, 0.04), bottomColor: faded(down, 0.28) });
+  }
+
+  fill(data) {
+    this.series.setData(data.points.map((point) => ({ time: point.session, value: point.drawdown * 100 })));
+    const lowest = data.points.reduce((low, point) => (point.drawdown < low.drawdown ? point : low));
+    this.setAttribute("aria-label", `Drawdown by session; ${(lowest.drawdown * 100).toFixed(2)} percent at the lowest, on ${lowest.session}`);
+    this.chart.timeScale().fitContent();
+  }
+}
+
 class Candles extends Chart {
   kinds = ["moment", "fill", "reset"];
   emptyText = "Candles are drawn here as soon as the replay has published bars of this symbol.";
@@ -215,4 +255,6 @@ class Candles extends Chart {
 }
 
 customElements.define("qm-equity", Equity);
+customElements.define("qm-course", Course);
+customElements.define("qm-drawdown", Drawdown);
 customElements.define("qm-candles", Candles);

@@ -1,0 +1,194 @@
+"""Returns, taxes, reports and derivations, as page and over the API."""
+
+import asyncio
+from datetime import date
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from quantmatrix.common.contracts.asking.performance import (
+    BenchmarkClose,
+    Derivation,
+    DerivationAsked,
+    LossCandidates,
+    LossCandidatesAsked,
+    Performance,
+    PerformanceAsked,
+    Performances,
+    ReportAsked,
+    ReportName,
+    ReportPart,
+)
+from quantmatrix.common.contracts.asking.portfolio import Portfolio, PortfolioAsked
+from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
+from quantmatrix.common.names import AccountId, ClosingId
+from quantmatrix.gateway.context import By, Gateway, Here
+from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.openapi import answers
+from quantmatrix.gateway.pages import Look, Page, show
+from quantmatrix.gateway.people import Person
+from quantmatrix.gateway.problems import DOCUMENTED, ProblemError
+from quantmatrix.gateway.routes.market import listed
+
+ROUTER = APIRouter()
+DEADLINE_S = 10.0
+"""Working out returns over decades takes longer than other questions."""
+BENCHMARK_BARS = 4_000
+PAGE_POINTS = 2
+PARTS_MAX = 200
+Account = Annotated[str | None, Query(max_length=64)]
+Symbol = Annotated[str | None, Query(max_length=40)]
+
+
+async def performance_of(
+    gateway: Gateway,
+    person: Person,
+    account: str | None = None,
+    benchmark: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+    points: int = 1_000,
+) -> Performances:
+    """Raises 404 for a benchmark that nobody carries today."""
+    asked = PerformanceAsked(
+        user_id=person.user_id,
+        account_id=AccountId(account) if account else None,
+        since=since,
+        until=until,
+        limit=points,
+        benchmark=await closes_of(gateway, benchmark) if benchmark else (),
+    )
+    return await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
+
+
+async def closes_of(gateway: Gateway, symbol: str) -> tuple[BenchmarkClose, ...]:
+    """Closes in the units of today, so that a split is no loss."""
+    one = await listed(symbol, gateway)
+    chart: Chart = await gateway.parts.ask(
+        "signals", ChartAsked(instrument_id=one.instrument.instrument_id, limit=BENCHMARK_BARS), deadline_s=DEADLINE_S
+    )
+    return tuple(BenchmarkClose(session, close) for session, close in zip(chart.sessions, chart.close, strict=True))
+
+
+async def report_of(gateway: Gateway, person: Person, name: ReportName, account: str | None, year: int | None) -> tuple[ReportPart, str]:
+    """A whole report: its first part, and the text of all. Raises 503 when it changed while it was read."""
+    account_id = AccountId(account) if account else None
+    texts: list[str] = []
+    first: ReportPart | None = None
+    offset: int | None = 0
+    for _ in range(PARTS_MAX):
+        asked = ReportAsked(user_id=person.user_id, name=name, account_id=account_id, year=year, offset=offset or 0)
+        part: ReportPart = await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
+        first = first or part
+        if part.digest != first.digest:
+            raise ProblemError(
+                503, "REPORT_CHANGED", "the ledger changed while the report was read; ask again", headers={"Retry-After": "2"}
+            )
+        texts.append(part.text)
+        offset = part.next_offset
+        if offset is None:
+            return first, "".join(texts)
+    raise ProblemError(422, "REPORT_TOO_LONG", "the report is too long; choose a year or an account")
+
+
+@ROUTER.get("/api/v1/portfolio/performance", tags=["portfolio"], responses=answers(Performances))
+async def performance(
+    gateway: Here,
+    person: By,
+    account_id: Account = None,
+    benchmark: Symbol = None,
+    since: date | None = None,
+    until: date | None = None,
+    points: Annotated[int, Query(ge=2, le=5_000)] = 1_000,
+) -> Response:
+    """Returns, drawdowns, months, economic profit, realised gains by year and results by strategy, for each currency."""
+    return Exact(await performance_of(gateway, person, account_id, benchmark, since, until, points))
+
+
+@ROUTER.get("/api/v1/portfolio/loss-candidates", tags=["portfolio"], responses=answers(LossCandidates))
+async def loss_candidates(gateway: Here, person: By, account_id: Account = None) -> Response:
+    """Open lots below their basis, and what would wash the loss away."""
+    asked = LossCandidatesAsked(user_id=person.user_id, account_id=AccountId(account_id) if account_id else None)
+    return Exact(await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S))
+
+
+@ROUTER.get("/api/v1/portfolio/derivation", tags=["portfolio"], responses=answers(Derivation))
+async def derivation(
+    gateway: Here,
+    person: By,
+    closing_id: ClosingId | None = None,
+    year: Annotated[int | None, Query(ge=1900, le=9999)] = None,
+    account_id: Account = None,
+) -> Response:
+    """Where a realised gain comes from, of a closing or of a year, down to the broker's execution ids."""
+    asked = DerivationAsked(
+        user_id=person.user_id, closing_id=closing_id, year=year, account_id=AccountId(account_id) if account_id else None
+    )
+    return Exact(await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S))
+
+
+@ROUTER.get(
+    "/api/v1/portfolio/reports/{name}",
+    tags=["portfolio"],
+    responses={200: {"description": "The report as a file", "content": {"text/csv": {}, "text/html": {}}}, **DOCUMENTED},
+)
+async def report(
+    name: ReportName,
+    gateway: Here,
+    person: By,
+    account_id: Account = None,
+    year: Annotated[int | None, Query(ge=1900, le=9999)] = None,
+) -> Response:
+    """A file to keep: disposals in the shape of Form 8949, or a printable page that needs no other file."""
+    first, text = await report_of(gateway, person, name, account_id, year)
+    headers = {"Content-Disposition": f'attachment; filename="{first.file_name}"'}
+    return Response(text.encode(), headers=headers, media_type=first.media_type)
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """What the page shows: figures for each currency, the accounts to choose from, and lots at a loss.
+
+    unknown: the benchmark that was asked for, when nobody carries that symbol today.
+    """
+
+    found: tuple[Performance, ...]
+    accounts: tuple[AccountId, ...]
+    candidates: LossCandidates
+    unknown: str | None = None
+
+
+async def load_performance(look: Look) -> Shown:
+    account, benchmark = look.values["account"], look.values["benchmark"]
+    compared: tuple[Performances, str | None]
+    portfolio: Portfolio
+    candidates: LossCandidates
+    compared, portfolio, candidates = await asyncio.gather(
+        _with_benchmark(look, account, benchmark),
+        look.ask("portfolio", PortfolioAsked(user_id=look.person.user_id)),
+        look.ask("portfolio", LossCandidatesAsked(user_id=look.person.user_id, account_id=account, limit=20)),
+    )
+    found, unknown = compared
+    return Shown(found.performances, tuple(one.account_id for one in portfolio.accounts), candidates, unknown)
+
+
+async def _with_benchmark(look: Look, account: str | None, benchmark: str | None) -> tuple[Performances, str | None]:
+    """A symbol that nobody carries costs the comparison, not the page."""
+    try:
+        return await performance_of(look.gateway, look.person, account, benchmark, points=PAGE_POINTS), None
+    except ProblemError as error:
+        if error.code != "INSTRUMENT_UNKNOWN":
+            raise
+    return await performance_of(look.gateway, look.person, account, points=PAGE_POINTS), benchmark
+
+
+PERFORMANCE = Page("/performance", "performance.html", {"performance": load_performance})
+
+
+@ROUTER.get("/performance", include_in_schema=False)
+async def performance_page(request: Request, gateway: Here, person: By, account: Account = None, benchmark: Symbol = None) -> Response:
+    query = urlencode({"account_id": account}) if account else ""
+    values = {"account": account or None, "benchmark": (benchmark or "").strip().upper() or None, "query": query}
+    return await show(Look(request, gateway, person, values), PERFORMANCE)
