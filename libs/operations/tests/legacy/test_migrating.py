@@ -273,3 +273,16 @@ def test_the_command_ends_with_one_sentence_and_a_code(tmp_path: Path) -> None:
     assert strange.returncode == 1 and as_json(strange)["error"].endswith("text.db is not a SQLite database")
     assert both.returncode == 4 and "exclude one another" in both.stderr
     assert zone.returncode == 4 and "no time zone called Nowhere/Land" in zone.stderr
+
+
+def test_what_is_booked_is_unbooked_by_undo(tmp_path: Path) -> None:
+    """In an installation of its own, whose database is started for each call."""
+    path = str(write(tmp_path / "old.db", GOOD))
+
+    first = as_json(qm(tmp_path, "migrate-legacy", path, "--keep", "--json"))
+    again = as_json(qm(tmp_path, "migrate-legacy", path, "--keep", "--json"))
+    undone = as_json(qm(tmp_path, "migrate-legacy", path, "--undo", "--json"))
+    third = as_json(qm(tmp_path, "migrate-legacy", path, "--keep", "--json"))
+
+    assert (first["booked"], again["booked"], third["booked"]) == (2, 0, 2)
+    assert undone["imports_forgotten"] == 1

@@ -129,3 +129,19 @@ async def test_two_accounts_of_one_file_lie_apart(connection: Any) -> None:
 
     assert [str(entry.quantity) for entry in await store.entries(FIRST_ADMINISTRATOR, "U0000001")] == ["257"]
     assert {entry.kind for entry in await store.entries(FIRST_ADMINISTRATOR, "U0000002")} == {EntryKind.TRADE, EntryKind.DIVIDEND}
+
+
+async def test_a_file_that_is_forgotten_takes_along_what_it_brought_and_nothing_else(connection: Any) -> None:
+    store = StatementStore(connection)
+    first, second = check(STATEMENT), check(EVERY["generic"])
+    await store.keep(first, FIRST_ADMINISTRATOR, AT)
+    before = await counts(connection)
+    kept = await store.keep(second, FIRST_ADMINISTRATOR, AT)
+    await store.keep(second, SOMEBODY, AT)
+
+    forgotten = await store.forget(FIRST_ADMINISTRATOR, [kept.report["sha256"], "unknown"])
+    again = await store.forget(FIRST_ADMINISTRATOR, [kept.report["sha256"]])
+    of_somebody = await store.forget(SOMEBODY, [kept.report["sha256"]])
+
+    assert (forgotten, again, of_somebody) == (1, 0, 1)
+    assert await counts(connection) == before

@@ -1,6 +1,7 @@
 """Portfolio's tables of imported statements: a file is kept whole or not at all, and what was kept before is not kept again."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,6 +89,17 @@ class StatementStore:
             "insert into statement_unread (import_id, line, section, why, raw) values ($1, $2, $3, $4, $5)",
             [(import_id, one.place.line, one.place.section, one.why, json.dumps(one.raw)) for one in statement.unread],
         )
+
+    async def forget(self, user_id: UserId, digests: Sequence[str]) -> int:
+        """Take back the files with these SHA-256 and all that they brought, in one transaction; how many there were."""
+        async with self._connection.transaction():
+            rows = await self._connection.fetch(
+                "select import_id from statement_import where user_id = $1 and sha256 = any($2::text[]) for update", user_id, list(digests)
+            )
+            imports = [row["import_id"] for row in rows]
+            for table in ("statement_entry", "statement_unread", "statement_import"):
+                await self._connection.execute(f"delete from {table} where import_id = any($1::uuid[])", imports)
+        return len(imports)
 
     async def entries(self, user_id: UserId, account: str) -> list[Entry]:
         """Everything that was imported for an account of a user, by day and line."""

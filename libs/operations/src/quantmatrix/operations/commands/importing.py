@@ -52,16 +52,22 @@ def _read(path: Path, *, as_json: bool) -> File:
 
 async def _kept(checked: Sequence[Checked], *, as_json: bool) -> list[ImportTold]:
     """Keep the files one after the other, each in a transaction of its own; counts are then those of what was new."""
-    outside = bool(read_settings(as_json=as_json).nats_operator_password.get_secret_value())
     clock = SystemClock()
+    async with kept_statements(as_json=as_json) as store:
+        return [(await store.keep(one, FIRST_ADMINISTRATOR, clock.now())).report for one in checked]
+
+
+@asynccontextmanager
+async def kept_statements(*, as_json: bool) -> AsyncIterator[StatementStore]:
+    """Portfolio's tables of statements. Raises SetUpError when they cannot be reached, or are not there yet."""
+    outside = bool(read_settings(as_json=as_json).nats_operator_password.get_secret_value())
     async with _database(places(as_json=as_json), outside=outside) as address:
         try:
             connection = await connect(address, service="import")
         except (OSError, asyncpg.PostgresError) as error:
             raise SetUpError(f"portfolio's database cannot be reached: {error}") from error
         try:
-            store = StatementStore(connection)
-            return [(await store.keep(one, FIRST_ADMINISTRATOR, clock.now())).report for one in checked]
+            yield StatementStore(connection)
         except asyncpg.UndefinedTableError as error:
             raise SetUpError("portfolio's tables are older than this program; restart the installation, or run 'qm migrate'") from error
         finally:

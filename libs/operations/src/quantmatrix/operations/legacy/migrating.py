@@ -20,7 +20,7 @@ from quantmatrix.operations.legacy.reading import Choices
 from quantmatrix.operations.legacy.report import Report, orders_of, report_of
 from quantmatrix.operations.legacy.source import Address, Snapshot, address_of
 from quantmatrix.operations.legacy.sqlite import read_sqlite
-from quantmatrix.operations.legacy.statement import statements_of
+from quantmatrix.operations.legacy.statement import STATEMENT, statements_of
 from quantmatrix.operations.legacy.stocks import read_stocks
 from quantmatrix.operations.legacy.storing import Folder, folder_of
 
@@ -59,6 +59,12 @@ def migrate_legacy(url: str, home: Path, choices: Choices, *, dry_run: bool) -> 
         return Outcome(report, folder.path, wrote=True, files=tuple(made.files))
     finally:
         folder.forget_draft()
+
+
+def imports_of(url: str, home: Path) -> list[str]:
+    """The SHA-256 of the files for `qm import`, as undoing would remove them. Raises LegacyError when it may not."""
+    made = Folder(folder_of(home, address_of(url).shown)).takeable()
+    return [digest for name, digest in made.files.items() if name.endswith(STATEMENT)]
 
 
 def undo(url: str, home: Path) -> list[str]:

@@ -13,6 +13,7 @@ COLUMNS = (
     "date", "kind", "currency", "id", "account", "time", "symbol", "asset", "quantity", "price", "multiplier", "amount", "fee", "text",
 )  # fmt: skip
 ROWS_A_FILE = 200_000
+STATEMENT = ".csv"
 _KINDS = {"return_of_capital": "return_of_capital"}
 
 
@@ -24,7 +25,7 @@ def statements_of(found: Found) -> dict[str, bytes]:
     for income in sorted(found.income, key=lambda one: (one.account, one.paid_on, one.key)):
         rows[income.account] += _income(income)
     return {
-        f"{account}-{number:02}.csv": _written(part)
+        f"{account}-{number:02}{STATEMENT}": _written(part)
         for account, mine in sorted(rows.items())
         for number, part in enumerate(_parts(mine), 1)
     }

@@ -95,8 +95,8 @@ class Folder:
         self._note(self.path, confirmed)
         return confirmed
 
-    def undo(self) -> list[str]:
-        """Remove exactly what was made, and say what. Raises LegacyError, and removes nothing, when a file was changed since."""
+    def takeable(self) -> Made:
+        """What undoing would remove. Raises LegacyError when it was confirmed, or a file was changed since it was made."""
         made = self._needed()
         if made.confirmed:
             raise LegacyError("this migration was confirmed and is not taken back any more")
@@ -104,6 +104,11 @@ class Folder:
         changed = [name for name in there if digest_of(self.path / name) != made.files[name]]
         if changed:
             raise LegacyError(f"{', '.join(changed)} changed after it was made; nothing was removed: move it away and undo again")
+        return made
+
+    def undo(self) -> list[str]:
+        """Remove exactly what was made, and say what. Raises what `takeable` raises, and then removes nothing."""
+        there = [name for name in self.takeable().files if (self.path / name).exists()]
         for name in there:
             (self.path / name).unlink()
         (self.path / LEDGER).unlink()
