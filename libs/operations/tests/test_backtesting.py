@@ -85,6 +85,9 @@ def _weekday(day: str) -> int:
         (("run", "atr_matrix", "--from", "2030-01-01"), "there are no bars between 2030-01-01"),
         (("run", "atr_matrix", "--cash", "-5"), "--cash: expected a number of zero or more"),
         (("run", "atr_matrix", "--cash", "0"), "the capital is above zero"),
+        (("run", "atr_matrix", "--as", "xlsx"), "written as csv or parquet, not as 'xlsx'"),
+        (("sweep", "moving_average_cross", "--grid", "fast=5,60", "--grid", "slow=50"), "the fast average (60) has fewer bars"),
+        (("sweep", "atr_matrix", "--grid", "speed=1,2"), "speed: Extra inputs are not permitted"),
         (("lookahead", "no_such"), "there is no strategy 'no_such'"),
         (("sentence", "run atr matrx on paper, $10k"), "'atr matrx' at 5: there is no such strategy; possible: ATR Matrix"),
     ],
@@ -113,6 +116,28 @@ def test_a_sentence_is_echoed_as_a_form(tmp_path: Path) -> None:
         "reinvest": "0.8",
         "sentence": "run atr_options on tastytrade, $10000, 20% profit, 80% reinvest",
     }
+
+
+def test_a_sweep_tries_every_combination_and_names_its_digests(tmp_path: Path) -> None:
+    words = ("sweep", "moving_average_cross", *SHORT, "--grid", "fast=5,10", "--grid", "slow=40,60", "--set", "position_pct=40")
+
+    told = answer(tmp_path, *words)
+
+    assert sorted((one["fast"], one["slow"]) for one in told["tried"]) == [(5, 40), (5, 60), (10, 40), (10, 60)]
+    ratios = [one["sharpe"] for one in told["tried"]]
+    assert ratios == sorted(ratios, reverse=True) and len({one["digest"] for one in told["tried"]}) == 4
+    single = answer(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "position_pct=40", "--set", "fast=5", "--set", "slow=40")
+    assert single["digest"] == next(one["digest"] for one in told["tried"] if (one["fast"], one["slow"]) == (5, 40))
+
+
+def test_tables_and_draws_come_with_a_run(tmp_path: Path) -> None:
+    told = answer(tmp_path, "run", "atr_matrix", *SHORT, "--save", "out", "--as", "parquet", "--redraw", "200")
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        f"{name}.parquet" for name in ("curve", "fills", "refusals", "trades")
+    ]
+    low, middle, high = told["redrawn"]["final"]
+    assert low < middle < high and told["redrawn"]["runs"] == 200
 
 
 def test_parameters_are_json_where_they_read_as_such() -> None:

@@ -1,9 +1,10 @@
 """qm backtest: run a strategy of the slot over the bars of the feed, and look whether it looks ahead."""
 
+from dataclasses import asdict
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -14,12 +15,15 @@ from quantmatrix.common.values import Money
 from quantmatrix.operations.backtests import histories, parameters_of, strategy_called, titles
 from quantmatrix.operations.commands.common import AsJson
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
+from quantmatrix.signals.backtest.doubt import Spread, redrawn
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.lookahead import look_ahead
 from quantmatrix.signals.backtest.report import report
 from quantmatrix.signals.backtest.result import Result
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
 from quantmatrix.signals.backtest.run import Job, backtest, made
+from quantmatrix.signals.backtest.sweep import sweep
+from quantmatrix.signals.backtest.tables import save
 from quantmatrix.signals.domain.sentence import NotUnderstood, RunForm, read_sentence
 
 app = typer.Typer(name="backtest", help="Run strategies over past bars, with the code that runs live.", no_args_is_help=True)
@@ -44,6 +48,9 @@ def run_command(
     page: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write a page with plots (HTML, no other file needed).")
     ] = None,
+    folder: Annotated[Path | None, typer.Option("--save", metavar="FOLDER", help="Write fills, trades and curve as tables.")] = None,
+    redraw: Annotated[int, typer.Option(min=0, max=100_000, help="Draw the closed trades anew so many times, by the seed.")] = 0,
+    kind: Annotated[str, typer.Option("--as", metavar="csv|parquet", help="How tables are written.")] = "csv",
     as_json: AsJson = False,
 ) -> None:
     """Run one strategy over the bars of the feed (QM_MARKET_FEED) and print its figures and digest."""
@@ -54,9 +61,9 @@ def run_command(
         rules = FillRules(
             commission, Slippage(_number("slippage-bps", slippage_bps)), _number("volume-pct", volume_pct) or None, inside_bar
         )
-        amount = Money(_number("cash", cash), "USD")
-        if not amount:
-            raise BacktestError("the capital is above zero")
+        if kind not in ("csv", "parquet"):
+            raise BacktestError(f"--as: tables are written as csv or parquet, not as {kind!r}")
+        amount = _capital(cash)
         job = Job(parameters_of(given or ()), amount, rules, _day("from", first), _day("to", last), seed)
         _, past = histories(_symbols(symbols))
         with _progress() as progress:
@@ -68,10 +75,71 @@ def run_command(
         fail(Exit.CONFIGURATION, str(error), as_json=as_json)
     if page is not None:
         page.write_text(report(result), encoding="utf-8")
+    if folder is not None:
+        save(result, folder, "parquet" if kind == "parquet" else "csv")
+    spread = _redrawn(result, redraw, as_json=as_json) if redraw else None
     if as_json:
-        tell_json(result.as_json())
+        tell_json(result.as_json() | ({"redrawn": asdict(spread)} if spread else {}))
+        return
+    _tell(result, page)
+    if spread is not None:
+        rows = [(name, *(_rounded(one) for one in getattr(spread, name))) for name in ("final", "drawdown")]
+        tell_table(f"Trades drawn anew {redraw} times; {spread.ruined:.1%} lost half", ("", "5 %", "50 %", "95 %"), rows)
+
+
+def _redrawn(result: Result, runs: int, *, as_json: bool) -> Spread:
+    profits = [float(one.profit.amount) for one in result.trades if not one.is_open]
+    if not profits:
+        fail(Exit.CONFIGURATION, "--redraw: no trade was closed, there is nothing to draw from", as_json=as_json)
+    return redrawn(profits, float(result.asked.cash.amount), runs=runs, seed=result.asked.seed)
+
+
+@app.command("sweep")
+def sweep_command(
+    strategy: Annotated[str, typer.Argument(help="Name of a strategy in the slot.")],
+    grid: Annotated[list[str], typer.Option("--grid", metavar="NAME=V1,V2,…", help="Values of a parameter; may be repeated.")],
+    symbols: Symbols = "",
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First session (YYYY-MM-DD).")] = "",
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last session (YYYY-MM-DD).")] = "",
+    given: Set = None,
+    cash: Annotated[str, typer.Option(help="Capital, in dollars.")] = "100000",
+    as_json: AsJson = False,
+) -> None:
+    """Run every combination of some parameters; the highest Sharpe ratio first, and deflated by how many were tried."""
+    try:
+        chosen = strategy_called(strategy)
+        values = {name: [_value(one) for one in str(listed).split(",")] for name, listed in (one.partition("=")[::2] for one in grid)}
+        job = Job(parameters_of(given or ()), _capital(cash), FillRules(), _day("from", first), _day("to", last))
+        _, past = histories(_symbols(symbols))
+        with _progress() as progress:
+            task = progress.add_task(strategy, total=1)
+            tried = sweep(chosen, past, job, values, lambda done, total: progress.update(task, completed=done, total=total))
+    except (BacktestError, ConfigurationError, SettingsError) as error:
+        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
+    rows = [
+        {
+            **{name: one.parameters[name] for name in values},
+            "sharpe": one.result.curve.sharpe,
+            "deflated_sharpe": one.deflated,
+            "total_return": one.result.curve.total_return,
+            "max_drawdown": one.result.curve.max_drawdown,
+            "trades": one.result.closed.trades,
+            "digest": one.result.digest,
+        }
+        for one in tried
+    ]
+    if as_json:
+        tell_json({"strategy": strategy, "tried": rows})
     else:
-        _tell(result, page)
+        tell_table(
+            f"{strategy}: {len(rows)} combinations",
+            tuple(rows[0])[:-1],
+            [[_rounded(one) for one in list(row.values())[:-1]] for row in rows],
+        )
+
+
+def _value(text: str) -> Any:
+    return parameters_of([f"value={text}"])["value"]
 
 
 @app.command("lookahead")
@@ -137,7 +205,7 @@ def _rounded(value: object) -> object:
 
 
 def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} sessions"))
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
     return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True)
 
 
@@ -153,6 +221,13 @@ def _number(name: str, given: str) -> Decimal:
     if not value.is_finite() or not 0 <= value < 10**12:
         raise BacktestError(f"--{name}: expected a number of zero or more, got {given!r}")
     return value
+
+
+def _capital(given: str) -> Money:
+    amount = Money(_number("cash", given), "USD")
+    if not amount:
+        raise BacktestError("the capital is above zero")
+    return amount
 
 
 def _day(name: str, given: str) -> date | None:
