@@ -143,7 +143,7 @@ def cash_of(statement: Statement) -> Ends:
 
 
 def _moves(entry: Entry) -> list[Money]:
-    moved = entry.realised if entry.asset.startswith("Futures") else entry.amount
+    moved = entry.realised if entry.asset.startswith(("Futures", "CFD")) else entry.amount
     found = [moved] if moved is not None else []
     if entry.fee is not None:
         found.append(-entry.fee)

@@ -73,7 +73,7 @@ def identities_of(statement: Statement, before: Statement | None = None) -> list
     trades = [entry for entry in statement.entries if entry.kind is EntryKind.TRADE]
     realised, premiums, washed = _realised(trades, statement)
     return [
-        _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", statement.figures.value, EXACT),
+        _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", statement.figures.value, SUMS),
         _positions(statement.positions), _chained(statement, before), _sums("I9", statement.figures.accruals, SUMS),
     ]  # fmt: skip
 
@@ -260,7 +260,10 @@ def _sums(name: str, summary: Summary | None, tolerance: Decimal) -> Identity:
 
 
 def _positions(positions: Sequence[OpenPosition]) -> Identity:
-    """I7: cost price x quantity x multiplier = basis, within half of the price's last digit; value - basis = unrealised."""
+    """I7: cost price x quantity x multiplier = basis, within half of the price's last digit; value - basis = unrealised.
+
+    Bonds are in percent here too; a position does not say what it is.
+    """
     differences, checked = [], 0
     for held in positions:
         if held.basis is None:
@@ -268,7 +271,8 @@ def _positions(positions: Sequence[OpenPosition]) -> Identity:
         if held.cost_price is not None:
             checked += 1
             expected = _times(held.cost_price, held.quantity, held.multiplier, held.basis.currency)
-            if not _near(held.basis, expected, _tolerance(_step(held.cost_price), held.quantity, held.multiplier)):
+            tolerance = _tolerance(_step(held.cost_price), held.quantity, held.multiplier)
+            if not _near(held.basis, expected, tolerance) and not _near(held.basis, expected.times(_PERCENT), tolerance):
                 cause = Cause.UNVESTED_GRANT if held.multiplier is None else None
                 differences.append(Difference(held.line, held.symbol, held.basis, expected, cause))
         if held.value is not None and held.unrealised is not None:
