@@ -77,14 +77,17 @@ def run_command(
         page.write_text(report(result), encoding="utf-8")
     if folder is not None:
         save(result, folder, "parquet" if kind == "parquet" else "csv")
-    spread = _redrawn(result, redraw, as_json=as_json) if redraw else None
+    _hand_over(result, page, _redrawn(result, redraw, as_json=as_json) if redraw else None, as_json=as_json)
+
+
+def _hand_over(result: Result, page: Path | None, spread: Spread | None, *, as_json: bool) -> None:
     if as_json:
         tell_json(result.as_json() | ({"redrawn": asdict(spread)} if spread else {}))
         return
     _tell(result, page)
     if spread is not None:
         rows = [(name, *(_rounded(one) for one in getattr(spread, name))) for name in ("final", "drawdown")]
-        tell_table(f"Trades drawn anew {redraw} times; {spread.ruined:.1%} lost half", ("", "5 %", "50 %", "95 %"), rows)
+        tell_table(f"Trades drawn anew {spread.runs} times; {spread.ruined:.1%} lost half", ("", "5 %", "50 %", "95 %"), rows)
 
 
 def _redrawn(result: Result, runs: int, *, as_json: bool) -> Spread:
