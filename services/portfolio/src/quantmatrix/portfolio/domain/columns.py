@@ -1,11 +1,13 @@
 """First in, first out for whole accounts at once: columns of scaled integers with the figures of booking one by one.
 
-For rebuilds of many fills. Lot methods, splits and other actions, named lots and unknown bases are booked one by one.
+For rebuilds of many fills. Lots are used up in the order of booking, so the fills of an instrument come in the order of their
+times. Other methods, splits and actions, named lots and unknown bases are booked one by one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from math import gcd
 
 import polars as pl
 
@@ -16,6 +18,8 @@ ROUNDS_MAX = 48
 """Partial closings of one lot (or by one fill) that are worked out side by side; what goes on longer is walked one by one."""
 _PRODUCT_MAX = 2**126
 _TOTAL_MAX = 2**62
+_TOO_MANY: int = 10 ** (2 * FRACTION_DIGITS_MAX)
+_EXACT = Context(prec=64, traps=[InvalidOperation, Inexact])
 NONE, ONE, TWO = (pl.lit(number, pl.Int128) for number in (0, 1, 2))
 
 
@@ -43,18 +47,18 @@ def columns_of(fills: Sequence[Fill]) -> tuple[pl.DataFrame, int]:
     """
     if any(fill.named or fill.premium is not None for fill in fills):
         raise TooLargeError("fills with named lots or premiums are booked one by one")
-    moved = [fill.moved.value for fill in fills]
-    digits = max((-_exponent(one) for one in moved), default=0)
-    signed = [_scaled(one, digits) * fill.side.sign for one, fill in zip(moved, fills, strict=True)]
+    scaled = [_scaled(fill.moved.value) * fill.side.sign for fill in fills]
+    zeros = _common_zeros(scaled)
+    signed = [one // 10**zeros for one in scaled]
     frame = pl.DataFrame(
         {
             "instrument": pl.Series([fill.instrument.instrument_id for fill in fills], dtype=pl.String),
             "quantity": pl.Series(signed, dtype=pl.Int128),
-            "value": pl.Series([_scaled(fill.value.amount, FRACTION_DIGITS_MAX) for fill in fills], dtype=pl.Int128),
-            "fee": pl.Series([_scaled(fill.fee.amount, FRACTION_DIGITS_MAX) for fill in fills], dtype=pl.Int128),
+            "value": pl.Series([_value(fill) for fill in fills], dtype=pl.Int128),
+            "fee": pl.Series([_scaled(fill.fee.amount) for fill in fills], dtype=pl.Int128),
         }
     )
-    return frame, digits
+    return frame, FRACTION_DIGITS_MAX - zeros
 
 
 def book_columns(fills: pl.DataFrame) -> ColumnBook:
@@ -75,13 +79,13 @@ def book_columns(fills: pl.DataFrame) -> ColumnBook:
 
 def _check(fills: pl.DataFrame) -> None:
     sizes = fills["quantity"].cast(pl.Int128).abs()
-    largest, total = _whole(sizes.max()), _whole(sizes.sum())
-    amounts = max(_whole(fills[name].cast(pl.Int128).abs().max()) for name in ("value", "fee"))
+    largest, total = total_of(sizes.max()), total_of(sizes.sum())
+    amounts = max(total_of(fills[name].cast(pl.Int128).abs().max()) for name in ("value", "fee"))
     if largest * len(fills) >= _TOTAL_MAX or total >= _TOTAL_MAX or total * amounts * 4 >= _PRODUCT_MAX:
         raise TooLargeError(f"quantities up to {largest} and amounts up to {amounts} do not fit together")
 
 
-def _whole(number: object) -> int:
+def total_of(number: object) -> int:
     """An aggregate of a column of integers; of none it is zero."""
     return number if isinstance(number, int) else 0
 
@@ -244,12 +248,23 @@ def _walked(left: pl.Series, rest: pl.DataFrame) -> pl.Series:
     return pl.Series(found, dtype=pl.Int128)
 
 
-def _exponent(value: Decimal) -> int:
-    exponent = value.normalize().as_tuple().exponent
-    return min(exponent, 0) if isinstance(exponent, int) else 0
+def _scaled(value: Decimal) -> int:
+    """The value as a whole number of 12 digits after the point."""
+    return int(_EXACT.scaleb(value, FRACTION_DIGITS_MAX))
 
 
-def _scaled(value: Decimal, digits: int) -> int:
-    numerator, denominator = value.as_integer_ratio()
-    whole: int = numerator * 10**digits // denominator
-    return whole
+def _value(fill: Fill) -> int:
+    """What the fill is worth without fee, scaled: the product of three scaled numbers has 24 digits too many."""
+    if fill.amount is not None:
+        return _scaled(fill.amount.amount)
+    product = _scaled(fill.price.value) * _scaled(fill.quantity.value) * _scaled(fill.instrument.multiplier.value)
+    below, over = divmod(product, _TOO_MANY)
+    return below + (1 if 2 * over > _TOO_MANY or (2 * over == _TOO_MANY and below % 2) else 0)
+
+
+def _common_zeros(numbers: Sequence[int]) -> int:
+    """How many zeros all of them end with, at most 12."""
+    common, zeros = gcd(*numbers), 0
+    while zeros < FRACTION_DIGITS_MAX and common % 10 == 0:
+        common, zeros = common // 10, zeros + 1
+    return zeros
