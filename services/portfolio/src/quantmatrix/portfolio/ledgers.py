@@ -58,6 +58,7 @@ class Books:
     values: dict[LotId, Money] = field(default_factory=dict)
     priced_on: date | None = None
     splits: list[ShareSplit] = field(default_factory=list)
+    _lines: list[Line] | None = None
 
     @property
     def lots(self) -> dict[LotId, Lot]:
@@ -71,6 +72,11 @@ class Books:
 
     def lines(self) -> list[Line]:
         """Every part of a lot after the wash-sale rule over all accounts; what is no security (a coin) is not washed."""
+        if self._lines is None:
+            self._lines = self._washed()
+        return self._lines
+
+    def _washed(self) -> list[Line]:
         lots = self.lots
         washable: list[Holding] = []
         others: list[Holding] = []

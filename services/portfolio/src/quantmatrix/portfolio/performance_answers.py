@@ -1,5 +1,10 @@
-"""What portfolio answers about returns, taxes and where numbers come from."""
+"""What portfolio answers about returns, taxes and where numbers come from.
 
+Rows are read first; what is worked out of them may take a second for a long history and is done in a thread, so that
+booking goes on meanwhile.
+"""
+
+import asyncio
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -34,7 +39,7 @@ from quantmatrix.portfolio.reports.page import Contents, page_of
 POINTS_MAX = 5_000
 PART_CHARACTERS = 400_000
 """Far below what one message may carry, also in UTF-8."""
-DERIVED_CLOSINGS_MAX = 500
+DERIVED_MAX = 500
 CANDIDATES_MAX = 1_000
 
 
@@ -42,6 +47,10 @@ async def performance(asked: PerformanceAsked, connection: Connection) -> Perfor
     """One answer for each currency in which the user has an account with a session."""
     reader = LedgerReader(connection)
     walked, books = await reader.walked(asked.user_id, asked.account_id), await reader.books(asked.user_id)
+    return await asyncio.to_thread(_performances, walked, books, asked)
+
+
+def _performances(walked: Sequence[Walked], books: Books, asked: PerformanceAsked) -> Performances:
     found = [_performance(currency, own, books, asked) for currency, own in _by_currency(walked).items()]
     return Performances(tuple(one for one in found if one is not None))
 
@@ -83,6 +92,10 @@ async def report(asked: ReportAsked, connection: Connection) -> ReportPart:
     """A report in parts; the caller asks again from `next_offset` and sees by the digest whether it changed meanwhile."""
     reader = LedgerReader(connection)
     books, walked = await reader.books(asked.user_id), await reader.walked(asked.user_id, asked.account_id)
+    return await asyncio.to_thread(_report, walked, books, asked)
+
+
+def _report(walked: Sequence[Walked], books: Books, asked: ReportAsked) -> ReportPart:
     match asked.name:
         case ReportName.FORM_8949:
             accounts = [asked.account_id] if asked.account_id is not None else list(books.ledgers)
@@ -127,6 +140,10 @@ def _page(walked: Sequence[Walked], books: Books) -> str:
 
 async def loss_candidates(asked: LossCandidatesAsked, connection: Connection) -> LossCandidates:
     books = await LedgerReader(connection).books(asked.user_id)
+    return await asyncio.to_thread(_loss_candidates, books, asked)
+
+
+def _loss_candidates(books: Books, asked: LossCandidatesAsked) -> LossCandidates:
     if books.priced_on is None:
         return LossCandidates(None, ())
     found = [one for one in candidates(books.lines(), books.values, books.priced_on) if asked.account_id in (None, one.holding.account_id)]
@@ -157,8 +174,25 @@ async def derivation(asked: DerivationAsked, connection: Connection) -> Derivati
     """The tree, line by line. Raises Refused when nothing of the user fits, or too much does."""
     reader = LedgerReader(connection)
     books = await reader.books(asked.user_id)
+    chosen = await asyncio.to_thread(_chosen, books, asked)
+    if not chosen:
+        raise Refused("NOT_FOUND", "nothing that was closed fits")
+    if len(chosen) > DERIVED_MAX:
+        raise Refused(
+            "DERIVATION_TOO_LONG", f"{len(chosen)} parts of lots fit, at most {DERIVED_MAX} are derived at once: choose an account"
+        )
     lots = books.lots
-    chosen = [
+    executions = await reader.executions([fill for one in chosen for fill in (one.fill_id, lots[one.lot_id].fill_id)])
+    if asked.closing_id is not None:
+        trees = [of_disposal(one, lots[one.lot_id], executions) for one in chosen]
+    else:
+        trees = [of_year(year, chosen, lots, executions) for year in realised_by_year(chosen)]
+    lines = tuple(_line(depth, one) for tree in trees for depth, one in flat(tree))
+    return Derivation(lines, tuple(fault for tree in trees for fault in faults(tree)))
+
+
+def _chosen(books: Books, asked: DerivationAsked) -> list[Disposal]:
+    return [
         one
         for one in books.disposals()
         if one.gain is not None
@@ -166,20 +200,6 @@ async def derivation(asked: DerivationAsked, connection: Connection) -> Derivati
         and asked.account_id in (None, one.account_id)
         and asked.year in (None, one.disposed_on.year)
     ]
-    if not chosen:
-        raise Refused("NOT_FOUND", "nothing that was closed fits")
-    if len(chosen) > DERIVED_CLOSINGS_MAX:
-        raise Refused(
-            "DERIVATION_TOO_LONG", f"{len(chosen)} closings fit, at most {DERIVED_CLOSINGS_MAX} are derived at once: choose an account"
-        )
-    executions = await reader.executions([fill for one in chosen for fill in (one.fill_id, lots[one.lot_id].fill_id)])
-    if asked.closing_id is not None:
-        trees = [of_disposal(one, lots[one.lot_id], executions) for one in chosen]
-    else:
-        trees = [of_year(year, chosen, lots, executions) for year in realised_by_year(chosen)]
-    return Derivation(
-        tuple(_line(depth, one) for tree in trees for depth, one in flat(tree)), tuple(fault for tree in trees for fault in faults(tree))
-    )
 
 
 def _line(depth: int, one: Derived) -> DerivedLine:
