@@ -107,12 +107,18 @@ def scenarios(seeds: list[int], every_s: float) -> list[Disturbed]:
     return [undisturbed, undisturbed, *kills, power_cut, emptied_while_down, emptied_while_running]
 
 
-async def run_one(scenario: Disturbed, options: Options) -> Row:
+async def run_one(scenario: Disturbed, options: Options, reference: str = "") -> Row:
+    """One run on a folder of its own; the folder of a run that came to another ledger than `reference` is kept."""
     home = Path(tempfile.mkdtemp(prefix="qm-chaos-"))
+    row = None
     try:
-        return await scenario(Places(home / "home"), options)
+        row = await scenario(Places(home / "home"), options)
+        return row
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        if row is None or (reference and row.result.ledger_digest != reference):
+            err.print(f"[bold red]look at {home / 'home'}[/]: {row.result.as_json() if row else 'the run did not come to its end'}")
+        else:
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def table(rows: list[Row]) -> str:
@@ -155,7 +161,7 @@ def main() -> int:
     options = Options(first=given.first, last=given.last)
     rows: list[Row] = []
     for scenario in scenarios(list(range(1, given.seeds + 1)), given.kill_every):
-        rows.append(asyncio.run(run_one(scenario, options)))
+        rows.append(asyncio.run(run_one(scenario, options, rows[0].result.ledger_digest if rows else "")))
         row = rows[-1]
         err.print(
             f"{len(rows):3}  {row.name}: {row.result.ledger_digest[:12]}, {row.kills.total} kills, {row.result.seconds:.0f} s",

@@ -12,6 +12,7 @@ from nats.js.errors import NotFoundError
 
 from quantmatrix.common.runtime.outbox import KEY_HEADER, SEQ_HEADER
 from quantmatrix.common.runtime.streams import BY_NAME, SERVICES, heard_by
+from quantmatrix.operations.processes import Child
 from quantmatrix.operations.supervisor import Supervisor
 
 SERVERS = ("nats", "postgres")
@@ -69,16 +70,20 @@ class Killer:
         child = supervisor.children()[victim]
         if victim in SERVERS:
             # A server is at work when anybody is; nobody needs to hold still for that.
-            in_hand, unpublished = await self._look(supervisor, SERVICES)
-        else:
-            child.send(signal.SIGSTOP)
-            in_hand, unpublished = await self._look(supervisor, (victim,))
-        if not (in_hand or unpublished):
+            return self._kill(child, await self._look(supervisor, SERVICES))
+        child.send(signal.SIGSTOP)
+        try:
+            return self._kill(child, await self._look(supervisor, (victim,)))
+        finally:  # also when we are told to end meanwhile: nobody is left standing still
             child.send(signal.SIGCONT)
+
+    def _kill(self, child: Child, at_work: tuple[bool, bool]) -> bool:
+        in_hand, unpublished = at_work
+        if not (in_hand or unpublished) or not child.send(signal.SIGKILL):
             return False
-        self.kills.in_hand += bool(in_hand)
-        self.kills.unpublished += bool(unpublished)
-        return child.send(signal.SIGKILL)
+        self.kills.in_hand += in_hand
+        self.kills.unpublished += unpublished
+        return True
 
     async def _look(self, supervisor: Supervisor, services: tuple[str, ...]) -> tuple[bool, bool]:
         """Whether any of these services has a message in hand, and whether any has outbox rows that nobody published."""
