@@ -178,6 +178,15 @@ def test_mixed_time_zones_put_trades_into_their_real_order() -> None:
     assert [one["time"] for one in trades_of(files(database))] == ["2024-03-01T14:00:00+00:00", "2024-03-01T14:30:00+00:00"]
 
 
+@pytest.mark.parametrize(
+    "written", ["2024-03-01T14:00:00.123456789Z", "2024-03-01 14:00:00.123456 UTC", "2024-03-01T09:00:00.123456-05:00", 1709301600.123456]
+)
+def test_a_time_is_read_however_it_is_written(written: object) -> None:
+    (trade,) = trades_of(files(crypto(order(1, filled_at=written))))
+
+    assert trade["time"] == "2024-03-01T14:00:00.123456+00:00"
+
+
 def test_times_without_a_zone_are_counted_and_held_against_the_exchanges_own() -> None:
     told = report(crypto(order(1, filled_at="2024-03-01 05:00:05"), order(2), fills=[fill("F1", 1)]))
 

@@ -215,6 +215,16 @@ def test_a_half_written_row_is_refused_by_its_id(cells: dict[str, object], why: 
     assert told["refused"] == [f"transactions:7: {why}"]
 
 
+def test_a_row_that_moves_cash_only_is_kept_and_one_that_moves_units_stands_in_the_way() -> None:
+    cash = execution(7, transaction_type="DIVIDEND", action=None, quantity=0.0, price=None)
+
+    kept = report(stocks(execution(1), cash))
+    units = report(stocks(execution(1), {**cash, "quantity": 3.0}))
+
+    assert kept["refused"] == [] and kept["kept"]["moves cash and no units, so it is no trade; kept in the backup"] == 1
+    assert units["refused"] == ["transactions:7: transaction_type is neither a purchase nor a sale"]
+
+
 def test_a_row_left_out_is_kept_and_its_part_of_the_old_figure_named() -> None:
     told = report(stocks(execution(1), execution(2)), Choices(left_out=frozenset({"transactions:2"})))
 

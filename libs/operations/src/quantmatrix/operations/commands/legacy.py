@@ -138,18 +138,8 @@ def _show(report: dict[str, Any]) -> None:
     columns = ("table", "rows", "migrated", "kept", "blocked", "why")
     rows = [tuple(one.get(name, "") for name in columns) for one in report["tables"]]
     tell_table(f"{report['kind']}: {report['source']}", columns, rows, right=columns[1:5])
-    figures = ("quantity", "realised", "open_cost")
-    lines: list[tuple[object, ...]] = []
     for one in report["instruments"]:
-        name = (one["account"], one["symbol"])
-        lines.append((*name, "before", *(one["before"][figure] for figure in figures)))
-        lines += [("", "", step["cause"], *(step[figure] for figure in figures)) for step in one["differences"]]
-        lines.append(("", "", "after", *(one["after"][figure] for figure in figures)))
-        if one["pending"]["quantity"] != "0":
-            lines.append(
-                ("", "", f"pending: {one['pending']['quantity']} sold at unknown cost, for {one['pending']['proceeds']}", "", "", "")
-            )
-    tell_table("Figures, first in first out after", ("account", "symbol", "", *figures), lines, right=figures)
+        _show_instrument(one)
     for one in report["accounts"]:
         out.print(
             f"{one['account']}: stored gain {one['stored']}, from its own rows {one['own_rows']}, after {one['after']}", highlight=False
@@ -157,6 +147,17 @@ def _show(report: dict[str, Any]) -> None:
     for one in report["notes"]:
         out.print(f"· {one['what']}: {one['count']} ({', '.join(one['rows'][:3])}{', …' if one['count'] > 3 else ''})", highlight=False)
     _show_times(report["times"])
+
+
+def _show_instrument(one: dict[str, Any]) -> None:
+    """Before, what lies between, after: three figures, column by column a sum."""
+    figures = ("quantity", "realised", "open_cost")
+    lines = [("before", *(one["before"][figure] for figure in figures))]
+    lines += [(step["cause"], *(step[figure] for figure in figures)) for step in one["differences"]]
+    lines.append(("after", *(one["after"][figure] for figure in figures)))
+    tell_table(f"{one['symbol']} in {one['account']}, {one['currency']}", ("", *figures), lines, right=figures)
+    if one["pending"]["quantity"] != "0":
+        out.print(f"pending: {one['pending']['quantity']} sold at unknown cost, for {one['pending']['proceeds']}", highlight=False)
 
 
 def _show_times(times: dict[str, Any]) -> None:

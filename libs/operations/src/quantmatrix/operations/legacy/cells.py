@@ -143,7 +143,7 @@ def moment_of(cells: Cells, column: str, unsaid: tzinfo, market: tzinfo) -> Mome
 
 def _parsed(value: str, column: str) -> datetime:
     try:
-        return datetime.fromisoformat(value.strip())
+        return datetime.fromisoformat(value.strip().removesuffix(" UTC") + ("+00:00" if value.strip().endswith(" UTC") else ""))
     except ValueError:
         raise CellError(column, "is not a date") from None
 

@@ -26,6 +26,8 @@ from quantmatrix.operations.legacy.source import Row, Snapshot
 MARKET = ZoneInfo("America/New_York")
 CONTRACT = 100
 CENTS = Decimal("0.02")
+CASH_WORDS = frozenset({"DIVIDEND", "DIV", "DEPOSIT", "WITHDRAWAL", "INTEREST", "FEE", "TAX", "CASH"})
+CASH_ROW = "moves cash and no units, so it is no trade; kept in the backup"
 TOLD_TWICE = "the same execution, told twice"
 _WORTH = ("official_statement", "realtime_api", "manual_entry", "calculated")
 """Where a row came from, the most trusted source first."""
@@ -76,6 +78,9 @@ class _Reader:
                 self.found.keep(row.ref, LEFT_OUT)
                 continue
             self.found.stages[Cause.LEFT_OUT] += [old] if old else []
+            if _moves_cash_only(row.cells):
+                self.found.keep(row.ref, CASH_ROW)
+                continue
             try:
                 made = self._execution(row)
             except CellError as error:
@@ -260,6 +265,11 @@ class _Reader:
             if realised is not None and (account not in latest or on > latest[account][0]):
                 latest[account] = (on, realised)
         self.found.stored_realised = {account: Money(realised, "USD") for account, (_, realised) in latest.items()}
+
+
+def _moves_cash_only(cells: Cells) -> bool:
+    """A row of a known kind that is no trade. One that moves units as well is none of these: it stands in the way."""
+    return text_of(cells, "transaction_type").upper() in CASH_WORDS and not float_of(cells, "quantity")
 
 
 def _triggered_by(cells: Cells) -> str:
