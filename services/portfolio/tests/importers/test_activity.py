@@ -258,3 +258,20 @@ def test_a_trade_of_nothing_is_ignored_by_name() -> None:
     assert [one.rule for one in statement.ignored if one.rule.startswith("a trade")] == [
         "a trade of nothing: neither quantity nor proceeds"
     ]
+
+
+def test_what_was_cancelled_and_booked_again_counts_once() -> None:
+    """A spin-off restated the next day, and a sale that was cancelled: neither leaves a trace in lots or closings."""
+    spin = next(line for line in STATEMENT.splitlines() if "Spinoff" in line)
+    sale = next(line for line in STATEMENT.splitlines() if "KWEB" in line and "-100,35,35" in line)
+    undone = sale.replace("-100,35,35,3500,-1.01,-2996.983754,502.006246,0,C", "100,35,35,-3500,1.01,2996.983754,-502.006246,0,Ca")
+    restated = STATEMENT.replace(spin, "\n".join([spin, spin.replace(",1.75,0,0,0,", ",-1.75,0,0,0,Ca"), spin])).replace(
+        sale, "\n".join([sale, undone, sale])
+    )
+
+    (result,) = checked(restated)
+
+    assert result.closings is not None and result.positions is not None and result.cash is not None
+    assert (result.closings.checked, result.closings.equal, result.closings.pending) == (14, 6, 1)
+    assert result.positions.differences == result.cash.differences == ()
+    assert result.status is Status.EXPLAINED

@@ -8,7 +8,8 @@ from decimal import Decimal
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Statement
 from quantmatrix.portfolio.domain.statements_identities import Cause, Difference, is_option, is_refunded
-from quantmatrix.portfolio.domain.statements_replay import Key, Replay, Step
+from quantmatrix.portfolio.domain.statements_replay import Replay, Step
+from quantmatrix.portfolio.domain.statements_standing import Key
 
 CENT = Decimal("0.01")
 _PER_CONTRACT = Decimal("0.007")

@@ -17,8 +17,8 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Premium, age, book_fill
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, PriorPosition, Statement
 from quantmatrix.portfolio.domain.statements_identities import Delivery, delivery_of, is_option
+from quantmatrix.portfolio.domain.statements_standing import Key, closed_before_opened, standing
 
-Key = tuple[str, str]
 Premiums = dict[Delivery, tuple[Money | None, Quantity]]
 """What delivering options leave to the stock: the amount, None while it is unknown, and the units it is for."""
 _REMOVED = frozenset({EntryKind.EXPIRY, EntryKind.ASSIGNMENT, EntryKind.EXERCISE})
@@ -59,7 +59,7 @@ def replayed(statement: Statement, before: Replay | None = None) -> Replay:
         replay.opening_fees.update(before.opening_fees)
         for key, lots in before.lots.items():
             replay.lots[key] = [lot for lot in lots if lot.quantity]
-    entries = sorted(_standing(statement.entries), key=_order)
+    entries = sorted(standing(statement.entries), key=_order)
     _open_inventory(replay, statement, entries)
     actions: dict[tuple[str, object, str], list[Entry]] = defaultdict(list)
     for entry in entries:
@@ -69,13 +69,6 @@ def replayed(statement: Statement, before: Replay | None = None) -> Replay:
     for index, entry in enumerate(entries):
         _apply(replay, entry, index, actions, premiums, statement.currency)
     return replay
-
-
-def _standing(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries without those that were cancelled and what cancelled them; a cancellation of something elsewhere stays."""
-    known = {entry.broker_key for entry in entries}
-    cancelled = {entry.cancels for entry in entries if entry.cancels in known}
-    return [entry for entry in entries if entry.broker_key not in cancelled and (entry.cancels is None or entry.cancels not in cancelled)]
 
 
 def _order(entry: Entry) -> tuple[datetime, bool]:
@@ -103,7 +96,7 @@ def _prior(statement: Statement, entries: Sequence[Entry], replay: Replay) -> li
     if statement.figures.prior is not None:
         return [PriorPosition(one.account, one.symbol, one.quantity) for one in statement.figures.prior]
     if not statement.positions:
-        return _closed_before_opened(entries)
+        return closed_before_opened(entries)
     left: dict[Key, Quantity] = {(held.account, held.symbol): held.quantity for held in statement.positions}
     for entry in entries:
         if entry.kind is EntryKind.CORPORATE_ACTION and entry.symbol:
@@ -112,22 +105,6 @@ def _prior(statement: Statement, entries: Sequence[Entry], replay: Replay) -> li
             left[entry.account, entry.symbol] -= entry.quantity
     replay.inferred = set(left)
     return [PriorPosition(account, symbol, quantity) for (account, symbol), quantity in left.items()]
-
-
-def _closed_before_opened(entries: Sequence[Entry]) -> list[PriorPosition]:
-    """What must have been held before, because trades that the broker marks as closing find too little in the file."""
-    running: dict[Key, Quantity] = defaultdict(lambda: Quantity(0))
-    needed: dict[Key, Quantity] = defaultdict(lambda: Quantity(0))
-    for entry in entries:
-        if entry.symbol is None or not entry.quantity or entry.kind in (EntryKind.CONVERSION, EntryKind.CORPORATE_ACTION):
-            continue
-        key = (entry.account, entry.symbol)
-        running[key] += entry.quantity
-        codes = entry.printed.codes if entry.printed else ()
-        after = running[key] + needed[key]
-        if "C" in codes and "O" not in codes and after.value * entry.quantity.value > 0:
-            needed[key] -= after
-    return [PriorPosition(account, symbol, quantity) for (account, symbol), quantity in needed.items() if quantity]
 
 
 def _apply(

@@ -232,7 +232,7 @@ def action(row: Row) -> Entry:
         EntryKind.CORPORATE_ACTION, "", row.place, _account(row), at.date(), at, row.money("proceeds", currency), symbol=_symbol(row),
         quantity=row.quantity("quantity"), realised=row.money(_name_in(row, "fifopnlrealized", "realizedpnl"), currency),
         text=text_in(row, "actiondescription", "description"), asset=text_in(row, "assetcategory", "assetclass"),
-        multiplier=row.quantity("multiplier"),
+        multiplier=row.quantity("multiplier"), printed=Printed(codes=tuple(text_in(row, "code", "notes", "notescodes").split(";"))),
     )  # fmt: skip
 
 

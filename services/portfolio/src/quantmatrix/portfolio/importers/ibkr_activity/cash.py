@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from quantmatrix.common.values import Quantity
-from quantmatrix.portfolio.domain.statements import Entry, EntryKind
+from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Printed
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, day_of, moment_of, zone
 
 _SECURITY = re.compile(r"([^()]+)\(([A-Z0-9]+)\)")
@@ -105,8 +105,13 @@ def corporate_action(row: Row, about: About) -> Entry:
     return Entry(
         EntryKind.CORPORATE_ACTION, "", row.place, about.account_of(row), at.date(), at, row.money("Proceeds", currency),
         symbol=affected[1].strip() if affected else symbol_in(text), quantity=row.quantity("Quantity"),
-        realised=row.money("Realized P/L", currency), text=text, asset=row.text("Asset Category"),
+        realised=row.money("Realized P/L", currency), text=text, asset=row.text("Asset Category"), printed=Printed(codes=codes_of(row)),
     )  # fmt: skip
+
+
+def codes_of(row: Row) -> tuple[str, ...]:
+    """The broker's letters, of which several are joined in any order."""
+    return tuple(code.strip() for code in row.text("Code").split(";") if code.strip())
 
 
 def grant(row: Row, about: About) -> Entry:

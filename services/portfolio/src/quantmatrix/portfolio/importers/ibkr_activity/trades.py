@@ -7,7 +7,7 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import ClosedLot, Entry, EntryKind, Printed
 from quantmatrix.portfolio.importers._collecting import Collected
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, day_of, moment_of, zone
-from quantmatrix.portfolio.importers.ibkr_activity.cash import MOMENTS, About
+from quantmatrix.portfolio.importers.ibkr_activity.cash import MOMENTS, About, codes_of
 
 SECTION = "Trades"
 NOTHING = "a trade of nothing: neither quantity nor proceeds"
@@ -61,10 +61,6 @@ def _book(
 
 def _group(row: Row, about: About) -> _Group:
     return about.account_of(row), row.text("Asset Category"), row.text("Currency"), row.text("Symbol")
-
-
-def codes_of(row: Row, column: str = "Code") -> tuple[str, ...]:
-    return tuple(code.strip() for code in row.text(column).split(";") if code.strip())
 
 
 def _trade(row: Row, about: About) -> Entry:
