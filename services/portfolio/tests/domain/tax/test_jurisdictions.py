@@ -74,7 +74,10 @@ def test_the_lot_method_matters_in_one_country_only() -> None:
 def test_coins_are_not_washed() -> None:
     fills = tuple(replace(one, instrument=COIN) for one in (fill(1, 100, "10"), fill(60, -100, "8"), fill(70, 100, "7")))
 
-    assert shown(UnitedStates().lines([account("A", *fills)])) == [(100, -200, 0, "short")]
+    lines = UnitedStates().lines([account("A", *fills)])
+
+    assert shown(lines) == [(100, -200, 0, "short")]
+    assert lines[0].acquired_on == DAY + timedelta(days=1)
 
 
 def test_section_1256_contracts_are_marked_and_neither_listed_nor_washed() -> None:
@@ -115,6 +118,13 @@ def test_shorting_what_one_holds_moves_its_holding_period() -> None:
 
     assert shown(UnitedStates().lines([stock, short])) == [(100, -200, 0, "short"), (100, 800, 0, "short")]
     assert shown(UnitedStates().lines([stock]))[0][3] == "long"
+
+
+def test_a_loss_of_a_short_sale_beside_old_stock_is_long_term() -> None:
+    stock, short = account("A", fill(1, 100, "10")), account("B", fill(450, -100, "16"), fill(480, 100, "18"))
+
+    assert shown(UnitedStates().lines([stock, short])) == [(100, -200, 0, "long")]
+    assert shown(UnitedStates().lines([short])) == [(100, -200, 0, "short")]
 
 
 def test_the_pool_converts_each_leg_at_its_own_rate_and_pools_accounts() -> None:

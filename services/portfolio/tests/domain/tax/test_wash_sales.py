@@ -140,6 +140,22 @@ def test_the_rest_of_the_same_lot_replaces_nothing_unless_one_says_so() -> None:
     assert sum(_cents(line.disallowed) for line in wash_sales(lots, WashRules(same_lot=True)).lines) == 1000
 
 
+def test_what_is_sold_at_its_cost_takes_no_replacement() -> None:
+    """Neither is it flagged; the replacement is there for the loss that follows."""
+    even = held("even", 10, "100", "2014-01-02", "2014-02-03", "100")
+    loss = held("loss", 10, "100", "2014-01-03", "2014-02-04", "99.50")
+    call = held("call", 10, "50", "2014-02-10", security=InstrumentId("CALL"))
+    report = wash_sales([even, loss, held("new", 10, "100", "2014-02-10"), call])
+
+    assert rows(report, "even", "loss", "new") == [
+        (10, 100, 0, "2014-01-02"),
+        (10, 100, Decimal("0.50"), "2014-01-03"),
+        (10, Decimal("100.50"), 0, "2014-01-09"),
+    ]
+    assert [line.replaced_by for line in report.lines if line.holding == even] == [None]
+    assert [flag.loss for flag in report.flags] == [loss]
+
+
 def test_a_larger_replacement_is_divided() -> None:
     """W7: 10 sold at a loss of 100, 18 bought for 300: 10 with 166.67 + 100, and 8 with 133.33."""
     report = wash_sales([held("old", 10, "1000", "2014-01-02", "2014-02-03", "900"), held("new", 18, "300", "2014-02-10")])
