@@ -109,6 +109,15 @@ def test_a_size_of_which_nothing_says_what_it_counts_is_refused_until_somebody_d
     assert instrument(report(database, Choices(unsaid_unit=Unit.COINS)), "BTC-USD")["after"]["quantity"] == "40"
 
 
+@pytest.mark.parametrize(("worth", "coins"), [(99.9, "100"), (100.0, "100.1001001001")])
+def test_near_a_price_of_one_the_closer_dollar_value_decides(worth: float, coins: str) -> None:
+    told = report(crypto(order(1, product_id="USDT-USD", size=100.0, price=0.999, size_usd=worth, size_in_quote=None)))
+
+    assert instrument(told, "USDT-USD")["after"]["quantity"] == coins
+    assert report(crypto(order(1, size=100.0, price=0.999, size_in_quote=None)))["refused"] != []
+    assert report(crypto(order(1, size=100.0, price=1.0, size_in_quote=None)))["refused"] == []
+
+
 def test_orders_that_filled_nothing_survive_as_orders_and_move_nothing() -> None:
     database = crypto(order(1), order(2, status="pending", filled_at=None), order(3, status="CANCELLED", size=None, price=None))
     told, written = report(database), files(database)
@@ -249,8 +258,9 @@ def test_a_row_that_stands_in_the_way_can_be_left_out_by_name() -> None:
     assert "trades:70: is to be left out, and there is no such row" in slip["refused"]
 
 
-def test_a_half_written_row_whose_fills_are_there_is_taken_from_the_exchange() -> None:
-    told = report(crypto(order(1, price=None), fills=[fill("F1", 1)]))
+@pytest.mark.parametrize("cells", [{"price": None}, {"status": "half"}, {"status": None}, {"size_in_quote": None}])
+def test_a_half_written_row_whose_fills_are_there_is_taken_from_the_exchange(cells: dict[str, object]) -> None:
+    told = report(crypto(order(1, **cells), fills=[fill("F1", 1)]))
 
     assert told["refused"] == []
     assert told["triggered_by"] == {"bot:1": 1}

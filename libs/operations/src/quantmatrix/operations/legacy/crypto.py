@@ -74,18 +74,14 @@ class _Reader:
         return known
 
     def _order(self, order_id: str, row: Row, old: Flow | None, known: dict[str, OrderRow]) -> None:
+        status, sized = Status.FILLED, None
         try:
             status = status_of(row.cells)
-        except CellError as error:
-            self.found.block(row.ref, error)
-            return
-        sized = None
-        if status is Status.FILLED:
-            try:
+            if status is Status.FILLED:
                 sized = self._rows.sized(row, self._rows.unit_of_row(row), "filled_at", "created_at")
-            except CellError as error:
-                self._waiting.add(order_id)
-                self.found.block(row.ref, error)
+        except CellError as error:
+            self._waiting.add(order_id)
+            self.found.block(row.ref, error)
         known[order_id] = OrderRow(row, status, self._triggered_by(row), sized, old)
 
     def _triggered_by(self, row: Row) -> str:

@@ -106,10 +106,12 @@ class Rows:
         """What a size counts: its flag, unless the dollar value stored beside it says otherwise by the factor price."""
         as_coins, as_dollars = values
         flagged = None if flag is None else Unit.DOLLARS if flag else Unit.COINS
-        if about(as_coins, as_dollars):
+        if as_coins == as_dollars:
             return flagged or Unit.COINS
         fits = None
-        if worth:
+        if worth and about(as_coins, as_dollars):
+            fits = flagged or (Unit.COINS if abs(as_coins - worth) < abs(as_dollars - worth) else Unit.DOLLARS)
+        elif worth:
             fits = Unit.COINS if about(as_coins, worth) else Unit.DOLLARS if about(as_dollars, worth) else None
         if fits is not None and flagged is not fits:
             self._found.note("size_in_quote was missing" if flagged is None else "size_in_quote was wrong", ref, f"the size counts {fits}")
