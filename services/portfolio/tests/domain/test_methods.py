@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from services.portfolio.tests.domain.making import DAY, figures, fill, instrument, left, lot, usd, used
 
 from quantmatrix.common.names import AssetClass
-from quantmatrix.common.values import Quantity
+from quantmatrix.common.values import Price, Quantity
 from quantmatrix.portfolio.domain.book import Book, cash_moved, rebuilt, with_fill, with_split
 from quantmatrix.portfolio.domain.lots import Fill, Lot, NamedLot, Split, book_fill
-from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethod, LotMethods, no_lot, picker_for, still_named
+from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethod, LotMethods, identified, no_lot, picker_for, still_named
 
 THREE = (fill(1, 4, "100.00"), fill(2, 5, "111.11"), fill(3, 6, "122.22"))
 
@@ -251,6 +251,27 @@ def test_the_names_of_an_order_last_over_its_fills() -> None:
     assert still_named(names, Quantity(12)) == named((LOTS[1], 2), (LOTS[2], 6))
     assert still_named(names, Quantity(14)) == named((LOTS[2], 6))
     assert still_named(names, Quantity(99)) == ()
+
+
+@pytest.mark.parametrize(
+    ("quantity", "cost", "by_size", "found"),
+    [(11, "115", False, [7, 4]), (3, "117", False, [3]), (2, "117", False, [2]), (4, "115", True, [4]), (14, None, False, [7, 4, 3])],
+)
+def test_lots_are_meant_by_what_they_cost(quantity: int, cost: str | None, by_size: bool, found: list[int]) -> None:
+    """L5 and L6: lots 7@115, 4@115, 3@117; one lot, or the total of all that match, or the oldest one of this size."""
+    lots = [lot("seven", 7, "805"), lot("four", 4, "460", minute=1), lot("three", 3, "351", minute=2)]
+    names = identified(lots, Quantity(quantity), Price.parse(cost) if cost else None, by_size)
+
+    assert [one.quantity.value for one in names] == found
+
+
+@pytest.mark.parametrize(("cost", "by_size"), [(None, False), ("115", False), ("116", False), ("115", True)])
+def test_lots_that_could_be_any_are_not_chosen(cost: str | None, by_size: bool) -> None:
+    """L5: lots 10@115 twice, 5 sold: ambiguous."""
+    lots = [lot("lot1", 10, "1150"), lot("lot2", 10, "1150", minute=1)]
+
+    with pytest.raises(LotChoiceError, match="name the lot"):
+        identified(lots, Quantity(5), Price.parse(cost) if cost else None, by_size)
 
 
 def test_a_fill_may_stand_beside_lots_of_the_other_side() -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from fractions import Fraction
 
 from quantmatrix.common.names import AssetClass, LotId
-from quantmatrix.common.values import Money, Quantity
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.lots import Fill, Lot, NamedLot, Pick, Picker, age, oldest_first
 from quantmatrix.portfolio.domain.terms import Term, term
 
@@ -101,6 +101,23 @@ def still_named(named: Sequence[NamedLot], filled: Quantity) -> tuple[NamedLot, 
     return tuple(found)
 
 
+def identified(lots: Sequence[Lot], quantity: Quantity, unit_cost: Price | None = None, by_size: bool = False) -> tuple[NamedLot, ...]:
+    """The lots that a person means by what a unit cost: the only one that matches, or all of them when they are sold whole.
+
+    by_size: where several match, the oldest one of exactly this size. Raises LotChoiceError when it stays ambiguous, and
+    when none matches. These are the strict booking methods of plain-text accounting.
+    """
+    matching = [lot for lot in sorted(lots, key=age) if unit_cost is None or (lot.basis is not None and _costs(lot, unit_cost))]
+    if len(matching) == 1:
+        return (NamedLot(matching[0].lot_id, quantity),)
+    if matching and _held(matching) == quantity:
+        return tuple(NamedLot(lot.lot_id, abs(lot.quantity)) for lot in matching)
+    of_size = [lot for lot in matching if by_size and abs(lot.quantity) == quantity]
+    if not of_size:
+        raise LotChoiceError(f"{len(matching)} lots match, with {_held(matching)} units; {quantity} could be any of them: name the lot")
+    return (NamedLot(of_size[0].lot_id, quantity),)
+
+
 def no_lot(fill: Fill, lots: Sequence[Lot]) -> list[Pick]:
     """Close nothing: the fill opens a lot beside those of the other side, as a short sale against the box does."""
     return []
@@ -189,6 +206,10 @@ def _held(lots: Sequence[Lot]) -> Quantity:
 def _unit_basis(lot: Lot) -> Fraction:
     """Cost of a long unit, proceeds of a short one; above zero for both."""
     return Fraction(lot.known_basis.amount) / Fraction(lot.quantity.value)
+
+
+def _costs(lot: Lot, unit_cost: Price) -> bool:
+    return _unit_basis(lot) == Fraction(unit_cost.value) * Fraction(lot.instrument.multiplier.value)
 
 
 def _unit_gain(fill: Fill, lot: Lot) -> Fraction:
