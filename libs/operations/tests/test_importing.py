@@ -1,10 +1,16 @@
 """qm import as a person calls it."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import asyncpg
+
+from quantmatrix.operations.places import Places
+from quantmatrix.operations.supervisor import Plan, Supervisor
 
 DEADLINE_S = 120
 PLAIN = """date,kind,currency,id,account,symbol,quantity,price,fee
@@ -72,3 +78,20 @@ def test_what_is_kept_is_kept_once_in_a_database_started_for_the_call(tmp_path: 
     assert [(one["rows"], one["booked"], one["duplicates"]) for one in told] == [(2, 2, 0), (2, 0, 2), (3, 1, 2)]
     assert (tmp_path / "home" / "postgres").is_dir()
     assert not (tmp_path / "home" / "state.json").exists()
+
+
+async def test_what_is_kept_goes_into_the_database_that_runs(tmp_path: Path) -> None:
+    good = "".join(PLAIN.splitlines(keepends=True)[:3])
+    (tmp_path / "first.csv").write_text(good, encoding="utf-8")
+    supervisor = Supervisor(Places(tmp_path / "home"), Plan(services=()))
+    await supervisor.start()
+    try:
+        done = await asyncio.to_thread(qm, tmp_path, "first.csv", "--keep", "--json")
+        connection = await asyncpg.connect(supervisor.postgres.url("portfolio"))
+        kept = await connection.fetch("select account, symbol, quantity from statement_entry order by line")
+        await connection.close()
+    finally:
+        await supervisor.stop()
+
+    assert done.returncode == 0, done.stderr
+    assert [(row["account"], row["symbol"], int(row["quantity"])) for row in kept] == [("mine", "ABC", 10), ("mine", "ABC", -10)]
