@@ -139,6 +139,23 @@ async def test_reports_are_files_and_derivations_end_at_the_brokers_ids(desk: De
     assert (await desk.get("/api/v1/portfolio/reports/nothing")).status_code == 422
 
 
+async def test_what_a_position_stands_at_and_what_trading_cost_is_told(desk: Desk) -> None:
+    (position, *_) = (await desk.get("/api/v1/portfolio/summary")).json()["positions"]
+    instrument = position["instrument"]["instrument_id"]
+    derived = (await desk.get(f"/api/v1/portfolio/derivation?instrument_id={instrument}")).json()
+    page = await desk.get(f"/performance/derivation?instrument={instrument}")
+    year = await desk.get("/performance/derivation?year=2004")
+    nothing = await desk.get("/performance/derivation?year=1999")
+    income = (await desk.get("/api/v1/portfolio/income")).json()["totals"]
+    fees = await desk.database.fetch("portfolio", "select amount from cash_entry where kind = 'fee'")
+
+    assert derived["faults"] == [] and derived["lines"][0]["amount"] == position["unrealised"]
+    assert page.status_code == year.status_code == 200 and "complete" in page.text and nothing.status_code == 404
+    assert [(one["kind"], one["source"], Decimal(one["total"]["amount"])) for one in income] == [
+        ("commission", "ledger", sum(row["amount"] for row in fees))
+    ]
+
+
 async def test_the_performance_page_shows_what_the_api_says(desk: Desk) -> None:
     page = (await desk.get("/performance?benchmark=aapl")).text
     part = await desk.get("/performance?part=performance&benchmark=&account=")

@@ -13,7 +13,11 @@ from starlette.requests import Request
 from quantmatrix.common.contracts.asking.execution import FillSummary
 from quantmatrix.common.contracts.asking.notify import DeliverySummary, NotificationSummary
 from quantmatrix.common.contracts.asking.performance import (
+    Derivation,
+    DerivedLine,
     Fall,
+    Income,
+    IncomeTotal,
     LossCandidate,
     LossCandidates,
     Performance,
@@ -181,13 +185,14 @@ def _performance() -> Shown:
         "USD", (ACCOUNT,), day, day, amount, amount, amount, amount, amount, amount, amount, rates, Fall(-0.1, day, day, None, 3), None,
         (ProfitLine(EVIL, amount),), amount, (ReturnYear(2024, (0.1, None, -0.1, *(None,) * 9), 0.0),), (year,), (strategy,), (), None,
     )  # fmt: skip
-    return Shown((found,), (ACCOUNT,), LossCandidates(day, (candidate,)), EVIL)
+    return Shown((found,), (ACCOUNT,), LossCandidates(day, (candidate,)), Income((IncomeTotal(2024, EVIL, EVIL, amount, 1),)), EVIL)
 
 
 @pytest.mark.parametrize(
     ("template", "name", "value"),
     [
         ("performance.html", "performance", _performance()),
+        ("derivation.html", "derivation", Derivation((DerivedLine(1, EVIL, Money(1, "USD"), EVIL, EVIL),), (EVIL,))),
         ("orders.html", "fills", FillPage((_fill(),), "next")),
         ("signals.html", "signals", SignalPage((_signal(),), None)),
         ("notifications.html", "inbox", InboxPage((_note(),), 1, EVIL)),

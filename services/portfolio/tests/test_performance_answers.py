@@ -12,6 +12,7 @@ from services.portfolio.tests.test_booking import DAY, corrected, filled, moment
 from quantmatrix.common.contracts.asking.performance import (
     BenchmarkClose,
     DerivationAsked,
+    IncomeAsked,
     LossCandidatesAsked,
     Performance,
     PerformanceAsked,
@@ -24,10 +25,10 @@ from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, UserId
 from quantmatrix.common.runtime.errors import Refused
-from quantmatrix.common.testing.examples import ACCOUNT, USER, like, usd
+from quantmatrix.common.testing.examples import ACCOUNT, INSTRUMENT, USER, like, usd
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.portfolio import performance_answers
-from quantmatrix.portfolio.performance_answers import derivation, loss_candidates, performance, report
+from quantmatrix.portfolio.performance_answers import derivation, income, loss_candidates, performance, report
 
 STRANGER = UserId(derived_id("somebody else"))
 
@@ -177,6 +178,51 @@ async def test_a_corrected_fill_is_derived_from_the_correction(pages: Pages) -> 
 
     assert found.faults == () and found.lines[0].amount == one.tax_years[0].gain == usd("118.60")
     assert "SELL 40 at 13" in found.lines[2].what
+
+
+async def test_an_unrealised_gain_is_derived_from_the_close_and_the_open_lots(pages: Pages) -> None:
+    await three_days(pages)
+
+    found = await derivation(DerivationAsked(user_id=USER, instrument_id=INSTRUMENT.instrument_id), pages.connection)
+
+    assert found.faults == ()
+    assert [line.amount for line in found.lines] == [usd("-60.60"), usd(540), usd("-600.60")]
+    assert [line.source_kind for line in found.lines] == [None, "closing price", "execution"]
+
+
+async def test_commissions_are_costs_of_their_year(pages: Pages) -> None:
+    await three_days(pages)
+
+    found = (await income(IncomeAsked(user_id=USER), pages.connection)).totals
+
+    assert [(one.year, one.kind, one.source, one.total, one.lines) for one in found] == [(2024, "commission", "ledger", usd(-2), 2)]
+    assert (await income(IncomeAsked(user_id=STRANGER), pages.connection)).totals == ()
+
+
+async def test_income_of_imported_statements_stands_apart(pages: Pages) -> None:
+    """The rows are put in as an import leaves them."""
+    await three_days(pages)
+    batch = derived_id("import")
+    await pages.connection.execute(
+        """insert into statement_import values ($1, $2, 'x', 'plain', '{A}', '2024-01-01', '2024-12-31', 'USD', 'reconciled', 2, 2, 0, 0, 0,
+           '{}', '2024-12-31T00:00:00Z')""",
+        batch,
+        USER,
+    )
+    for line, kind, amount in ((1, "dividend", "12.50"), (2, "withholding_tax", "-1.25")):
+        await pages.connection.execute(
+            """insert into statement_entry (user_id, account, broker_key, import_id, line, section, kind, session, asset, amount, currency, text)
+               values ($1, 'A', $2, $3, $4, '', $5, '2024-05-01', '', $6, 'USD', '')""",
+            USER, f"row {line}", batch, line, kind, Decimal(amount),
+        )  # fmt: skip
+
+    found = (await income(IncomeAsked(user_id=USER), pages.connection)).totals
+
+    assert {(one.kind, one.source): one.total for one in found} == {
+        ("commission", "ledger"): usd(-2),
+        ("dividend", "statements"): usd("12.50"),
+        ("withholding tax", "statements"): usd("-1.25"),
+    }
 
 
 async def test_a_split_changes_no_gain(pages: Pages) -> None:

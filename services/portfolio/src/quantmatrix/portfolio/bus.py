@@ -1,7 +1,7 @@
 """Portfolio's face towards NATS. What it says stands in `contracts/portfolio.py`."""
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
-from quantmatrix.common.contracts.asking.performance import DerivationAsked, LossCandidatesAsked, PerformanceAsked, ReportAsked
+from quantmatrix.common.contracts.asking.performance import DerivationAsked, IncomeAsked, LossCandidatesAsked, PerformanceAsked, ReportAsked
 from quantmatrix.common.contracts.asking.portfolio import (
     ClosingsAsked,
     LedgerSumsAsked,
@@ -40,6 +40,7 @@ def bus() -> Bus:
             Answers(ReportAsked, performance_answers.report),
             Answers(LossCandidatesAsked, performance_answers.loss_candidates),
             Answers(DerivationAsked, performance_answers.derivation),
+            Answers(IncomeAsked, performance_answers.income),
             Answers(LedgerSumsAsked, answers.ledger_sums),
             Answers(LedgerDigestAsked, answers.ledger_digest),
         ),

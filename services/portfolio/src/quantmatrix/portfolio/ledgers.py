@@ -18,6 +18,7 @@ from quantmatrix.portfolio.performance.course import Course, Flow, Mark
 from quantmatrix.portfolio.performance.strategies import ClosedPart, OpenedLot
 from quantmatrix.portfolio.reports.derivation import Execution
 from quantmatrix.portfolio.reports.disposals import Disposal, disposals_of
+from quantmatrix.portfolio.reports.income import IncomeKind, IncomeLine
 from quantmatrix.portfolio.store import instrument_of, lot_of
 
 
@@ -56,6 +57,7 @@ class Books:
     openers: dict[LotId, str] = field(default_factory=dict)
     closers: dict[FillId, str] = field(default_factory=dict)
     values: dict[LotId, Money] = field(default_factory=dict)
+    prices: dict[InstrumentId, tuple[Price, date]] = field(default_factory=dict)
     priced_on: date | None = None
     splits: list[ShareSplit] = field(default_factory=list)
     _lines: list[Line] | None = None
@@ -154,11 +156,27 @@ class LedgerReader:
                 books.values[lot.lot_id] = notional(
                     Price(row["price"]), lot.quantity, lot.instrument.multiplier, lot.instrument.currency
                 )  # fmt: skip
+                books.prices[lot.instrument.instrument_id] = (Price(row["price"]), row["priced_on"])
                 books.priced_on = max(books.priced_on or row["priced_on"], row["priced_on"])
         for row in await self._connection.fetch("select * from closing where user_id = $1 order by closed_at, closing_id", user_id):
             books.ledgers.setdefault(AccountId(row["account_id"]), Ledger()).closings.append(_closing(row))
             books.closers[FillId(row["fill_id"])] = row["triggered_by"]
         return books
+
+    async def commissions(self, user_id: UserId, account: str | None) -> list[IncomeLine]:
+        """What fills cost, as lines of their accounts."""
+        rows = await self._connection.fetch(
+            """select e.account_id, e.session, e.amount, e.currency, e.about from cash_entry e
+               where e.user_id = $1 and ($2::text is null or e.account_id = $2) and e.kind = 'fee' and e.session is not null order by e.session, e.about""",
+            user_id,
+            account,
+        )
+        return [
+            IncomeLine(
+                row["session"], IncomeKind.COMMISSION, row["account_id"], "", Money(row["amount"], row["currency"]), str(row["about"])
+            )
+            for row in rows
+        ]
 
     async def executions(self, fill_ids: Sequence[FillId]) -> Mapping[FillId, Execution]:
         """The fills with these ids that are facts of the ledger, as they were at their brokers."""

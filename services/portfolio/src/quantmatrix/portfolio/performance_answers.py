@@ -13,6 +13,9 @@ from quantmatrix.common.contracts.asking.performance import (
     Derivation,
     DerivationAsked,
     DerivedLine,
+    Income,
+    IncomeAsked,
+    IncomeTotal,
     LossCandidate,
     LossCandidates,
     LossCandidatesAsked,
@@ -23,18 +26,21 @@ from quantmatrix.common.contracts.asking.performance import (
     ReportName,
     ReportPart,
 )
-from quantmatrix.common.names import AccountId
+from quantmatrix.common.names import AccountId, InstrumentId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.values import Money
 from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked
 from quantmatrix.portfolio.performance.course import Course, between, together
 from quantmatrix.portfolio.performance.strategies import StrategyResult, results_of
 from quantmatrix.portfolio.performance_words import answered, profit_lines
 from quantmatrix.portfolio.reports.candidates import Candidate, candidates
-from quantmatrix.portfolio.reports.derivation import Derived, faults, flat, of_disposal, of_year
+from quantmatrix.portfolio.reports.derivation import Derived, faults, flat, of_disposal, of_unrealised, of_year
 from quantmatrix.portfolio.reports.disposals import Disposal, realised_by_year
 from quantmatrix.portfolio.reports.form_8949 import form_8949
+from quantmatrix.portfolio.reports.income import IncomeLine, income_by_year, income_of
 from quantmatrix.portfolio.reports.page import Contents, page_of
+from quantmatrix.portfolio.statement_store import StatementStore
 
 POINTS_MAX = 5_000
 PART_CHARACTERS = 400_000
@@ -170,10 +176,35 @@ def _candidate(one: Candidate, books: Books) -> LossCandidate:
     )
 
 
+async def income(asked: IncomeAsked, connection: Connection) -> Income:
+    reader = LedgerReader(connection)
+    sources = {
+        "ledger": await reader.commissions(asked.user_id, asked.account),
+        "statements": await _stated(asked, connection),
+    }
+    found = [
+        IncomeTotal(one.year, one.kind, source, one.total, one.lines) for source, lines in sources.items() for one in income_by_year(lines)
+    ]
+    return Income(tuple(sorted(found, key=lambda one: -one.year)))
+
+
+async def _stated(asked: IncomeAsked, connection: Connection) -> list[IncomeLine]:
+    """Income and costs of the user's imported statements."""
+    accounts = await connection.fetch(
+        "select distinct account from statement_entry where user_id = $1 and ($2::text is null or account = $2) order by 1",
+        asked.user_id,
+        asked.account,
+    )
+    store = StatementStore(connection)
+    return [line for row in accounts for line in income_of(await store.entries(asked.user_id, row["account"]))]
+
+
 async def derivation(asked: DerivationAsked, connection: Connection) -> Derivation:
     """The tree, line by line. Raises Refused when nothing of the user fits, or too much does."""
     reader = LedgerReader(connection)
     books = await reader.books(asked.user_id)
+    if asked.instrument_id is not None and asked.closing_id is None:
+        return await _unrealised(asked, asked.instrument_id, books, reader)
     chosen = await asyncio.to_thread(_chosen, books, asked)
     if not chosen:
         raise Refused("NOT_FOUND", "nothing that was closed fits")
@@ -187,6 +218,29 @@ async def derivation(asked: DerivationAsked, connection: Connection) -> Derivati
         trees = [of_disposal(one, lots[one.lot_id], executions) for one in chosen]
     else:
         trees = [of_year(year, chosen, lots, executions) for year in realised_by_year(chosen)]
+    return _told(trees)
+
+
+async def _unrealised(asked: DerivationAsked, instrument_id: InstrumentId, books: Books, reader: LedgerReader) -> Derivation:
+    """One tree for each account that holds the instrument."""
+    held = {
+        account_id: ledger.open_lots(instrument_id)
+        for account_id, ledger in books.ledgers.items()
+        if asked.account_id in (None, account_id) and ledger.open_lots(instrument_id)
+    }
+    priced = books.prices.get(instrument_id)
+    if not held or priced is None:
+        raise Refused("NOT_FOUND", "nothing of it is held, or it has no price yet")
+    executions = await reader.executions([lot.fill_id for lots in held.values() for lot in lots])
+    price, day = priced
+    trees = []
+    for account_id, lots in held.items():
+        value = sum((books.values[lot.lot_id] for lot in lots), Money.zero(lots[0].instrument.currency))
+        trees.append(of_unrealised(f"{lots[0].instrument.symbol} in {account_id}", value, price, day, lots, executions))
+    return _told(trees)
+
+
+def _told(trees: Sequence[Derived]) -> Derivation:
     lines = tuple(_line(depth, one) for tree in trees for depth, one in flat(tree))
     return Derivation(lines, tuple(fault for tree in trees for fault in faults(tree)))
 

@@ -13,6 +13,8 @@ from quantmatrix.common.contracts.asking.performance import (
     BenchmarkClose,
     Derivation,
     DerivationAsked,
+    Income,
+    IncomeAsked,
     LossCandidates,
     LossCandidatesAsked,
     Performance,
@@ -24,7 +26,7 @@ from quantmatrix.common.contracts.asking.performance import (
 )
 from quantmatrix.common.contracts.asking.portfolio import Portfolio, PortfolioAsked
 from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
-from quantmatrix.common.names import AccountId, ClosingId
+from quantmatrix.common.names import AccountId, ClosingId, InstrumentId
 from quantmatrix.gateway.context import By, Gateway, Here
 from quantmatrix.gateway.exact import Exact
 from quantmatrix.gateway.openapi import answers
@@ -40,6 +42,7 @@ BENCHMARK_BARS = 4_000
 PAGE_POINTS = 2
 PARTS_MAX = 200
 Account = Annotated[str | None, Query(max_length=64)]
+Year = Annotated[int | None, Query(ge=1900, le=9999)]
 Symbol = Annotated[str | None, Query(max_length=40)]
 
 
@@ -115,19 +118,36 @@ async def loss_candidates(gateway: Here, person: By, account_id: Account = None)
     return Exact(await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S))
 
 
+@ROUTER.get("/api/v1/portfolio/income", tags=["portfolio"], responses=answers(Income))
+async def income(gateway: Here, person: By, account: Account = None) -> Response:
+    """Dividends, interest, fees and taxes by year, of fills and of imported statements."""
+    return Exact(await gateway.parts.ask("portfolio", IncomeAsked(user_id=person.user_id, account=account or None), deadline_s=DEADLINE_S))
+
+
+async def derivation_of(
+    gateway: Gateway, person: Person, closing: ClosingId | None, instrument: str | None, year: int | None, account: str | None
+) -> Derivation:
+    asked = DerivationAsked(
+        user_id=person.user_id,
+        closing_id=closing,
+        instrument_id=InstrumentId(instrument) if instrument else None,
+        year=year,
+        account_id=AccountId(account) if account else None,
+    )
+    return await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
+
+
 @ROUTER.get("/api/v1/portfolio/derivation", tags=["portfolio"], responses=answers(Derivation))
 async def derivation(
     gateway: Here,
     person: By,
     closing_id: ClosingId | None = None,
-    year: Annotated[int | None, Query(ge=1900, le=9999)] = None,
+    instrument_id: Account = None,
+    year: Year = None,
     account_id: Account = None,
 ) -> Response:
-    """Where a realised gain comes from, of a closing or of a year, down to the broker's execution ids."""
-    asked = DerivationAsked(
-        user_id=person.user_id, closing_id=closing_id, year=year, account_id=AccountId(account_id) if account_id else None
-    )
-    return Exact(await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S))
+    """Where a gain comes from, of a closing, a position or a year, down to the broker's execution ids."""
+    return Exact(await derivation_of(gateway, person, closing_id, instrument_id, year, account_id))
 
 
 @ROUTER.get(
@@ -140,7 +160,7 @@ async def report(
     gateway: Here,
     person: By,
     account_id: Account = None,
-    year: Annotated[int | None, Query(ge=1900, le=9999)] = None,
+    year: Year = None,
 ) -> Response:
     """A file to keep: disposals in the shape of Form 8949, or a printable page that needs no other file."""
     first, text = await report_of(gateway, person, name, account_id, year)
@@ -157,6 +177,7 @@ class Shown(msgspec.Struct, frozen=True):
     found: tuple[Performance, ...]
     accounts: tuple[AccountId, ...]
     candidates: LossCandidates
+    income: Income
     unknown: str | None = None
 
 
@@ -165,13 +186,15 @@ async def load_performance(look: Look) -> Shown:
     compared: tuple[Performances, str | None]
     portfolio: Portfolio
     candidates: LossCandidates
-    compared, portfolio, candidates = await asyncio.gather(
+    earned: Income
+    compared, portfolio, candidates, earned = await asyncio.gather(
         _with_benchmark(look, account, benchmark),
         look.ask("portfolio", PortfolioAsked(user_id=look.person.user_id)),
         look.ask("portfolio", LossCandidatesAsked(user_id=look.person.user_id, account_id=account, limit=20)),
+        look.ask("portfolio", IncomeAsked(user_id=look.person.user_id, account=account)),
     )
     found, unknown = compared
-    return Shown(found.performances, tuple(one.account_id for one in portfolio.accounts), candidates, unknown)
+    return Shown(found.performances, tuple(one.account_id for one in portfolio.accounts), candidates, earned, unknown)
 
 
 async def _with_benchmark(look: Look, account: str | None, benchmark: str | None) -> tuple[Performances, str | None]:
@@ -184,6 +207,12 @@ async def _with_benchmark(look: Look, account: str | None, benchmark: str | None
     return await performance_of(look.gateway, look.person, account, points=PAGE_POINTS), benchmark
 
 
+async def load_derivation(look: Look) -> Derivation:
+    one = look.values
+    return await derivation_of(look.gateway, look.person, one["closing"], one["instrument"], one["year"], one["account"])
+
+
+DERIVATION = Page("/performance", "derivation.html", {"derivation": load_derivation})
 PERFORMANCE = Page("/performance", "performance.html", {"performance": load_performance})
 
 
@@ -192,3 +221,17 @@ async def performance_page(request: Request, gateway: Here, person: By, account:
     query = urlencode({"account_id": account}) if account else ""
     values = {"account": account or None, "benchmark": (benchmark or "").strip().upper() or None, "query": query}
     return await show(Look(request, gateway, person, values), PERFORMANCE)
+
+
+@ROUTER.get("/performance/derivation", include_in_schema=False)
+async def derivation_page(
+    request: Request,
+    gateway: Here,
+    person: By,
+    closing: ClosingId | None = None,
+    instrument: Account = None,
+    year: Year = None,
+    account: Account = None,
+) -> Response:
+    values = {"closing": closing, "instrument": instrument or None, "year": year, "account": account or None}
+    return await show(Look(request, gateway, person, values), DERIVATION)

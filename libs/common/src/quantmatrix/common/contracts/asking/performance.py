@@ -6,7 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from quantmatrix.common.contracts.asking.question import Question
-from quantmatrix.common.names import AccountId, ClosingId, LotId, UserId
+from quantmatrix.common.names import AccountId, ClosingId, InstrumentId, LotId, UserId
 from quantmatrix.common.values import Money, Quantity
 
 
@@ -268,12 +268,45 @@ class Derivation(msgspec.Struct, frozen=True):
 
 
 class DerivationAsked(Question[Derivation], frozen=True, kw_only=True):
-    """Where a realised gain comes from: of one closing, or of a year when closing_id is null."""
+    """Where a gain comes from: of one closing, or what a position stands above its basis, or else what a year realised.
+
+    closing_id: the closing; instrument_id: of the position; year: of the closings, all when null.
+    """
 
     VERB = "derivation"
     ANSWER = Derivation
 
     user_id: UserId
     closing_id: ClosingId | None = None
+    instrument_id: InstrumentId | None = None
     year: int | None = None
     account_id: AccountId | None = None
+
+
+class IncomeTotal(msgspec.Struct, frozen=True):
+    """A year's dividends, interest, fees or taxes. total: with its sign, costs below zero; lines: how many; source: ledger or statements.
+
+    Commissions of an account that trades here and whose statements are imported stand in both sources: they are never one sum.
+    """
+
+    year: int
+    kind: str
+    source: str
+    total: Money
+    lines: int
+
+
+class Income(msgspec.Struct, frozen=True):
+    """The latest year first."""
+
+    totals: tuple[IncomeTotal, ...]
+
+
+class IncomeAsked(Question[Income], frozen=True, kw_only=True):
+    """Income and costs beside trades, from the fees of fills and from imported statements. account: as the broker prints it, too."""
+
+    VERB = "income"
+    ANSWER = Income
+
+    user_id: UserId
+    account: str | None = None
