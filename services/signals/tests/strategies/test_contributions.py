@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -89,8 +90,10 @@ def test_a_broken_band_sells_and_the_proceeds_are_spread_later() -> None:
 
     made = [one for one in fills(STEADY | {"VTI": doubled}) if one[0] > DAYS[205]]
 
-    assert made[0][1] == "VTI" and made[0][2] < 0
-    assert {symbol for _, symbol, quantity in made if quantity > 0} == {"VXUS", "BND"}
+    ((sold_on, _, sold),) = [one for one in made if one[1] == "VTI"]
+    bought = {(day > sold_on, symbol): quantity for day, symbol, quantity in made if symbol != "VTI"}
+    assert sold < 0 and min(bought.values()) > 0
+    assert bought[True, "VXUS"] > 10 * bought.get((False, "VXUS"), 0)
     assert [one for one in fills(STEADY | {"VTI": doubled}, no_sell=True) if one[2] < 0] == []
 
 
@@ -101,6 +104,18 @@ def test_nothing_is_decided_while_a_symbol_has_no_price() -> None:
 
     assert min(day for day, _, _ in made) > DAYS[50]
     assert fills({"VTI": STEADY["VTI"], "VXUS": STEADY["VXUS"]}) == []
+
+
+@pytest.mark.parametrize("cash", ["0", "-60.38", "9.99"])
+def test_without_cash_it_buys_nothing(cash: str) -> None:
+    made = ConservativeContributions(ConservativeContributionsParameters())
+    contract = TestConservative()
+    shown = contract.shown(made, next(iter(contract.cuts())), FLAT)
+    assert shown.portfolio is not None and made.decide(shown)
+
+    poor = replace(shown, portfolio=replace(shown.portfolio, cash=Money.parse(cash, "USD")))
+
+    assert [one for one in made.decide(poor) if one.side is Side.BUY] == []
 
 
 def test_an_agreed_amount_and_weekly_contributions() -> None:

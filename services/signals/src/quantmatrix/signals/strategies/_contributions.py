@@ -13,6 +13,9 @@ from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.domain.allocation import Plan, contribution_of, due, plan, whole_lots
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Portfolio, Situation
 
+# What is left covers commissions and an open above the close that was decided on.
+SPENT_AT_MOST = Decimal("0.98")
+
 
 class ContributionParameters(BaseModel):
     """Bounds and defaults; forms are drawn from this model."""
@@ -63,23 +66,30 @@ class Contributions:
             return ()
         if not set(self._p.weights) <= set(whole.prices):
             return ()
-        contribution = self._contribution(whole)
-        found = plan(
-            self._p.exact, whole.values, contribution, no_sell=self._p.no_sell, threshold=Decimal(str(self._p.threshold_pct)) / 100
-        )
-        lots = whole_lots(_affordable(found, whole.cash), whole.prices, situation.door.lot_size)
+        contribution, found = self._plan(whole)
+        lots = whole_lots(_affordable(found, _free(whole)), whole.prices, situation.door.lot_size)
         quantity = lots.get(whole.symbol)
         if quantity is None or -quantity > situation.holding.quantity:
             return ()
         return (self._decision(whole, found, contribution, quantity),)
 
-    def _contribution(self, whole: Portfolio) -> Money:
-        """What is agreed on, as long as there is cash; a run whose capital is deployed only keeps its weights."""
+    def _plan(self, whole: Portfolio) -> tuple[Money, Plan]:
+        """The agreed contribution; if that leaves a band broken, more of the free cash; only if that does not help either, sales."""
+        threshold = Decimal(str(self._p.threshold_pct)) / 100
+        agreed, free = self._contribution(whole)
+        found = plan(self._p.exact, whole.values, agreed, no_sell=self._p.no_sell, threshold=threshold)
+        if not found.rebalanced:
+            return agreed, found
+        more = plan(self._p.exact, whole.values, free, threshold=threshold)
+        return (agreed, found) if more.rebalanced else (free, more)
+
+    def _contribution(self, whole: Portfolio) -> tuple[Money, Money]:
+        """What is agreed on, as long as there is cash, and the free cash; a run whose capital is deployed only keeps its weights."""
         agreed = contribution_of(whole.base)
         if self._p.contribution is not None:
             agreed = Money(Decimal(str(self._p.contribution)), whole.base.currency).rounded(2)
-        free = Money(max(Decimal(0), whole.cash.amount).quantize(Decimal("0.01"), rounding=ROUND_FLOOR), agreed.currency)
-        return min(agreed, free)
+        free = _free(whole)
+        return min(agreed, free), free
 
     def _decision(self, whole: Portfolio, found: Plan, contribution: Money, quantity: Quantity) -> Decision:
         target = self._p.weights[whole.symbol]
@@ -92,10 +102,16 @@ class Contributions:
         return Decision(kind, 1.0, 1.0, timedelta(hours=24), tuple(reasons), side=side, quantity=abs(quantity))
 
 
+def _free(whole: Portfolio) -> Money:
+    """The cash that may be spent now, in whole cents."""
+    spendable = max(Decimal(0), whole.cash.amount) * SPENT_AT_MOST
+    return Money(spendable.quantize(Decimal("0.01"), rounding=ROUND_FLOOR), whole.cash.currency)
+
+
 def _affordable(found: Plan, cash: Money) -> dict[str, Money]:
     """Purchases within the cash there is now; the proceeds of sales are spread at the next contribution."""
     buying = sum(amount.amount for amount in found.amounts.values() if amount.amount > 0)
-    if buying <= cash.amount:
+    if not buying or buying <= cash.amount:
         return dict(found.amounts)
     part = max(Decimal(0), cash.amount) / buying
     return {
