@@ -72,10 +72,13 @@ class Killer:
             # A server is at work when anybody is; nobody needs to hold still for that.
             return self._kill(child, await self._look(supervisor, SERVICES))
         child.send(signal.SIGSTOP)
+        killed = False
         try:
-            return self._kill(child, await self._look(supervisor, (victim,)))
+            killed = self._kill(child, await self._look(supervisor, (victim,)))
         finally:  # also when we are told to end meanwhile: nobody is left standing still
-            child.send(signal.SIGCONT)
+            if not killed:
+                child.send(signal.SIGCONT)
+        return killed
 
     def _kill(self, child: Child, at_work: tuple[bool, bool]) -> bool:
         in_hand, unpublished = at_work

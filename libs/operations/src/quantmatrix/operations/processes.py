@@ -71,7 +71,8 @@ class Child:
         if self.process is None or self.process.returncode is not None:
             return False
         try:
-            self.process.send_signal(number)
+            # Not the process's own send_signal: that looks for its end first, and would take that from whoever waits for it.
+            os.kill(self.process.pid, number)
         except ProcessLookupError:
             return False
         return True
