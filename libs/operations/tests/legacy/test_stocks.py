@@ -78,6 +78,24 @@ def test_an_execution_that_says_two_things_is_refused_by_name() -> None:
     assert told["refused"] == ["transactions:2: has the execution of transactions:1 and says something else"]
 
 
+def test_an_id_of_the_order_does_not_make_two_executions_one() -> None:
+    fills = [execution(number, external_id="an order", transaction_date="2024-03-01 15:00:00") for number in (1, 2)]
+    unnamed = execution(3, external_id="an order", execution_id=None, transaction_date="2024-03-01 15:00:00")
+
+    told = report(stocks(*fills))
+    again = report(stocks(*fills, unnamed))
+
+    assert (told["trades"], told["refused"]) == (2, [])
+    assert (again["trades"], again["refused"]) == (2, [])
+
+
+def test_more_than_is_held_is_told() -> None:
+    told = report(stocks(execution(1), execution(2), holdings=[holding("ABC", 10.0)]))
+
+    assert told["held_otherwise"] == [{"account": "legacy-1", "symbol": "ABC", "there": "10", "here": "20"}]
+    assert report(stocks(execution(1), holdings=[holding("ABC", 10.0)]))["held_otherwise"] == []
+
+
 def test_equal_rows_without_any_id_are_two_trades() -> None:
     rows = [execution(number, execution_id=None, transaction_date="2024-03-01 15:00:00") for number in (1, 2)]
 

@@ -144,6 +144,8 @@ def _show(report: dict[str, Any]) -> None:
         out.print(
             f"{one['account']}: stored gain {one['stored']}, from its own rows {one['own_rows']}, after {one['after']}", highlight=False
         )
+    for one in report["held_otherwise"]:
+        out.print(f"· {one['symbol']} in {one['account']}: held there {one['there']}, the trades give {one['here']}", highlight=False)
     for one in report["notes"]:
         out.print(f"· {one['what']}: {one['count']} ({', '.join(one['rows'][:3])}{', …' if one['count'] > 3 else ''})", highlight=False)
     _show_times(report["times"])

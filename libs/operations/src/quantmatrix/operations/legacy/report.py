@@ -47,6 +47,7 @@ def report_of(
             {"account": where[0], "symbol": found.instruments[where].symbol, "quantity": plain(quantity), "basis": None}
             for where, quantity in sorted(openings.items())
         ],
+        "held_otherwise": [_held(one) for one in comparisons if found.stored is not None and one.before.quantity != one.after.quantity],
         "kept": dict(sorted(Counter(one.reason for one in found.kept).items())),
         "notes": _notes(found),
         "times": {
@@ -85,6 +86,16 @@ def _comparison(one: Comparison) -> dict[str, Any]:
         "differences": [{"cause": cause.value, **_figures(step)} for cause, step in one.differences.items()],
         "pending": {"quantity": plain(position.pending), "proceeds": plain(position.pending_proceeds)},
         "held_at_unknown_cost": plain(position.unknown),
+    }
+
+
+def _held(one: Comparison) -> dict[str, str]:
+    """What the older system says it holds and the trades do not give: a split, a transfer, an expiry, or rows told twice without ids."""
+    return {
+        "account": one.where[0],
+        "symbol": one.instrument.symbol,
+        "there": plain(one.before.quantity),
+        "here": plain(one.after.quantity),
     }
 
 

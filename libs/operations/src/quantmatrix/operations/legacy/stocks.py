@@ -86,9 +86,9 @@ class _Reader:
             except CellError as error:
                 self.found.block(row.ref, error)
                 continue
-            before = next((known[one] for one in made.ids if one in known), None)
+            before = next((known[one] for one in made.ids if one in known and not _differ(known[one], made)), None)
             if before is None:
-                known.update(dict.fromkeys(made.ids, made))
+                known |= {one: made for one in made.ids if one not in known}
                 plain += [] if made.ids else [made]
             else:
                 self._again(before, made, known)
@@ -265,6 +265,12 @@ class _Reader:
             if realised is not None and (account not in latest or on > latest[account][0]):
                 latest[account] = (on, realised)
         self.found.stored_realised = {account: Money(realised, "USD") for account, (_, realised) in latest.items()}
+
+
+def _differ(left: _Execution, right: _Execution) -> bool:
+    """Whether the broker says that these are two executions, whatever else they share (an order's id in external_id)."""
+    ids = [text_of(one.row.cells, "execution_id") for one in (left, right)]
+    return all(ids) and ids[0] != ids[1]
 
 
 def _moves_cash_only(cells: Cells) -> bool:
