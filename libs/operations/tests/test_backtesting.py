@@ -105,6 +105,14 @@ def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path) -> None:
     assert told == {"strategy": "atr_matrix", "cuts": 40, "clean": True, "findings": []}
 
 
+def test_the_catalogue_names_every_strategy_with_a_form(tmp_path: Path) -> None:
+    found = {one["name"]: one for one in answer(tmp_path, "strategies")["strategies"]}
+
+    assert {"atr_matrix", "atr_options", "dca_aggressive", "dca_conservative", "moving_average_cross", "signal_bot"} <= set(found)
+    assert found["atr_matrix"]["parameters"]["properties"]["stop_atr"]["maximum"] == 6
+    assert found["atr_options"]["needs"] == ["daily bars", "splits", "option chains with quotes"]
+
+
 def test_a_sentence_is_echoed_as_a_form(tmp_path: Path) -> None:
     told = answer(tmp_path, "sentence", "Run ATR Options on TastyTrade, $10k, 20% profit, 80% reinvest")
 

@@ -21,6 +21,25 @@ def _slot() -> dict[str, type[Strategy]]:
     return {strategy.name: strategy for strategy in found}
 
 
+def catalogue() -> list[dict[str, Any]]:
+    """What a person is told about every strategy of the slot, with the JSON schema of its parameters."""
+    return [
+        {
+            "name": name,
+            "title": one.title,
+            "summary": one.catalogue.summary,
+            "category": str(one.catalogue.category),
+            "complexity": str(one.catalogue.complexity),
+            "capital_min": str(one.catalogue.capital_min),
+            "horizon": one.catalogue.horizon,
+            "needs": list(one.catalogue.needs),
+            "bars_min": one.catalogue.bars_min,
+            "parameters": one.parameters.model_json_schema(),
+        }
+        for name, one in sorted(_slot().items())
+    ]
+
+
 def titles() -> dict[str, str]:
     """What the strategies of the slot are called by people, by name."""
     return {name: strategy.title for name, strategy in _slot().items()}

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from quantmatrix.common.runtime.errors import ConfigurationError
 from quantmatrix.common.runtime.settings import SettingsError
 from quantmatrix.common.values import Money
-from quantmatrix.operations.backtests import histories, parameters_of, strategy_called, titles
+from quantmatrix.operations.backtests import catalogue, histories, parameters_of, strategy_called, titles
 from quantmatrix.operations.commands.common import AsJson
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
 from quantmatrix.signals.backtest.doubt import Spread, redrawn
@@ -169,6 +169,17 @@ def lookahead_command(
             out.print(f"· {line}", highlight=False)
     if not verdict.is_clean:
         raise typer.Exit(Exit.ERROR)
+
+
+@app.command("strategies")
+def strategies_command(as_json: AsJson = False) -> None:
+    """Every strategy of the slot: what it is, what it needs; with --json the schema of its parameters too."""
+    found = catalogue()
+    if as_json:
+        tell_json({"strategies": found})
+        return
+    columns = ("name", "summary", "complexity", "needs")
+    tell_table("Strategies", columns, [[", ".join(one[name]) if name == "needs" else one[name] for name in columns] for one in found])
 
 
 @app.command("sentence")
