@@ -2,6 +2,7 @@
 
 import csv
 import io
+import zipfile
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -123,6 +124,7 @@ async def test_performance_agrees_with_the_account_and_its_closings(desk: Desk) 
 
 async def test_reports_are_files_and_derivations_end_at_the_brokers_ids(desk: Desk) -> None:
     form = await desk.get("/api/v1/portfolio/reports/form_8949?year=2004")
+    workbook = await desk.get("/api/v1/portfolio/reports/form_8949_workbook?year=2004")
     page = await desk.get("/api/v1/portfolio/reports/performance")
     derived = (await desk.get("/api/v1/portfolio/derivation?year=2004")).json()
     fills = {one["execution_id"] for one in (await desk.get("/api/v1/fills/?limit=200")).json()["fills"]}
@@ -132,6 +134,7 @@ async def test_reports_are_files_and_derivations_end_at_the_brokers_ids(desk: De
     assert form.headers["content-disposition"] == 'attachment; filename="form-8949-2004.csv"'
     rows = list(csv.DictReader(io.StringIO(form.text)))
     assert len([row for row in rows if row["Closing"]]) == found["tax_years"][0]["closings"]
+    assert workbook.headers["content-disposition"].endswith('.xlsx"') and zipfile.ZipFile(io.BytesIO(workbook.content)).testzip() is None
     assert page.headers["content-type"].startswith("text/html") and page.text.count("<svg") == 3
     assert derived["faults"] == [] and derived["lines"][0]["amount"] == found["tax_years"][0]["gain"]
     ends = {one["reference"] for one in derived["lines"] if one["source_kind"] == "execution"}

@@ -5,6 +5,7 @@ booking goes on meanwhile.
 """
 
 import asyncio
+import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
@@ -37,12 +38,13 @@ from quantmatrix.portfolio.performance_words import answered, profit_lines
 from quantmatrix.portfolio.reports.candidates import Candidate, candidates
 from quantmatrix.portfolio.reports.derivation import Derived, faults, flat, of_disposal, of_unrealised, of_year
 from quantmatrix.portfolio.reports.disposals import Disposal, realised_by_year
-from quantmatrix.portfolio.reports.form_8949 import form_8949
+from quantmatrix.portfolio.reports.form_8949 import form_8949, form_8949_workbook
 from quantmatrix.portfolio.reports.income import IncomeLine, income_by_year, income_of
 from quantmatrix.portfolio.reports.page import Contents, page_of
 from quantmatrix.portfolio.statement_store import StatementStore
 
 POINTS_MAX = 5_000
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PART_CHARACTERS = 400_000
 """Far below what one message may carry, also in UTF-8."""
 DERIVED_MAX = 500
@@ -102,11 +104,14 @@ async def report(asked: ReportAsked, connection: Connection) -> ReportPart:
 
 
 def _report(walked: Sequence[Walked], books: Books, asked: ReportAsked) -> ReportPart:
+    accounts = [asked.account_id] if asked.account_id is not None else list(books.ledgers)
     match asked.name:
         case ReportName.FORM_8949:
-            accounts = [asked.account_id] if asked.account_id is not None else list(books.ledgers)
             text = form_8949(_disposals(books, accounts), asked.year)
             name, kind = f"form-8949-{asked.year or 'all'}.csv", "text/csv; charset=utf-8"
+        case ReportName.FORM_8949_WORKBOOK:
+            text = base64.b64encode(form_8949_workbook(_disposals(books, accounts), asked.year)).decode()
+            name, kind = f"form-8949-{asked.year or 'all'}.xlsx", WORKBOOK
         case ReportName.PERFORMANCE:
             text = _page(walked, books)
             name, kind = "performance.html", "text/html; charset=utf-8"
@@ -114,6 +119,7 @@ def _report(walked: Sequence[Walked], books: Books, asked: ReportAsked) -> Repor
     return ReportPart(
         file_name=name,
         media_type=kind,
+        base64=kind == WORKBOOK,
         text=text[max(asked.offset, 0) : end],
         next_offset=end if end < len(text) else None,
         digest=hashlib.sha256(text.encode()).hexdigest(),

@@ -1,6 +1,7 @@
 """Returns, taxes, reports and derivations, as page and over the API."""
 
 import asyncio
+import base64
 from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
@@ -153,7 +154,10 @@ async def derivation(
 @ROUTER.get(
     "/api/v1/portfolio/reports/{name}",
     tags=["portfolio"],
-    responses={200: {"description": "The report as a file", "content": {"text/csv": {}, "text/html": {}}}, **DOCUMENTED},
+    responses={
+        200: {"description": "The report as a file", "content": {"text/csv": {}, "text/html": {}, "application/octet-stream": {}}},
+        **DOCUMENTED,
+    },
 )
 async def report(
     name: ReportName,
@@ -165,7 +169,8 @@ async def report(
     """A file to keep: disposals in the shape of Form 8949, or a printable page that needs no other file."""
     first, text = await report_of(gateway, person, name, account_id, year)
     headers = {"Content-Disposition": f'attachment; filename="{first.file_name}"'}
-    return Response(text.encode(), headers=headers, media_type=first.media_type)
+    body = base64.b64decode(text) if first.base64 else text.encode()
+    return Response(body, headers=headers, media_type=first.media_type)
 
 
 class Shown(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from quantmatrix.portfolio.domain.tax.holdings import Treatment
 from quantmatrix.portfolio.domain.terms import Term
 from quantmatrix.portfolio.reports.disposals import Disposal, brought_and_cost
 from quantmatrix.portfolio.reports.tables import Cell, csv_of
+from quantmatrix.portfolio.reports.workbook import workbook_of
 
 HEADER = (
     "Part", "(a) Description of property", "(b) Date acquired", "(c) Date sold or disposed of", "(d) Proceeds",
@@ -56,13 +57,23 @@ def rows_of(disposals: Iterable[Disposal], year: int | None = None) -> list[Form
 
 def form_8949(disposals: Iterable[Disposal], year: int | None = None) -> str:
     """The lines as CSV, and under each part its totals in each currency."""
+    return csv_of(HEADER, cells_of(disposals, year))
+
+
+def form_8949_workbook(disposals: Iterable[Disposal], year: int | None = None) -> bytes:
+    """The same as a workbook of one sheet."""
+    return workbook_of("Form 8949", HEADER, cells_of(disposals, year))
+
+
+def cells_of(disposals: Iterable[Disposal], year: int | None = None) -> list[tuple[Cell, ...]]:
+    """The lines, and under each part its totals in each currency."""
     rows = rows_of(disposals, year)
     cells: list[tuple[Cell, ...]] = []
     for part in _PARTS.values():
         own = [row for row in rows if row.part == part]
         cells += [_cells(row) for row in own]
         cells += [_total(part, currency, own) for currency in sorted({row.disposal.currency for row in own})]
-    return csv_of(HEADER, cells)
+    return cells
 
 
 def _row(one: Disposal) -> FormRow:
@@ -98,7 +109,7 @@ def _total(part: str, currency: str, rows: Iterable[FormRow]) -> tuple[Cell, ...
     adjustment = sum((row.adjustment for row in known if row.adjustment is not None), nothing)
     gain = proceeds - cost + adjustment
     return (
-        part, f"Total of part {part}, {len(known)} lines", None, None, _cents(proceeds), _cents(cost), "", _cents(adjustment),
+        part, f"Total of part {part} (lines: {len(known)})", None, None, _cents(proceeds), _cents(cost), "", _cents(adjustment),
         _cents(gain), currency, "", "", "",
     )  # fmt: skip
 

@@ -180,17 +180,22 @@ class PerformanceAsked(Question[Performances], frozen=True, kw_only=True):
 
 
 class ReportName(StrEnum):
-    """form_8949: disposals as CSV in the shape of that form; performance: a printable page."""
+    """form_8949, form_8949_workbook: disposals in the shape of that form, as CSV or XLSX; performance: a printable page."""
 
     FORM_8949 = "form_8949"
+    FORM_8949_WORKBOOK = "form_8949_workbook"
     PERFORMANCE = "performance"
 
 
 class ReportPart(msgspec.Struct, frozen=True):
-    """A stretch of a report. next_offset: where the next one begins, null at the end; digest: SHA-256 of the whole, to notice a change."""
+    """A stretch of a report. base64: whether the text of all parts stands for bytes; next_offset: where the next one begins, null at the end.
+
+    digest: SHA-256 of the whole, to notice a change.
+    """
 
     file_name: str
     media_type: str
+    base64: bool
     text: str
     next_offset: int | None
     digest: str
