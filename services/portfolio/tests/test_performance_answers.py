@@ -2,11 +2,15 @@
 
 import csv
 import io
+import itertools
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec import structs
 from services.portfolio.tests.test_booking import DAY, corrected, filled, moment, opened, prices, split
 
 from quantmatrix.common.contracts.asking.performance import (
@@ -22,14 +26,16 @@ from quantmatrix.common.contracts.asking.performance import (
 from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.contracts.fills import OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import AccountOpened
+from quantmatrix.common.contracts.prices import CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import AccountId, UserId
+from quantmatrix.common.names import AccountId, ActionKind, UserId
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import ACCOUNT, INSTRUMENT, USER, like, usd
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.portfolio import performance_answers
 from quantmatrix.portfolio.performance_answers import derivation, income, loss_candidates, performance, report
 
+walkers = itertools.count(1)
 STRANGER = UserId(derived_id("somebody else"))
 
 
@@ -269,3 +275,37 @@ async def test_an_answer_fits_a_message(pages: Pages) -> None:
     one = (await asked(pages)).points[0]
 
     assert len(encode(one)) * performance_answers.POINTS_MAX < 1_000_000 * 0.9
+
+
+days = st.lists(
+    st.tuples(st.integers(-60, 60), st.integers(500, 3_000), st.sampled_from([None, None, None, (2, 1), (1, 5)])), min_size=1, max_size=8
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(days)
+async def test_profit_is_explained_to_the_last_digit_whatever_is_traded(
+    pages: Pages, story: list[tuple[int, int, tuple[int, int] | None]]
+) -> None:
+    """Over random trades and splits: no line is missing, and realised gains, strategies and derivations say the same."""
+    user, account = UserId(derived_id("walker", next(walkers))), f"W{next(walkers)}"
+    await pages.hear(like(InstrumentListed))
+    await pages.hear(like(AccountOpened, account_id=AccountId(account), user_id=user))
+    for number, (quantity, cents, parts) in enumerate(story, start=1):
+        price = str(Decimal(cents) / 100)
+        if parts is not None:
+            await pages.hear(like(CorporateActionAnnounced, action_id=derived_id("parts", account, number), kind=ActionKind.SPLIT,
+                                  effective=DAY + timedelta(days=number), numerator=parts[0], denominator=parts[1], amount=None))  # fmt: skip
+        fills = [structs.replace(filled(number, quantity, price, "0.35", account), user_id=user)] if quantity else []
+        await session(pages, number, str(Decimal(cents + 37) / 100), *fills)
+
+    found = await asked(pages, user_id=user)
+
+    zero = usd(0)
+    assert found.unexplained == zero and sum((one.amount for one in found.lines), zero) == found.gain
+    assert sum((one.gain for one in found.strategies), zero) == found.gain
+    washed = sum((one.disallowed for one in found.tax_years), zero)
+    if found.tax_years and not washed:
+        assert sum((one.gain for one in found.tax_years), zero) == found.realised
+        derived = await derivation(DerivationAsked(user_id=user), pages.connection)
+        assert derived.faults == () and derived.lines[0].amount == found.realised

@@ -9,13 +9,17 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from services.portfolio.tests.domain.making import fill, usd
-from services.portfolio.tests.reports.disposing import bought, disposed, ledger, plain, sold, total
+from services.portfolio.tests.domain.making import STOCK, fill, usd
+from services.portfolio.tests.reports.disposing import TAXABLE, bought, disposed, ledger, plain, sold, total
 
+from quantmatrix.common.ids import derived_id
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.tax.holdings import Treatment
+from quantmatrix.portfolio.domain.ledger import Event, ShareSplit, booked
+from quantmatrix.portfolio.domain.lots import Split
+from quantmatrix.portfolio.domain.tax.holdings import Treatment, holdings_of
+from quantmatrix.portfolio.domain.tax.wash_sales import wash_sales
 from quantmatrix.portfolio.domain.terms import Term
-from quantmatrix.portfolio.reports.disposals import realised_by_year
+from quantmatrix.portfolio.reports.disposals import disposals_of, realised_by_year
 from quantmatrix.portfolio.reports.form_8949 import HEADER, form_8949, rows_of
 from quantmatrix.portfolio.reports.tables import csv_of, harmless
 
@@ -169,6 +173,21 @@ def test_a_symbol_from_a_hostile_file_runs_nothing() -> None:
 
     for row in csv.reader(io.StringIO(form_8949([evil]))):
         assert not [cell for cell in row if cell[:1] in "=+@|%" and cell]
+
+
+def test_units_are_those_of_the_day_of_the_sale_also_before_a_split() -> None:
+    # 10 sold on 06-03, before four came for one on 07-01; 3 of them are replaced by 12 of today's units: parts of 3 and 7.
+    split = ShareSplit(STOCK.instrument_id, Split(date(2024, 7, 1), 4, 1))
+    fills = (bought("2024-01-02", 20, "10"), sold("2024-06-03", 10, "8"), bought("2024-06-20", 3, "8"))
+    events = [Event(one.fill_id, one, place) for place, one in enumerate(fills)]
+    made = booked([*events, Event(derived_id("split"), split)])
+    holdings = holdings_of(TAXABLE, made, Treatment.TAXABLE, [split])
+
+    found = disposals_of(wash_sales(holdings).lines, made.lots, {TAXABLE: made.closings})
+
+    assert sorted(one.quantity for one in found) == [Quantity(3), Quantity(7)]
+    assert sorted(row.description for row in rows_of(found)) == ["3 ABC", "7 ABC"]
+    assert total([one.disallowed for one in found]) == Decimal(6)
 
 
 def test_currencies_have_totals_of_their_own() -> None:

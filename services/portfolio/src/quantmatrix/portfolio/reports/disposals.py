@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
+from fractions import Fraction
 
 from quantmatrix.common.names import AccountId, ClosingId, FillId, LotId
 from quantmatrix.common.values import Money, Quantity
@@ -18,7 +18,7 @@ from quantmatrix.portfolio.domain.terms import Term
 class Disposal:
     """One part of a lot that one closing used up.
 
-    quantity carries the lot's sign; proceeds and basis those of the ledger: of a short sale both are below zero. basis
+    quantity carries the lot's sign and is in units of that day; proceeds and basis those of the ledger: of a short sale both are below zero. basis
     has in it what earlier wash sales added, which stands in added too; disallowed is what this one's loss may not count. acquired_on: None while
     unknown; basis, proceeds and gain: None while pending. term: after holding periods that were taken over.
     """
@@ -60,14 +60,18 @@ def disposals_of(
     closings: of each account, in the order in which its holdings were made (`Holding.place` counts in it).
     """
     origins = triggered_by or {}
+    gone = [line for line in lines if line.holding.disposed_on is not None]
+    whole: defaultdict[tuple[AccountId, int], Fraction] = defaultdict(Fraction)
+    for line in gone:
+        whole[(line.holding.account_id, line.holding.place)] += Fraction(line.holding.quantity.value)
     found = []
-    for line in lines:
+    for line in gone:
         one = line.holding
         if one.disposed_on is None:
             continue
         closing, lot = closings[one.account_id][one.place], lots[one.lot_id]
-        sign = Decimal(-1) if one.is_short else Decimal(1)
-        share = one.quantity.value * sign
+        # Holdings are in today's units, a report tells the units of the day: the part's share of what was closed then.
+        share = Fraction(one.quantity.value) / whole[(one.account_id, one.place)]
         found.append(
             Disposal(
                 closing_id=closing.closing_id,
@@ -77,7 +81,7 @@ def disposals_of(
                 treatment=one.treatment,
                 symbol=lot.instrument.symbol,
                 currency=lot.instrument.currency,
-                quantity=Quantity(share),
+                quantity=closing.quantity.scaled(share.numerator, share.denominator),
                 acquired_on=one.acquired_on,
                 disposed_on=one.disposed_on,
                 proceeds=one.proceeds,
