@@ -249,6 +249,7 @@ async def test_a_channel_that_hangs_keeps_nothing_else_waiting(start_here: Any, 
         await say(fill(number))
 
     assert len((await until(ask, 7)).notifications) == 7
+    await wait_until(lambda: discord.calls, "Discord was asked")
     assert len(discord.calls) == 1
 
 
