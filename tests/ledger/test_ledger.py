@@ -10,6 +10,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from tests.ledger.recompute import Execution, Ledger, cents, last_closes, recompute
 
 from quantmatrix.operations.demo import Options, Replayed, replayed
@@ -19,20 +20,20 @@ pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module")]
 LAST = date(2013, 3, 1)
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def finished(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Replayed]:
     async with replayed(Places(tmp_path_factory.mktemp("ledger") / "home"), Options()) as done:
         yield done
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def database(finished: Replayed) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
     connection = await asyncpg.connect(finished.supervisor.postgres.superuser_url())
     yield connection
     await connection.close()
 
 
-@pytest.fixture(scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def second(database: "asyncpg.Connection[asyncpg.Record]") -> Ledger:
     rows = await database.fetch(
         "select o.symbol, e.side, e.quantity, e.price, e.fee, e.session from paper.execution e join paper.venue_order o using (venue_order_id)"
@@ -106,7 +107,7 @@ async def test_the_books_agree_and_nothing_is_doubled(finished: Replayed) -> Non
 
 async def test_a_lot_is_traced_from_its_bar_to_its_notification(finished: Replayed, database: "asyncpg.Connection[asyncpg.Record]") -> None:
     lot = await database.fetchrow("select lot_id, fill_id from portfolio.lot order by opened_at limit 1")
-    order = await database.fetchval("select order_id from execution.fill where fill_id = $1", lot["fill_id"])
+    order = await database.fetchval("select order_id from execution.execution where fill_id = $1", lot["fill_id"])
     for wanted in (lot["lot_id"], order):
         steps = await _traced(finished.supervisor.places.home, str(wanted))
         assert {"bar", "signal", "order", "fill", "lot", "notification"} <= {link["step"] for link in steps}
@@ -132,7 +133,7 @@ async def test_check_finds_one_damaged_row(finished: Replayed, database: "asyncp
             "update portfolio.lot set basis = basis - 0.01 where lot_id = $1",
         ),
     ):
-        lot = await database.fetchval("select lot_id from portfolio.lot where quantity <> 0 order by lot_id limit 1")
+        lot = await database.fetchval("select lot_id from portfolio.lot order by quantity = 0, lot_id limit 1")
         await database.execute(damage, lot)
         try:
             found = _qm(home, "check")
