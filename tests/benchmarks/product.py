@@ -17,8 +17,7 @@ from quantmatrix.common.contracts.codec import decode
 from quantmatrix.common.contracts.fills import OrderFilled
 from quantmatrix.common.contracts.portfolio import LotOpened
 from quantmatrix.common.contracts.prices import BarsClosed
-from quantmatrix.operations.client import asking_at
-from quantmatrix.operations.demo import Options, Result, replayed, until_finished
+from quantmatrix.operations.demo import Options, Result, replayed
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.supervisor import Plan, Supervisor
 
@@ -85,24 +84,25 @@ async def _stored(supervisor: Supervisor, stream: str, subjects: str) -> AsyncIt
 
 
 async def whole(folder: Path) -> Whole:
-    """Start on an empty folder that is prepared already, replay all years, look at every process at the end."""
-    places = Places(folder / "whole")
-    options = Options(last="2000-03-31")
-    async with replayed(places, options):
+    """Start on a folder that is prepared already; then replay all years from nothing, and look at every process at the end."""
+    start = await _start(Places(folder / "start"))
+    async with replayed(Places(folder / "whole"), Options()) as done:
+        children = done.supervisor.children().items()
+        return Whole(done.result, {name: resident_mib(child.pid) for name, child in children if child.pid is not None}, start)
+
+
+async def _start(places: Places) -> dict[str, float]:
+    async with replayed(places, Options(last="2000-03-31")):
         pass
     supervisor = Supervisor(places, Plan(environment=Options().as_environment()))
     began = time.perf_counter()
     starting = asyncio.ensure_future(supervisor.start())
     try:
-        start = await _until_ready(supervisor, began)
+        ready = await _until_ready(supervisor, began)
         await starting
-        async with asking_at(places) as ask:
-            await until_finished(ask, supervisor)
-            memory = {name: resident_mib(child.pid) for name, child in supervisor.children().items() if child.pid is not None}
+        return ready
     finally:
         await supervisor.stop()
-    async with replayed(Places(folder / "fresh"), Options()) as done:
-        return Whole(done.result, memory, start)
 
 
 async def _until_ready(supervisor: Supervisor, began: float) -> dict[str, float]:
