@@ -6,7 +6,7 @@ from tests.chaos.run import emptied_while_down, emptied_while_running, killed, p
 from quantmatrix.operations.demo import Options
 
 pytestmark = [pytest.mark.servers, pytest.mark.chaos]
-OPTIONS = Options(last="2001-09-28")
+OPTIONS = Options(last="2001-03-30")
 
 
 async def test_no_kill_and_no_emptied_bus_changes_the_ledger() -> None:
@@ -14,8 +14,8 @@ async def test_no_kill_and_no_emptied_bus_changes_the_ledger() -> None:
         await run_one(scenario, OPTIONS)
         for scenario in (undisturbed, killed(1, 0.5), killed(2, 0.5), power_cut, emptied_while_down, emptied_while_running)
     ]
-    assert rows[0].result.counts["fills"] > 20
-    assert wrongs(rows, kills_wanted=10) == []
+    assert rows[0].result.counts["fills"] > 10
+    assert wrongs(rows, kills_wanted=8) == []
 
 
 async def test_another_part_of_the_replay_is_another_ledger() -> None:
