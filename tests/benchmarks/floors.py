@@ -66,9 +66,13 @@ async def _connected(url: str) -> nats.NATS:
     async with asyncio.timeout(READY_S):
         while True:
             try:
-                return await nats.connect(url, allow_reconnect=False, connect_timeout=1)
+                return await nats.connect(url, allow_reconnect=False, connect_timeout=1, error_cb=_quiet)
             except (OSError, nats.errors.Error):
                 await asyncio.sleep(0.02)
+
+
+async def _quiet(_: Exception) -> None:
+    """A server that is not up yet is asked again."""
 
 
 async def _publish(js: JetStreamContext, count: int) -> Latency:
