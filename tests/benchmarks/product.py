@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import msgspec
-from nats.errors import TimeoutError as BusTimeoutError
 from nats.js.api import AckPolicy, ConsumerConfig
 from tests.benchmarks.figures import Latency, resident_mib
 
@@ -23,6 +22,7 @@ from quantmatrix.operations.supervisor import Plan, Supervisor
 
 TICK_OPTIONS = Options(last="2006-12-29", environment={"QM_EXECUTION_PAPER_FILLS": "at_once"})
 FETCH = 500
+FETCH_TIMEOUT_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,10 @@ async def _stored(supervisor: Supervisor, stream: str, subjects: str) -> AsyncIt
         js = client.jetstream()
         config = ConsumerConfig(ack_policy=AckPolicy.NONE, filter_subject=subjects)
         subscription = await js.pull_subscribe(subjects, stream=stream, config=config)
-        while True:
-            try:
-                messages = await subscription.fetch(FETCH, timeout=1)
-            except BusTimeoutError:
-                return
+        left = (await subscription.consumer_info()).num_pending or 0
+        while left:
+            messages = await subscription.fetch(min(FETCH, left), timeout=FETCH_TIMEOUT_S)
+            left -= len(messages)
             for message in messages:
                 yield message.metadata.timestamp.timestamp(), message.data
     finally:
