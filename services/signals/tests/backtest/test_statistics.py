@@ -2,12 +2,11 @@
 
 import csv
 import json
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from quantmatrix.signals.backtest.statistics import curve_figures, drawdowns_of, longest_below, monthly, returns_of, trade_figures
+from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 
@@ -47,23 +46,3 @@ def test_without_trades_there_is_nothing_to_divide_by() -> None:
 
     assert (found.trades, found.win_rate, found.profit_factor, found.expectancy, found.best) == (0, None, None, None, None)
     assert trade_figures([5.0], [1]).profit_factor is None
-
-
-def test_the_first_return_is_from_the_opening_capital() -> None:
-    assert returns_of(100.0, [110.0, 99.0]) == pytest.approx([0.1, -0.1])
-
-
-def test_a_drawdown_lasts_until_the_peak_is_reached_again() -> None:
-    falls = drawdowns_of(100.0, [110.0, 99.0, 105.0, 110.0, 108.0])
-
-    assert falls == pytest.approx([0.0, -0.1, -0.0454545, 0.0, -0.0181818], abs=1e-6)
-    assert longest_below(falls) == 2
-
-
-def test_months_are_counted_from_the_last_equity_of_the_month_before() -> None:
-    days = [date(2010, 1, 28), date(2010, 1, 29), date(2010, 2, 1), date(2010, 2, 2), date(2011, 1, 3)]
-
-    table = monthly(100.0, days, [110.0, 121.0, 121.0, 133.1, 66.55])
-
-    assert table[2010][:3] == [pytest.approx(0.21), pytest.approx(0.1), None]
-    assert table[2011][0] == pytest.approx(-0.5)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from quantmatrix.portfolio.performance.figures import SESSIONS_PER_YEAR
+from quantmatrix.common.statistics import SESSIONS_PER_YEAR
 from quantmatrix.portfolio.performance.returns import Link
 
 

@@ -1,15 +1,12 @@
 """Figures of a row of links: volatility, Sharpe ratio, drawdowns, months. Statistics only."""
 
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from quantmatrix.common.statistics import Year, falls_of, levels_of, ratios_of
+from quantmatrix.common.statistics import monthly as months_of
 from quantmatrix.portfolio.performance.returns import Link
-
-SESSIONS_PER_YEAR = 252
-MONTHS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +44,11 @@ def risk_of(links: Sequence[Link]) -> Risk:
     returns = [link.factor - 1.0 for link in links if link.counted]
     if not returns:
         return Risk(None, None, None, None, None, None)
-    mean, root = statistics.fmean(returns), math.sqrt(SESSIONS_PER_YEAR)
-    deviation = statistics.stdev(returns) if len(returns) > 1 else 0.0
-    below = math.sqrt(math.fsum(min(one, 0.0) ** 2 for one in returns) / len(returns))
+    ratios = ratios_of(returns)
     return Risk(
-        volatility=deviation * root if deviation else None,
-        sharpe=mean / deviation * root if deviation else None,
-        sortino=mean / below * root if below else None,
+        volatility=ratios.volatility,
+        sharpe=ratios.sharpe,
+        sortino=ratios.sortino,
         best=max(returns),
         worst=min(returns),
         up_share=sum(1 for one in returns if one > 0) / len(returns),
@@ -62,20 +57,12 @@ def risk_of(links: Sequence[Link]) -> Risk:
 
 def index_of(links: Sequence[Link]) -> list[float]:
     """What one unit of money grew to, by link."""
-    level, found = 1.0, []
-    for link in links:
-        level *= link.factor
-        found.append(level)
-    return found
+    return levels_of(link.factor for link in links)
 
 
 def drawdown_curve(links: Sequence[Link]) -> list[float]:
     """How far each mark lies below the highest before it, as a fraction of zero or less; flows play no part."""
-    peak, found = 1.0, []
-    for level in index_of(links):
-        peak = max(peak, level)
-        found.append(level / peak - 1.0 if peak > 0 else 0.0)
-    return found
+    return falls_of(1.0, index_of(links))
 
 
 def drawdowns(start: date, links: Sequence[Link]) -> list[Drawdown]:
@@ -108,25 +95,6 @@ def longest(falls: Sequence[Drawdown]) -> Drawdown | None:
     return max(falls, key=lambda one: one.days, default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Year:
-    """Time-weighted returns of a year and of its months, January first; None for months without a mark."""
-
-    year: int
-    months: tuple[float | None, ...]
-    total: float
-
-
 def monthly(links: Sequence[Link]) -> list[Year]:
     """The links of each calendar month and year put together; all years linked give the whole return."""
-    by_year: dict[int, list[float | None]] = {}
-    totals: dict[int, float] = {}
-    for link in links:
-        months = by_year.setdefault(link.on.year, [None] * MONTHS)
-        so_far = months[link.on.month - 1]
-        months[link.on.month - 1] = link.factor if so_far is None else so_far * link.factor
-        totals[link.on.year] = totals.get(link.on.year, 1.0) * link.factor
-    return [
-        Year(year, tuple(None if one is None else one - 1.0 for one in months), totals[year] - 1.0)
-        for year, months in sorted(by_year.items())
-    ]
+    return months_of([link.on for link in links], [link.factor for link in links])

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from html import escape
 
-from quantmatrix.portfolio.performance.figures import Year
+from quantmatrix.common.statistics import Year
 
 WIDTH, HEIGHT = 920, 240
 LEFT, RIGHT, TOP, BOTTOM = 74, 10, 12, 24

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from html import escape
 
+from quantmatrix.common.statistics import falls_of
 from quantmatrix.common.values import Money
 from quantmatrix.signals.backtest.plots import Line, plot
 from quantmatrix.signals.backtest.result import Result
-from quantmatrix.signals.backtest.statistics import drawdowns_of
 from quantmatrix.signals.backtest.trades import Trade
 
 TRADES_SHOWN_MAX = 500
@@ -56,7 +56,7 @@ def report(result: Result) -> str:
     curves = [Line("this run", "one", equity)]
     if result.benchmark_equity:
         curves.append(Line("bought and held", "two", result.benchmark_equity))
-    falls = [Line("drawdown", "fall", drawdowns_of(float(asked.cash.amount), equity))]
+    falls = [Line("drawdown", "fall", falls_of(float(asked.cash.amount), equity))]
     title = f"{asked.strategy} on {', '.join(asked.symbols)}"
     return "\n".join(
         [
@@ -108,12 +108,7 @@ def _headline(result: Result) -> str:
 
 
 def _months(result: Result) -> str:
-    rows = []
-    for year, values in sorted(result.months.items()):
-        whole = 1.0
-        for value in values:
-            whole *= 1.0 + (value or 0.0)
-        rows.append([str(year), *(_percent(value, signed=True) for value in values), _percent(whole - 1.0, signed=True)])
+    rows = [[str(one.year), *(_percent(value, signed=True) for value in (*one.months, one.total))] for one in result.months]
     return _table(("Year", *MONTHS, "Year"), rows)
 
 

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from quantmatrix.common.runtime.canonical import digest_rows
+from quantmatrix.common.statistics import Year
 from quantmatrix.common.values import Money, plain
 from quantmatrix.signals.backtest.engine import Fill, Outcome
 from quantmatrix.signals.backtest.statistics import CurveFigures, TradeFigures
@@ -55,7 +56,7 @@ class Result:
     benchmark: CurveFigures | None
     benchmark_equity: tuple[float, ...]
     symbols: tuple[SymbolFigures, ...]
-    months: Mapping[int, Sequence[float | None]]
+    months: Sequence[Year]
     fees: Money
     exposure: float
     in_market: float

@@ -12,12 +12,13 @@ from typing import Any
 import polars as pl
 from pydantic import ValidationError
 
+from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.backtest.engine import Engine, Outcome, Progress
 from quantmatrix.signals.backtest.history import BacktestError, History, digest_of
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
-from quantmatrix.signals.backtest.statistics import SESSIONS_PER_YEAR, curve_figures, monthly, trade_figures
+from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
 from quantmatrix.signals.backtest.trades import Trade, trades_of
 from quantmatrix.signals.ports import Strategy
 
@@ -110,7 +111,7 @@ def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Res
         benchmark=curve_figures(opening, held) if held else None,
         benchmark_equity=tuple(held),
         symbols=tuple(_symbol(one, trades, outcome, asked) for one in histories),
-        months=monthly(opening, [point.session for point in outcome.curve], equity),
+        months=monthly([point.session for point in outcome.curve], [1.0 + one for one in returns_of(opening, equity)]),
         fees=fees,
         exposure=sum(invested) / len(invested),
         in_market=sum(share > 0 for share in invested) / len(invested),

@@ -3,13 +3,10 @@
 A year has 252 sessions. Returns are simple returns from close to close, the first one from the opening capital.
 """
 
-import math
-import statistics as figures
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
-SESSIONS_PER_YEAR = 252
+from quantmatrix.common.statistics import SESSIONS_PER_YEAR, falls_of, longest_below, ratios_of, returns_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,49 +42,24 @@ class TradeFigures:
     sessions_held: float | None
 
 
-def returns_of(opening: float, equity: Sequence[float]) -> list[float]:
-    """Simple returns, the first from the opening capital."""
-    return [after / before - 1.0 for before, after in zip([opening, *equity], equity, strict=False)]
-
-
-def drawdowns_of(opening: float, equity: Sequence[float]) -> list[float]:
-    """How far each point lies below the highest before it, as a fraction of zero or less."""
-    peak, found = opening, []
-    for value in equity:
-        peak = max(peak, value)
-        found.append(value / peak - 1.0)
-    return found
-
-
 def curve_figures(opening: float, equity: Sequence[float]) -> CurveFigures:
     """All figures of one equity curve with at least one point."""
-    returns, drawdowns = returns_of(opening, equity), drawdowns_of(opening, equity)
+    returns, drawdowns = returns_of(opening, equity), falls_of(opening, equity)
     growth, largest = equity[-1] / opening, min(drawdowns)
     cagr = growth ** (SESSIONS_PER_YEAR / len(equity)) - 1.0 if growth > 0 else None
-    deviation = figures.stdev(returns) if len(returns) > 1 else 0.0
-    below = math.sqrt(sum(min(one, 0.0) ** 2 for one in returns) / len(returns))
-    mean, root = figures.fmean(returns), math.sqrt(SESSIONS_PER_YEAR)
+    ratios = ratios_of(returns)
     return CurveFigures(
         total_return=growth - 1.0,
         cagr=cagr,
-        volatility=deviation * root if deviation else None,
-        sharpe=mean / deviation * root if deviation else None,
-        sortino=mean / below * root if below else None,
+        volatility=ratios.volatility,
+        sharpe=ratios.sharpe,
+        sortino=ratios.sortino,
         calmar=cagr / -largest if largest < 0 and cagr is not None else None,
         max_drawdown=largest,
         max_drawdown_sessions=longest_below(drawdowns),
         best_session=max(returns),
         worst_session=min(returns),
     )
-
-
-def longest_below(drawdowns: Sequence[float]) -> int:
-    """The most sessions in a row spent below an earlier peak."""
-    longest = current = 0
-    for value in drawdowns:
-        current = current + 1 if value < 0 else 0
-        longest = max(longest, current)
-    return longest
 
 
 def trade_figures(profits: Sequence[float], held: Sequence[int]) -> TradeFigures:
@@ -108,17 +80,3 @@ def trade_figures(profits: Sequence[float], held: Sequence[int]) -> TradeFigures
         worst=min(profits, default=None),
         sessions_held=sum(held) / count if count else None,
     )
-
-
-def monthly(opening: float, sessions: Sequence[date], equity: Sequence[float]) -> dict[int, list[float | None]]:
-    """Returns by year and calendar month, from the last equity of the month before; None for months without sessions."""
-    table: dict[int, list[float | None]] = {}
-    before, last = opening, opening
-    month = (sessions[0].year, sessions[0].month) if sessions else (0, 0)
-    for session, value in zip(sessions, equity, strict=True):
-        now = (session.year, session.month)
-        if now != month:
-            before, month = last, now
-        table.setdefault(session.year, [None] * 12)[session.month - 1] = value / before - 1.0
-        last = value
-    return table

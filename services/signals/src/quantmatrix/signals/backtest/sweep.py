@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from quantmatrix.common.statistics import SESSIONS_PER_YEAR, returns_of
 from quantmatrix.signals.backtest.doubt import deflated_sharpe
 from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.backtest.result import Result
 from quantmatrix.signals.backtest.run import Job, backtest, made
-from quantmatrix.signals.backtest.statistics import SESSIONS_PER_YEAR, returns_of
 from quantmatrix.signals.ports import Strategy
 
 COMBINATIONS_MAX = 1_000
