@@ -14,6 +14,7 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamConfig
 from tests.benchmarks.figures import Latency
 
+from quantmatrix.operations.connecting import silent
 from quantmatrix.operations.processes import Child
 from quantmatrix.operations.servers.nats import free_port, nats_program
 from quantmatrix.operations.servers.postgres import PostgresServer
@@ -66,13 +67,9 @@ async def _connected(url: str) -> nats.NATS:
     async with asyncio.timeout(READY_S):
         while True:
             try:
-                return await nats.connect(url, allow_reconnect=False, connect_timeout=1, error_cb=_quiet)
+                return await nats.connect(url, allow_reconnect=False, connect_timeout=1, error_cb=silent)
             except (OSError, nats.errors.Error):
                 await asyncio.sleep(0.02)
-
-
-async def _quiet(_: Exception) -> None:
-    """A server that is not up yet is asked again."""
 
 
 async def _publish(js: JetStreamContext, count: int) -> Latency:

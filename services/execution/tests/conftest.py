@@ -13,10 +13,21 @@ from quantmatrix.execution.settings import ExecutionSettings
 
 pytest.register_assert_rewrite("quantmatrix.execution.testing")
 
+from services.execution.tests.desk import Desk
+
+from quantmatrix.execution.testing import FakeBroker
+
 
 @pytest.fixture
 def say(bus: Any) -> Saying:
     return Saying(bus.connect)
+
+
+@pytest.fixture
+async def desk(start_here: Any, ask: Any, say: Saying) -> Desk:
+    made = Desk(start_here, ask, say, FakeBroker())
+    await made.prices()
+    return made
 
 
 @pytest.fixture

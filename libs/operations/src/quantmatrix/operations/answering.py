@@ -3,7 +3,6 @@
 import asyncio
 
 import msgspec
-import nats
 import structlog
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -12,12 +11,12 @@ from quantmatrix.common.contracts.asking.question import Problem, Reply
 from quantmatrix.common.contracts.asking.supervisor import SUPERVISOR, RestartReplayAsked, RestartTaken
 from quantmatrix.common.contracts.codec import MalformedMessageError, decode_as, encode
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
+from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import SetUpError
 from quantmatrix.operations.schemas import refuse_unless_paper
 from quantmatrix.operations.supervisor import Supervisor
 
 log = structlog.get_logger(__name__)
-RECONNECT_S = 0.2
 
 
 class SupervisorAnswers:
@@ -29,15 +28,8 @@ class SupervisorAnswers:
         self._client: Client | None = None
 
     async def start(self) -> None:
-        self._client = await nats.connect(
-            self._supervisor.nats.url,
-            user=OPERATOR_USER,
-            password=self._supervisor.secrets.nats[OPERATOR_USER],
-            inbox_prefix=f"_INBOX.{OPERATOR_USER}",
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=RECONNECT_S,
-            error_cb=_quiet,
-        )
+        supervisor = self._supervisor
+        self._client = await connect(supervisor.nats.url, OPERATOR_USER, supervisor.secrets.nats[OPERATOR_USER], max_reconnect_attempts=-1)
         await self._client.subscribe(f"svc.{SUPERVISOR}.{RestartReplayAsked.VERB}", cb=self._answer)
 
     async def _answer(self, message: Msg) -> None:
@@ -66,7 +58,3 @@ class SupervisorAnswers:
     async def stop(self) -> None:
         if self._client is not None:
             await self._client.close()
-
-
-async def _quiet(_: Exception) -> None:
-    return

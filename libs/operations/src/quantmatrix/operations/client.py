@@ -3,10 +3,9 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import nats
-
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
+from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import Places
 
 
@@ -18,16 +17,7 @@ class NotRunningError(RuntimeError):
 async def asking(url: str, password: str) -> AsyncIterator[Ask]:
     """Ask services at a bus. Raises NotRunningError when it cannot be reached."""
     try:
-        client = await nats.connect(
-            url,
-            user=OPERATOR_USER,
-            password=password,
-            inbox_prefix=f"_INBOX.{OPERATOR_USER}",
-            connect_timeout=2,
-            max_reconnect_attempts=20,
-            reconnect_time_wait=0.2,
-            error_cb=_quiet,
-        )
+        client = await connect(url, OPERATOR_USER, password, connect_timeout=2, max_reconnect_attempts=20)
     except Exception as error:
         raise NotRunningError(f"the bus at {url} cannot be reached") from error
     try:
@@ -44,7 +34,3 @@ async def asking_at(places: Places) -> AsyncIterator[Ask]:
         raise NotRunningError(f"QuantMatrix does not run on {places.home}; start it with 'qm up' or 'make run'")
     async with asking(str(state["nats_url"]), str(state["operator_password"])) as ask:
         yield ask
-
-
-async def _quiet(_: Exception) -> None:
-    return

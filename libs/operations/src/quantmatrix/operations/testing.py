@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import nats
 from nats.aio.client import Client
 
 from quantmatrix.common.runtime.database import Own
@@ -18,6 +17,7 @@ from quantmatrix.common.runtime.permissions import PROVISION_USER
 from quantmatrix.common.runtime.provisioning import provision, purge
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.operations.bootstrap import make_database, make_roles
+from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.processes import Child
 from quantmatrix.operations.servers.nats import NatsServer
@@ -177,15 +177,7 @@ class FreshBus:
 
     async def connect(self, user: str, **options: Any) -> Client:
         """A connection that stays through restarts of the server. `error_cb` may be given to see the server's refusals."""
-        client: Client = await nats.connect(
-            self.url,
-            user=user,
-            password=self.password(user),
-            inbox_prefix=f"_INBOX.{user}",
-            max_reconnect_attempts=-1,
-            reconnect_time_wait=0.1,
-            **{"error_cb": _quiet, **options},
-        )
+        client = await connect(self.url, user, self.password(user), **{"max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, **options})
         self._open.append(client)
         return client
 
@@ -208,7 +200,3 @@ class FreshBus:
     async def close(self) -> None:
         for client in self._open:
             await client.close()
-
-
-async def _quiet(_: Exception) -> None:
-    return

@@ -17,6 +17,8 @@ from quantmatrix.common.names import SessionPhase
 from quantmatrix.common.runtime.asking import ServiceSilent
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.gateway.context import Gateway
+from quantmatrix.gateway.exact import parse_cursor
+from quantmatrix.gateway.listing import Wanted
 from quantmatrix.gateway.people import Person
 from quantmatrix.gateway.problems import not_found
 from quantmatrix.gateway.render import page, part
@@ -38,6 +40,10 @@ class Look:
     gateway: Gateway
     person: Person
     values: Mapping[str, Any] = field(default_factory=dict)
+
+    def wanted(self, limit: int) -> Wanted:
+        """The page of a list that the address's cursor leads to. Raises 422 for a cursor that was never handed out."""
+        return Wanted(limit, parse_cursor(self.values.get("cursor")))
 
     async def ask(self, service: str, question: Question[Any]) -> Any:
         return await self.gateway.parts.ask(service, question)

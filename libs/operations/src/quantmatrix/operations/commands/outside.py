@@ -4,13 +4,12 @@ import importlib
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import nats
-
 from quantmatrix.common.runtime.permissions import PROVISION_USER
 from quantmatrix.common.runtime.provisioning import provision
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.operations.bootstrap import make_roles
 from quantmatrix.operations.commands.common import AsJson, read_settings, run
+from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.output import err, out, tell_json
 from quantmatrix.operations.places import SetUpError
 from quantmatrix.operations.schemas import migrate_if_behind
@@ -55,14 +54,8 @@ def provision_command(as_json: AsJson = False) -> None:
 
 async def _provision(settings: OperationsSettings) -> bool:
     try:
-        client = await nats.connect(
-            settings.nats_url,
-            user=PROVISION_USER,
-            password=settings.nats_provision_password.get_secret_value(),
-            inbox_prefix=f"_INBOX.{PROVISION_USER}",
-            connect_timeout=5,
-            allow_reconnect=False,
-        )
+        password = settings.nats_provision_password.get_secret_value()
+        client = await connect(settings.nats_url, PROVISION_USER, password, connect_timeout=5, allow_reconnect=False)
     except Exception as error:
         raise SetUpError(f"the NATS server at {settings.nats_url} does not take the user {PROVISION_USER}: {error}") from error
     try:

@@ -7,10 +7,10 @@ import sysconfig
 from pathlib import Path
 
 import httpx
-import nats
 from nats.aio.client import Client
 
 from quantmatrix.common.runtime.permissions import PROVISION_USER, password_variable, server_configuration
+from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
 
@@ -98,20 +98,7 @@ class NatsServer:
 
     async def connect(self, user: str = PROVISION_USER) -> Client:
         """A connection under one of the server's users."""
-        return await nats.connect(
-            self.url,
-            user=user,
-            password=self._secrets.nats[user],
-            inbox_prefix=f"_INBOX.{user}",
-            connect_timeout=2,
-            max_reconnect_attempts=2,
-            allow_reconnect=False,
-            error_cb=_quiet,
-        )
-
-
-async def _quiet(_: Exception) -> None:
-    return
+        return await connect(self.url, user, self._secrets.nats[user], connect_timeout=2, max_reconnect_attempts=2, allow_reconnect=False)
 
 
 def nats_program() -> Path:

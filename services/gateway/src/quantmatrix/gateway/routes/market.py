@@ -16,6 +16,7 @@ from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.gateway.context import By, Gateway, Here
 from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.listing import Wanted
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person
@@ -55,7 +56,7 @@ async def chart_of(one: ListedInstrument, gateway: Gateway, person: Person, limi
     instrument = one.instrument.instrument_id
     chart, fills = await asyncio.gather(
         gateway.parts.ask("signals", ChartAsked(instrument_id=instrument, limit=limit), deadline_s=5.0),
-        fills_of(gateway, person, FILLS_SHOWN, None, None, instrument),
+        fills_of(gateway, person, Wanted(FILLS_SHOWN, instrument_id=instrument)),
     )
     return ChartWithFills(one.instrument.symbol, chart, fills.fills)
 
@@ -105,12 +106,12 @@ async def load_holding(look: Look) -> Holding:
 
 async def load_signals(look: Look) -> tuple[SignalRaised, ...]:
     instrument: InstrumentId = look.values["listed"].instrument.instrument_id
-    return (await signals_of(look.gateway, look.person, SIGNALS_SHOWN, None, None, instrument)).signals
+    return (await signals_of(look.gateway, look.person, Wanted(SIGNALS_SHOWN, instrument_id=instrument))).signals
 
 
 async def load_fills(look: Look) -> tuple[FillSummary, ...]:
     instrument: InstrumentId = look.values["listed"].instrument.instrument_id
-    return (await fills_of(look.gateway, look.person, SIGNALS_SHOWN * 2, None, None, instrument)).fills
+    return (await fills_of(look.gateway, look.person, Wanted(SIGNALS_SHOWN * 2, instrument_id=instrument))).fills
 
 
 SYMBOLS = Page("/symbols", "symbols.html", {"all": load_all})

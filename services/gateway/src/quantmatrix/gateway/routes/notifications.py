@@ -10,14 +10,14 @@ from starlette.responses import Response
 from quantmatrix.common.contracts.asking.notify import InboxAnswer, InboxAsked, MarkReadAsked, NotificationSummary, ReadMarked
 from quantmatrix.common.names import NotificationId
 from quantmatrix.gateway.context import By, From, Gateway, Here
-from quantmatrix.gateway.exact import Cursor, Exact, paged, parse_cursor
+from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.listing import PageCursor, Spanned, Wanted
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person, Visit
 
 ROUTER = APIRouter()
 ON_A_PAGE = 40
-PageCursor = Annotated[str | None, Query(max_length=200)]
 
 
 class InboxPage(msgspec.Struct, frozen=True):
@@ -28,12 +28,9 @@ class InboxPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-async def inbox_of(gateway: Gateway, person: Person, limit: int, cursor: Cursor | None) -> InboxPage:
-    asked = InboxAsked(
-        user_id=person.user_id, before=cursor.before if cursor else None, before_id=cursor.id if cursor else None, limit=limit + 1
-    )
-    found: InboxAnswer = await gateway.parts.ask("notify", asked)
-    shown, following = paged(found.notifications, limit, lambda one: (one.occurred_at, one.notification_id))
+async def inbox_of(gateway: Gateway, person: Person, wanted: Wanted) -> InboxPage:
+    found: InboxAnswer = await gateway.parts.ask("notify", wanted.span_of(InboxAsked, person))
+    shown, following = wanted.cut(found.notifications, lambda one: (one.occurred_at, one.notification_id))
     return InboxPage(shown, found.unread, following)
 
 
@@ -45,9 +42,9 @@ async def mark_read(gateway: Gateway, person: Person, visit: Visit, notification
 
 
 @ROUTER.get("/api/v1/notifications/", tags=["notifications"], responses=answers(InboxPage))
-async def inbox(gateway: Here, person: By, limit: Annotated[int, Query(ge=1, le=200)] = 50, cursor: PageCursor = None) -> Response:
+async def inbox(gateway: Here, person: By, wanted: Spanned) -> Response:
     """What a person was told, the latest first."""
-    return Exact(await inbox_of(gateway, person, limit, parse_cursor(cursor)))
+    return Exact(await inbox_of(gateway, person, wanted))
 
 
 @ROUTER.post("/api/v1/notifications/read", tags=["notifications"], responses=answers(ReadMarked))
@@ -63,7 +60,7 @@ async def read_one(notification_id: UUID, gateway: Here, person: By, visit: From
 
 
 async def load_inbox(look: Look) -> InboxPage:
-    return await inbox_of(look.gateway, look.person, ON_A_PAGE, parse_cursor(look.values["cursor"]))
+    return await inbox_of(look.gateway, look.person, look.wanted(ON_A_PAGE))
 
 
 INBOX = Page("/notifications", "notifications.html", {"inbox": load_inbox})

@@ -1,11 +1,10 @@
 """Orders and fills: the blotter, an order's history, cancelling; as page and over the API."""
 
 import asyncio
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from quantmatrix.common.contracts.asking.execution import Fills, FillsAsked, FillSummary, Orders, OrdersAsked, OrderSummary
@@ -15,13 +14,14 @@ from quantmatrix.common.contracts.commands import CancelOrder
 from quantmatrix.common.contracts.fills import OrderFilled
 from quantmatrix.common.contracts.message import Instant
 from quantmatrix.common.contracts.orders import OrderEvent
-from quantmatrix.common.names import AccountId, InstrumentId, OrderId, OrderState
+from quantmatrix.common.names import OrderId, OrderState
 from quantmatrix.common.runtime.page import Page as DeskPage
 from quantmatrix.common.runtime.page import origin
 from quantmatrix.common.values import Quantity
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
 from quantmatrix.gateway.domain.sizing import WORKING
-from quantmatrix.gateway.exact import Cursor, Exact, paged, parse_cursor
+from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.listing import Narrowed, PageCursor, Wanted
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person, Visit
@@ -31,8 +31,6 @@ from quantmatrix.gateway.store import AuditRow, GatewayStore
 ROUTER = APIRouter()
 ON_A_PAGE = 40
 ACCEPTED = 202
-Limit = Annotated[int, Query(ge=1, le=200)]
-PageCursor = Annotated[str | None, Query(max_length=200)]
 
 
 class OrderPage(msgspec.Struct, frozen=True):
@@ -66,38 +64,14 @@ class OrderHistory(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
 
 
-async def orders_of(
-    gateway: Gateway, person: Person, limit: int, cursor: Cursor | None, account: str | None = None, instrument: str | None = None
-) -> OrderPage:
-    found: Orders = await gateway.parts.ask(
-        "execution",
-        OrdersAsked(
-            user_id=person.user_id,
-            account_id=AccountId(account) if account else None,
-            instrument_id=InstrumentId(instrument) if instrument else None,
-            before=cursor.before if cursor else None,
-            before_id=cursor.id if cursor else None,
-            limit=limit + 1,
-        ),
-    )
-    return OrderPage(*paged(found.orders, limit, lambda one: (one.created_at, one.order_id)))
+async def orders_of(gateway: Gateway, person: Person, wanted: Wanted) -> OrderPage:
+    found: Orders = await gateway.parts.ask("execution", wanted.of(OrdersAsked, person))
+    return OrderPage(*wanted.cut(found.orders, lambda one: (one.created_at, one.order_id)))
 
 
-async def fills_of(
-    gateway: Gateway, person: Person, limit: int, cursor: Cursor | None, account: str | None = None, instrument: str | None = None
-) -> FillPage:
-    found: Fills = await gateway.parts.ask(
-        "execution",
-        FillsAsked(
-            user_id=person.user_id,
-            account_id=AccountId(account) if account else None,
-            instrument_id=InstrumentId(instrument) if instrument else None,
-            before=cursor.before if cursor else None,
-            before_id=cursor.id if cursor else None,
-            limit=limit + 1,
-        ),
-    )
-    return FillPage(*paged(found.fills, limit, lambda one: (one.executed_at, one.fill_id)))
+async def fills_of(gateway: Gateway, person: Person, wanted: Wanted) -> FillPage:
+    found: Fills = await gateway.parts.ask("execution", wanted.of(FillsAsked, person))
+    return FillPage(*wanted.cut(found.fills, lambda one: (one.executed_at, one.fill_id)))
 
 
 async def history_of(gateway: Gateway, person: Person, order_id: UUID) -> OrderHistory:
@@ -129,16 +103,9 @@ def _step(body: bytes) -> Step | None:
 
 
 @ROUTER.get("/api/v1/orders/", tags=["orders"], responses=answers(OrderPage))
-async def orders(
-    gateway: Here,
-    person: By,
-    account_id: str | None = None,
-    instrument_id: str | None = None,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
-) -> Response:
+async def orders(gateway: Here, person: By, wanted: Narrowed) -> Response:
     """Orders as they stand, the latest first."""
-    return Exact(await orders_of(gateway, person, limit, parse_cursor(cursor), account_id, instrument_id))
+    return Exact(await orders_of(gateway, person, wanted))
 
 
 @ROUTER.get("/api/v1/orders/{order_id}", tags=["orders"], responses=answers(OrderHistory))
@@ -189,24 +156,17 @@ async def _cancel(order_id: UUID, gateway: Gateway, person: Person, visit: Visit
 
 
 @ROUTER.get("/api/v1/fills/", tags=["orders"], responses=answers(FillPage))
-async def fills(
-    gateway: Here,
-    person: By,
-    account_id: str | None = None,
-    instrument_id: str | None = None,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
-) -> Response:
+async def fills(gateway: Here, person: By, wanted: Narrowed) -> Response:
     """Executions at the brokers, the latest first."""
-    return Exact(await fills_of(gateway, person, limit, parse_cursor(cursor), account_id, instrument_id))
+    return Exact(await fills_of(gateway, person, wanted))
 
 
 async def load_orders(look: Look) -> OrderPage:
-    return await orders_of(look.gateway, look.person, ON_A_PAGE, parse_cursor(look.values["cursor"]))
+    return await orders_of(look.gateway, look.person, look.wanted(ON_A_PAGE))
 
 
 async def load_fills(look: Look) -> FillPage:
-    return await fills_of(look.gateway, look.person, ON_A_PAGE, parse_cursor(look.values["cursor"]))
+    return await fills_of(look.gateway, look.person, look.wanted(ON_A_PAGE))
 
 
 async def load_history(look: Look) -> OrderHistory:

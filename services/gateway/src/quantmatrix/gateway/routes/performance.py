@@ -30,6 +30,7 @@ from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
 from quantmatrix.common.names import AccountId, ClosingId, InstrumentId
 from quantmatrix.gateway.context import By, Gateway, Here
 from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.listing import Account
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person
@@ -42,7 +43,6 @@ DEADLINE_S = 10.0
 BENCHMARK_BARS = 4_000
 PAGE_POINTS = 2
 PARTS_MAX = 200
-Account = Annotated[str | None, Query(max_length=64)]
 Year = Annotated[int | None, Query(ge=1900, le=9999)]
 Symbol = Annotated[str | None, Query(max_length=40)]
 

@@ -16,16 +16,14 @@ from quantmatrix.common.contracts.asking.portfolio import (
     Snapshots,
     SnapshotsAsked,
 )
-from quantmatrix.common.names import AccountId, InstrumentId
 from quantmatrix.gateway.context import By, Gateway, Here
-from quantmatrix.gateway.exact import Cursor, Exact, as_numbers, paged, parse_cursor
+from quantmatrix.gateway.exact import Exact, as_numbers
+from quantmatrix.gateway.listing import Narrowed, OfAccount, OfInstrument, Wanted
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.people import Person
 from quantmatrix.gateway.shapes import PortfolioShape, portfolio_shape
 
 ROUTER = APIRouter(prefix="/api/v1/portfolio", tags=["portfolio"])
-Limit = Annotated[int, Query(ge=1, le=200)]
-PageCursor = Annotated[str | None, Query(max_length=200)]
 
 
 @ROUTER.get("/", responses=answers(PortfolioShape))
@@ -36,16 +34,16 @@ async def portfolio(gateway: Here, person: By) -> Response:
 
 
 @ROUTER.get("/summary", responses=answers(Portfolio))
-async def summary(gateway: Here, person: By, account_id: str | None = None, closed_too: bool = False) -> Response:
+async def summary(gateway: Here, person: By, account_id: OfAccount, closed_too: bool = False) -> Response:
     """Accounts and positions with exact amounts."""
-    asked = PortfolioAsked(user_id=person.user_id, account_id=_account(account_id), closed_too=closed_too)
+    asked = PortfolioAsked(user_id=person.user_id, account_id=account_id, closed_too=closed_too)
     return Exact(await gateway.parts.ask("portfolio", asked))
 
 
 @ROUTER.get("/lots", responses=answers(Lots))
-async def lots(gateway: Here, person: By, account_id: str | None = None, instrument_id: str | None = None) -> Response:
+async def lots(gateway: Here, person: By, account_id: OfAccount, instrument_id: OfInstrument) -> Response:
     """Open lots, oldest first."""
-    asked = LotsAsked(user_id=person.user_id, account_id=_account(account_id), instrument_id=_instrument(instrument_id), limit=1_000)
+    asked = LotsAsked(user_id=person.user_id, account_id=account_id, instrument_id=instrument_id, limit=1_000)
     return Exact(await gateway.parts.ask("portfolio", asked))
 
 
@@ -56,51 +54,23 @@ class ClosingPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-async def closings_of(
-    gateway: Gateway, person: Person, limit: int, cursor: Cursor | None, account: str | None = None, instrument: str | None = None
-) -> ClosingPage:
-    asked = ClosingsAsked(
-        user_id=person.user_id,
-        account_id=_account(account),
-        instrument_id=_instrument(instrument),
-        before=cursor.before if cursor else None,
-        before_id=cursor.id if cursor else None,
-        limit=limit + 1,
-    )
-    found = await gateway.parts.ask("portfolio", asked)
-    return ClosingPage(*paged(found.closings, limit, lambda one: (one.closed_at, one.closing_id)))
+async def closings_of(gateway: Gateway, person: Person, wanted: Wanted) -> ClosingPage:
+    found = await gateway.parts.ask("portfolio", wanted.of(ClosingsAsked, person))
+    return ClosingPage(*wanted.cut(found.closings, lambda one: (one.closed_at, one.closing_id)))
 
 
 @ROUTER.get("/closings", responses=answers(ClosingPage))
-async def closings(
-    gateway: Here,
-    person: By,
-    account_id: str | None = None,
-    instrument_id: str | None = None,
-    limit: Limit = 50,
-    cursor: PageCursor = None,
-) -> Response:
+async def closings(gateway: Here, person: By, wanted: Narrowed) -> Response:
     """What closed lots realised, the latest first."""
-    return Exact(await closings_of(gateway, person, limit, parse_cursor(cursor), account_id, instrument_id))
+    return Exact(await closings_of(gateway, person, wanted))
 
 
 @ROUTER.get("/equity", responses=answers(Snapshots))
-async def equity(
-    gateway: Here, person: By, account_id: str | None = None, points: Annotated[int, Query(ge=2, le=5_000)] = 1_000
-) -> Response:
+async def equity(gateway: Here, person: By, account_id: OfAccount, points: Annotated[int, Query(ge=2, le=5_000)] = 1_000) -> Response:
     """Equity and cash at the end of each session, thinned evenly. Without an account: the person's first one."""
-    account = _account(account_id)
-    if account is None:
+    if account_id is None:
         found = await gateway.parts.ask("portfolio", PortfolioAsked(user_id=person.user_id))
         if not found.accounts:
             return Exact(Snapshots(()))
-        account = found.accounts[0].account_id
-    return Exact(await gateway.parts.ask("portfolio", SnapshotsAsked(user_id=person.user_id, account_id=account, limit=points)))
-
-
-def _account(account_id: str | None) -> AccountId | None:
-    return AccountId(account_id) if account_id else None
-
-
-def _instrument(instrument_id: str | None) -> InstrumentId | None:
-    return InstrumentId(instrument_id) if instrument_id else None
+        account_id = found.accounts[0].account_id
+    return Exact(await gateway.parts.ask("portfolio", SnapshotsAsked(user_id=person.user_id, account_id=account_id, limit=points)))

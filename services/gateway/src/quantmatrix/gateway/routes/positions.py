@@ -1,13 +1,11 @@
 """The positions page: positions, open lots, closings."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from quantmatrix.common.contracts.asking.portfolio import Lots, LotsAsked, Portfolio, PortfolioAsked
 from quantmatrix.gateway.context import By, Here
-from quantmatrix.gateway.exact import parse_cursor
+from quantmatrix.gateway.listing import PageCursor
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.routes.portfolio import ClosingPage, closings_of
 
@@ -26,12 +24,12 @@ async def load_lots(look: Look) -> Lots:
 
 
 async def load_closings(look: Look) -> ClosingPage:
-    return await closings_of(look.gateway, look.person, ON_A_PAGE, parse_cursor(look.values["cursor"]))
+    return await closings_of(look.gateway, look.person, look.wanted(ON_A_PAGE))
 
 
 POSITIONS = Page("/positions", "positions.html", {"positions": load_positions, "lots": load_lots, "closings": load_closings})
 
 
 @ROUTER.get("/positions")
-async def positions(request: Request, gateway: Here, person: By, cursor: Annotated[str | None, Query(max_length=200)] = None) -> Response:
+async def positions(request: Request, gateway: Here, person: By, cursor: PageCursor = None) -> Response:
     return await show(Look(request, gateway, person, {"cursor": cursor}), POSITIONS)

@@ -1,23 +1,20 @@
 """Signals with their reasons, as page and over the API."""
 
-from typing import Annotated
-
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from quantmatrix.common.contracts.asking.signals import Runs, RunsAsked, Signals, SignalsAsked
 from quantmatrix.common.contracts.signals import SignalRaised
-from quantmatrix.common.names import AccountId, InstrumentId
 from quantmatrix.gateway.context import By, Gateway, Here
-from quantmatrix.gateway.exact import Cursor, Exact, paged, parse_cursor
+from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.listing import Narrowed, PageCursor, Wanted
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person
 
 ROUTER = APIRouter()
 ON_A_PAGE = 24
-PageCursor = Annotated[str | None, Query(max_length=200)]
 
 
 class SignalPage(msgspec.Struct, frozen=True):
@@ -27,34 +24,15 @@ class SignalPage(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-async def signals_of(
-    gateway: Gateway, person: Person, limit: int, cursor: Cursor | None, account: str | None = None, instrument: str | None = None
-) -> SignalPage:
-    found: Signals = await gateway.parts.ask(
-        "signals",
-        SignalsAsked(
-            user_id=person.user_id,
-            account_id=AccountId(account) if account else None,
-            instrument_id=InstrumentId(instrument) if instrument else None,
-            before=cursor.before if cursor else None,
-            before_id=cursor.id if cursor else None,
-            limit=limit + 1,
-        ),
-    )
-    return SignalPage(*paged(found.signals, limit, lambda one: (one.decided_at, one.signal_id)))
+async def signals_of(gateway: Gateway, person: Person, wanted: Wanted) -> SignalPage:
+    found: Signals = await gateway.parts.ask("signals", wanted.of(SignalsAsked, person))
+    return SignalPage(*wanted.cut(found.signals, lambda one: (one.decided_at, one.signal_id)))
 
 
 @ROUTER.get("/api/v1/strategies/signals/", tags=["strategies"], responses=answers(SignalPage))
-async def signals(
-    gateway: Here,
-    person: By,
-    account_id: str | None = None,
-    instrument_id: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: PageCursor = None,
-) -> Response:
+async def signals(gateway: Here, person: By, wanted: Narrowed) -> Response:
     """What strategy runs decided, and why."""
-    return Exact(await signals_of(gateway, person, limit, parse_cursor(cursor), account_id, instrument_id))
+    return Exact(await signals_of(gateway, person, wanted))
 
 
 @ROUTER.get("/api/v1/strategies/runs/", tags=["strategies"], responses=answers(Runs))
@@ -64,7 +42,7 @@ async def runs(gateway: Here, person: By) -> Response:
 
 
 async def load_signals(look: Look) -> SignalPage:
-    return await signals_of(look.gateway, look.person, ON_A_PAGE, parse_cursor(look.values["cursor"]))
+    return await signals_of(look.gateway, look.person, look.wanted(ON_A_PAGE))
 
 
 async def load_runs(look: Look) -> Runs:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -20,10 +20,12 @@ from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
 from quantmatrix.gateway.domain.sizing import WORKING, Wish, quantity_for, refusal
-from quantmatrix.gateway.exact import Cursor, Exact, as_numbers, parse_cursor
+from quantmatrix.gateway.exact import Exact, as_numbers
+from quantmatrix.gateway.listing import Spanned
 from quantmatrix.gateway.openapi import answers, answers_list
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import ProblemError, not_found
+from quantmatrix.gateway.routes.orders import orders_of
 from quantmatrix.gateway.shapes import TradeShape, cents, trade_shape
 from quantmatrix.gateway.store import Answered, AuditRow, GatewayStore
 
@@ -45,24 +47,12 @@ class ExecuteTrade(BaseModel):
 
 
 @ROUTER.get("/", responses=answers_list(TradeShape))
-async def trades(
-    request: Request,
-    gateway: Here,
-    person: By,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=200)] = None,
-) -> Response:
+async def trades(request: Request, gateway: Here, person: By, wanted: Spanned) -> Response:
     """Trades of the portfolio, the latest first. The header `Link` with rel="next" leads to the next page."""
-    after = parse_cursor(cursor)
-    asked = OrdersAsked(
-        user_id=person.user_id, before=after.before if after else None, before_id=after.id if after else None, limit=limit + 1
-    )
-    found = (await gateway.parts.ask("execution", asked)).orders
-    shown = found[:limit]
-    answer = Exact(as_numbers([trade_shape(one) for one in shown]))
-    if len(found) > limit:
-        following = Cursor(shown[-1].created_at, shown[-1].order_id)
-        answer.headers["Link"] = f'<{request.url.path}?limit={limit}&cursor={following}>; rel="next"'
+    found = await orders_of(gateway, person, wanted)
+    answer = Exact(as_numbers([trade_shape(one) for one in found.orders]))
+    if found.next_cursor is not None:
+        answer.headers["Link"] = f'<{request.url.path}?limit={wanted.limit}&cursor={found.next_cursor}>; rel="next"'
     return answer
 
 

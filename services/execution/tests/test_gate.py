@@ -1,0 +1,104 @@
+"""What the gate holds back: limits, halts, breaks, and the commands of somebody else."""
+
+from typing import Any
+
+import pytest
+from services.execution.tests.desk import ACCOUNT, Desk
+
+from quantmatrix.common.contracts.commands import CancelOrder, SetTradingState
+from quantmatrix.common.contracts.prices import InstrumentListed
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
+from quantmatrix.common.names import OrderState, OrderType, Side, TradingState
+from quantmatrix.common.testing.examples import INSTRUMENT, like
+from quantmatrix.common.testing.saying import Saying
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.testing import FakeBroker
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"quantity": 1_000}, "ORDER_NOTIONAL"),
+        ({"quantity": 0}, "ORDER_QUANTITY"),
+        ({"side": Side.SELL}, "POSITION_SHORT"),
+        ({"order_type": OrderType.LIMIT, "limit_price": Price(50)}, "PRICE_COLLAR"),
+        ({"instrument": like(InstrumentListed).instrument.__class__("ZZZ", "ZZZ", INSTRUMENT.asset_class, "USD", Quantity(1))}, "INSTRUMENT_UNKNOWN"),
+    ],
+)  # fmt: skip
+async def test_a_denial_is_stored_and_never_reaches_the_broker(desk: Desk, changes: dict[str, Any], code: str) -> None:
+    await desk.start()
+
+    found = await desk.until(await desk.place(**changes), OrderState.DENIED)
+
+    assert found.code == code and found.detail
+    await desk.until(await desk.place(2), OrderState.ACCEPTED)
+    assert len(desk.broker.requests) == 1
+
+
+async def test_two_orders_at_once_cannot_both_pass_a_limit(start_here: Any, ask: Any, say: Saying) -> None:
+    """P5: cash for one of them; the check is part of the transaction that stores the order."""
+    desk = Desk(start_here, ask, say, FakeBroker(cash=Money(5_000, "USD")))
+    await desk.prices()
+    await desk.start(paper_cash=5_000)
+
+    orders = [await desk.place(number, quantity=40) for number in range(1, 9)]
+
+    found = [await desk.until(order, OrderState.ACCEPTED, OrderState.DENIED) for order in orders]
+    assert [one.state for one in found].count(OrderState.ACCEPTED) == 1
+    assert {one.code for one in found if one.state is OrderState.DENIED} == {"BUYING_POWER"}
+    assert len(desk.broker.requests) == 1
+
+
+async def test_a_halted_account_sends_nothing_and_stays_halted_over_a_restart(desk: Desk, say: Saying) -> None:
+    """P6: only a person's next word opens it again."""
+    await desk.start()
+    await desk.until(await desk.place(1), OrderState.ACCEPTED)
+    command = {"user_id": FIRST_ADMINISTRATOR, "account_id": ACCOUNT, "reason": "enough for today"}
+    await say(like(SetTradingState, command_id=derived_id("halt"), state=TradingState.HALTED, **command))
+    denied = await desk.until(await desk.place(2), OrderState.DENIED)
+    await desk.die()
+    await desk.start()
+    still = await desk.until(await desk.place(3), OrderState.DENIED)
+    await say(like(SetTradingState, command_id=derived_id("open"), state=TradingState.ACTIVE, **command))
+
+    await desk.until(await desk.place(4), OrderState.ACCEPTED)
+
+    assert (denied.code, still.code) == ("TRADING_HALTED", "TRADING_HALTED")
+    assert len(desk.broker.requests) == 2
+
+
+async def test_a_difference_in_the_books_becomes_a_break_that_stops_new_risk_until_it_is_gone(desk: Desk) -> None:
+    await desk.start()
+    await desk.until(await desk.place(1), OrderState.ACCEPTED)
+    desk.broker.holdings[INSTRUMENT.instrument_id] = Quantity(7)  # by hand, at the broker
+
+    async def seen() -> tuple[str, ...]:
+        return (await desk.book()).open_breaks
+
+    assert await wait_until(seen, "the break is seen") == ("position XNYS-ABC: ours 0, the broker's 7",)
+    denied = await desk.until(await desk.place(2), OrderState.DENIED)
+    assert denied.code == "ACCOUNT_BREAK"
+
+    desk.broker.holdings.clear()
+    await desk.agree()
+    await desk.until(await desk.place(3), OrderState.ACCEPTED)
+
+
+async def test_somebody_elses_command_moves_nothing(desk: Desk) -> None:
+    """P10: another user's order, cancel and halt."""
+    stranger = derived_id("stranger")
+    await desk.start()
+    own = await desk.place(1)
+    await desk.until(own, OrderState.ACCEPTED)
+    await desk.place(2, user_id=stranger)
+    await desk.say(like(CancelOrder, command_id=derived_id("x"), user_id=stranger, account_id=ACCOUNT, order_id=own))
+    await desk.say(
+        like(SetTradingState, command_id=derived_id("y"), user_id=stranger, account_id=ACCOUNT, state=TradingState.HALTED, reason="no")
+    )
+
+    await desk.until(await desk.place(3), OrderState.ACCEPTED)
+
+    kept = await desk.order(own)
+    assert kept is not None and kept.state is OrderState.ACCEPTED
+    assert len(desk.broker.requests) == 2 and not desk.broker.cancels
