@@ -19,7 +19,7 @@ from quantmatrix.execution.answers import Answers
 from quantmatrix.execution.bus import bus
 from quantmatrix.execution.dispatch import Dispatcher
 from quantmatrix.execution.domain.risk import Limits
-from quantmatrix.execution.handlers import Handlers, settle_if_clear
+from quantmatrix.execution.handlers import Handlers
 from quantmatrix.execution.ports import PriceDriven
 from quantmatrix.execution.reconcile import Brokers, reconcile
 from quantmatrix.execution.settings import ExecutionSettings
@@ -38,7 +38,7 @@ async def serve(settings: ExecutionSettings, brokers: Brokers | None = None) -> 
             await _patiently(broker.start, settings.start_timeout_s)
         await open_paper_account(parts, settings, used)
         await reconcile_at_start(parts, used)
-        dispatcher = Dispatcher(parts, used, answer_timeout_s=settings.answer_timeout_s, settle=settle_if_clear)
+        dispatcher = Dispatcher(parts, used, answer_timeout_s=settings.answer_timeout_s)
         handlers = Handlers(used, dispatcher, limits_of(settings))
         return bus(
             handlers,

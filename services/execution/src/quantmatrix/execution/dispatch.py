@@ -44,20 +44,25 @@ class Dispatcher:
     called unknown, and stays so until the broker tells. Time alone never ends that.
     """
 
-    def __init__(self, parts: Parts, brokers: Brokers, *, answer_timeout_s: float, settle: Callable[[Page], Awaitable[None]]) -> None:
+    def __init__(self, parts: Parts, brokers: Brokers, *, answer_timeout_s: float) -> None:
         self._parts = parts
         self._brokers = brokers
         self._answer_timeout_s = answer_timeout_s
-        self._settle = settle
         self._fresh: deque[tuple[Order, Account]] = deque()
         self._doubt_since: dict[OrderId, float] = {}
         self._absent_since: dict[OrderId, float] = {}
+        self._in_hand = False
         self._wake = asyncio.Event()
 
     def send(self, order: Order, account: Account) -> None:
         """An order of ours was just committed: it has never been sent."""
         self._fresh.append((order, account))
         self._wake.set()
+
+    @property
+    def sending(self) -> bool:
+        """Whether a new order is on its way right now; an order in doubt is known to the tables alone."""
+        return bool(self._fresh) or self._in_hand
 
     def wake(self) -> None:
         self._wake.set()
@@ -81,11 +86,18 @@ class Dispatcher:
         """Send one order for the first time; returns whether its answer is stored."""
         order, account = self._fresh.popleft()
         broker = self._brokers.of(account)
-        outcome = await self._submit(order, broker)
-        if isinstance(outcome, Unknown):
-            return await self._doubt(order, account, outcome)
-        await self._record(order, account, broker, outcome)
+        self._in_hand = True
+        try:
+            outcome = await self._submit(order, broker)
+            if isinstance(outcome, Unknown):
+                return await self._doubt(order, account, outcome)
+            await self._record(order, account, broker, outcome)
+        finally:
+            self._answered()
         return True
+
+    def _answered(self) -> None:
+        self._in_hand = False
 
     async def _round(self) -> bool:
         """One pass over the orders that wait for an answer; returns whether any is left."""
@@ -203,13 +215,13 @@ class Dispatcher:
         return await move(order, kind, page, at=at, session=order.session, broker_order_id=broker_order_id, code=code, detail=detail)
 
     async def _do(self, order: Order, work: Callable[[Order, Page, datetime], Awaitable[object]]) -> None:
-        """Change an order on a page of its own, and let a waiting watermark pass when nothing is left in the air."""
+        """Change an order on a page of its own."""
 
         async def job(page: Page) -> None:
             fresh = await ExecutionStore(page.connection).order(order.order_id)
             if fresh is not None:
                 await work(fresh, page, fresh.created_at)
-            await self._settle(page)
+            page.after_commit(self._answered)
 
         await self._parts.desk.do(job, origin("dispatch", order.order_id, order.version, occurred_at=order.created_at))
 

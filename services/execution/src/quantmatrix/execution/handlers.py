@@ -6,7 +6,6 @@ import structlog
 
 from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, SetTradingState
 from quantmatrix.common.contracts.fills import MatchedWatermark, SettledWatermark
-from quantmatrix.common.contracts.message import Head
 from quantmatrix.common.contracts.orders import TradingStateChanged
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
@@ -102,15 +101,17 @@ class Handlers:
         await self._consider(intent, signal.decided_at, page)
 
     async def may_settle(self, watermark: SignalsWatermark, page: Page) -> bool:
+        """Decisions are settled when their moment's prices were matched here and no order waits for a broker's answer any more."""
         reached = page.reached(PricesWatermark.key_for(watermark.calendar)).moment
-        return reached is not None and reached >= watermark.moment
+        if reached is None or reached < watermark.moment or self._dispatcher.sending:
+            return False
+        return not await ExecutionStore(page.connection).unanswered()
 
     async def decisions_reached(self, watermark: SignalsWatermark, page: Page) -> None:
-        """Every decision on this moment was heard: say so as soon as all of its orders are at their brokers."""
-        store = ExecutionStore(page.connection)
-        head = watermark.head
-        await store.wait_with(watermark.calendar, watermark.timeframe, watermark.session, watermark.moment, head.message_id, head.trace)
-        await settle_if_clear(page)
+        """Every decision on this moment was heard, and all of its orders are at their brokers."""
+        page.say(
+            SettledWatermark(calendar=watermark.calendar, timeframe=watermark.timeframe, session=watermark.session, moment=watermark.moment)
+        )
 
     async def place_order(self, command: PlaceOrder, page: Page) -> None:
         """A person's order, at the time of the latest prices: it fills on the next bar and not on one of the past."""
@@ -176,10 +177,3 @@ async def event_time(instrument: InstrumentId, otherwise: datetime, page: Page) 
     if reached is None or reached.moment is None or reached.session is None:
         return otherwise, otherwise.date()
     return reached.moment, reached.session
-
-
-async def settle_if_clear(page: Page) -> None:
-    """Pass a waiting watermark on when no order waits for a broker's answer any more."""
-    for row in await ExecutionStore(page.connection).take_waiting():
-        page.because_of(Head(message_id=row["message_id"], caused_by=None, occurred_at=row["moment"], trace=row["trace"]))
-        page.say(SettledWatermark(calendar=row["calendar"], timeframe=row["timeframe"], session=row["session"], moment=row["moment"]))

@@ -317,21 +317,6 @@ class ExecutionStore:
         )
         return len(done)
 
-    # The lockstep's waiting watermark
-
-    async def wait_with(self, calendar: str, timeframe: str, session: date, moment: datetime, message_id: UUID, trace: UUID) -> None:
-        await self._connection.execute(
-            """insert into waiting_watermark values ($1, $2, $3, $4, $5, $6) on conflict (calendar) do update set timeframe = excluded.timeframe,
-               session = excluded.session, moment = excluded.moment, message_id = excluded.message_id, trace = excluded.trace""",
-            calendar, timeframe, session, moment, message_id, trace,
-        )  # fmt: skip
-
-    async def take_waiting(self) -> list[asyncpg.Record]:
-        """The watermarks that wait, once no order waits for a broker's answer any more; until then none."""
-        return await self._connection.fetch(
-            "delete from waiting_watermark where not exists (select from orders where state = any($1)) returning *", _UNANSWERED
-        )
-
 
 def _change(order: Order, execution: Execution, direction: int) -> tuple[Decimal, Decimal]:
     """What an execution adds to the position, and what it takes out of the cash."""

@@ -25,6 +25,7 @@ from quantmatrix.common.runtime.outbox import Numbered, OutboxRow
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.parking import park
 from quantmatrix.common.runtime.register import Register, View
+from quantmatrix.common.runtime.transactions import Transaction, Transactions
 from quantmatrix.common.runtime.waiting import woken
 
 log = structlog.get_logger(__name__)
@@ -65,8 +66,7 @@ class Desk:
         on_gap: Callable[[str], None] = lambda key: None,
     ) -> None:
         self._service = service
-        self._connect = connect
-        self._own: Own | None = None
+        self._transactions = Transactions(connect, register, clock)
         self._register = register
         self._hears = {spec.message: spec for spec in hears}
         self._hand_over = hand_over
@@ -129,14 +129,17 @@ class Desk:
                 self._quiet.clear()
 
     async def _something_to_do(self) -> None:
+        await self._transactions.begin_ahead()
         while not (self._jobs or self._quiet or (self._held and self._changed)):
             now = self._clock.monotonic()
             if self._waiting and (self._due <= now or len(self._waiting) >= BATCH_MAX):
                 break
             self._wake.clear()
-            wait_s = min(self._due - now if self._waiting else float("inf"), HOLD_MAX_S / 4 if self._held else float("inf"))
+            due_s = min(self._due - now if self._waiting else float("inf"), HOLD_MAX_S / 4 if self._held else float("inf"))
+            wait_s = min(due_s, max(self._transactions.seconds_left(), 0.0))
             if not await woken(self._wake, None if wait_s == float("inf") else wait_s):
-                self._changed = self._changed or bool(self._held)
+                self._changed = self._changed or (wait_s == due_s and bool(self._held))
+                await self._transactions.rest()
 
     def _batch(self) -> list[Delivery]:
         """Held ones first, they are older; then what waits, patient or not."""
@@ -171,10 +174,10 @@ class Desk:
             return
         view = self._register.view()
         try:
-            connection = await self._connection()
+            connection, transaction = await self._transactions.begin()
             view = self._register.view()
             page = Page(connection, job.start, view, from_message=False)
-            result, rows, numbered = await self._job_page(connection, page, job)
+            result, rows, numbered = await self._job_page(page, transaction, job)
         except LeaseLost as error:
             job.done.set_exception(error)
             raise
@@ -189,20 +192,15 @@ class Desk:
         if not job.done.done():
             job.done.set_result(result)
 
-    async def _job_page(self, connection: Own, page: Page, job: _Job) -> tuple[Any, list[OutboxRow], Numbered]:
-        async with connection.transaction():
+    async def _job_page(self, page: Page, transaction: Transaction, job: _Job) -> tuple[Any, list[OutboxRow], Numbered]:
+        try:
             result = await job.work(page)
-            rows, numbered = await self._register.settle(connection, page.view, page.said, self._fence())
+            rows, numbered = await self._register.settle(page.connection, page.view, page.said, self._fence())
+            await self._transactions.commit(transaction)
+        except BaseException:
+            await self._transactions.roll_back(transaction)
+            raise
         return result, rows, numbered
-
-    async def _connection(self) -> Own:
-        """The desk's own connection, made again when it was lost; behind it the register is sure of its numbers."""
-        if self._own is None or self._own.is_closed():
-            self._own = await self._connect()
-            self._register.doubt()
-        if self._register.doubtful:
-            await self._register.load(self._own)
-        return self._own
 
     def _fence(self) -> Any:
         return self._lease.fence if self._lease is not None else None
@@ -228,9 +226,7 @@ class Desk:
         if not batch:
             return
         started = self._clock.monotonic()
-        connection = await self._connection()
-        transaction = connection.transaction()
-        await transaction.start()
+        connection, transaction = await self._transactions.begin()
         try:
             view = self._register.view()
             page = Page(connection, UNSAID, view)
@@ -238,13 +234,13 @@ class Desk:
             worked = view.worked or bool(page.said)
             if worked:
                 rows, numbered = await self._register.settle(connection, view, page.said, self._fence())
-                await transaction.commit()
+                await self._transactions.commit(transaction)
             else:
                 await transaction.rollback()
         except BaseException:
             # Also after a commit without an answer: only the tables know, so they are read before going on.
             self._register.doubt()
-            await _roll_back(transaction)
+            await self._transactions.roll_back(transaction)
             raise
         if worked:
             self._register.keep(view, numbered)
@@ -382,10 +378,3 @@ class Desk:
             await delivery.settle(Verdict.LATER)
             self._ask_for(delivery)
         await asyncio.sleep(BACKOFF_S[1])
-
-
-async def _roll_back(transaction: Any) -> None:
-    try:
-        await transaction.rollback()
-    except TRANSIENT as error:
-        log.debug("rollback.failed", error=repr(error))
