@@ -18,6 +18,7 @@ _TABLE = re.compile(
     r"\b(?:from|join|into|update|references|truncate|using\s+only)\s+(?:only\s+)?([a-z_][a-z0-9_.]*)\s*(\(?)", re.IGNORECASE
 )
 _CREATED = re.compile(r"\bcreate table(?: if not exists)?\s+([a-z_]+)", re.IGNORECASE)
+_DROPPED = re.compile(r"\bdrop table(?: if exists)?\s+([a-z_]+)", re.IGNORECASE)
 _NAMED_HERE = re.compile(r"\b([a-z_]+)\s+as\s+(?:materialized\s+)?\(", re.IGNORECASE)
 _NOT_TABLES = {
     "unnest", "lateral", "set", "generate_series", "select", "skip", "nowait", "pg_tables", "pg_roles", "pg_class", "pg_database",
@@ -98,8 +99,9 @@ def sleeping_or_printing(paths: Iterable[Path]) -> list[str]:
 
 
 def tables_of(*paths: Path) -> set[str]:
-    """The tables that these files create."""
-    return {name for path in paths for text in texts(path) for name in _CREATED.findall(text)}
+    """The tables that these files create and do not drop."""
+    written = [text for path in paths for text in texts(path)]
+    return {name for text in written for name in _CREATED.findall(text)} - {name for text in written for name in _DROPPED.findall(text)}
 
 
 def foreign_tables(paths: Iterable[Path], own: set[str]) -> list[str]:
