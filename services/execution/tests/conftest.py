@@ -13,9 +13,9 @@ from quantmatrix.execution.settings import ExecutionSettings
 
 pytest.register_assert_rewrite("quantmatrix.execution.testing")
 
-from services.execution.tests.desk import Desk
+from services.execution.tests.desk import Desk  # noqa: E402
 
-from quantmatrix.execution.testing import FakeBroker
+from quantmatrix.execution.testing import FakeBroker  # noqa: E402
 
 
 @pytest.fixture

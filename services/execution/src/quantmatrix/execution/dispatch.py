@@ -15,7 +15,7 @@ from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.execution.domain.orders import Order
 from quantmatrix.execution.domain.states import OrderEventKind
-from quantmatrix.execution.lifecycle import book, move
+from quantmatrix.execution.lifecycle import Change, move
 from quantmatrix.execution.ports import (
     Absent,
     Accepted,
@@ -160,7 +160,7 @@ class Dispatcher:
         if waited >= self._answer_timeout_s and order.state is not OrderState.UNKNOWN:
             await self._do(
                 order,
-                lambda fresh, page, at: self._move(fresh, OrderEventKind.NO_ANSWER, page, at, detail=unknown.detail),
+                lambda fresh, page, at: move(fresh, OrderEventKind.NO_ANSWER, page, at=at, session=fresh.session, detail=unknown.detail),
             )
         return False
 
@@ -183,36 +183,26 @@ class Dispatcher:
         if isinstance(found, BrokerOrder) and found.status == "filled":
             await self._record(order, account, broker, Accepted(found.broker_order_id))
             return True
-        await self._do(order, lambda fresh, page, at: self._move(fresh, kind, page, at))
+        await self._do(order, lambda fresh, page, at: move(fresh, kind, page, at=at, session=fresh.session))
         return True
 
     async def _record(self, order: Order, account: Account, broker: Broker, outcome: Accepted | Rejected) -> None:
         """Store the broker's answer together with whatever it has filled already."""
 
         async def record(fresh: Order, page: Page, at: datetime) -> None:
+            change = Change(fresh, page)
+            told = outcome.executions if isinstance(outcome, Accepted) and not fresh.filled else None
             if isinstance(outcome, Rejected):
-                await self._move(fresh, OrderEventKind.REJECTED, page, at, code=outcome.code, detail=outcome.detail)
-                return
-            moved = await self._move(fresh, OrderEventKind.ACCEPTED, page, at, broker_order_id=outcome.broker_order_id)
-            if outcome.executions is None:
+                change.move(OrderEventKind.REJECTED, at=at, session=fresh.session, code=outcome.code, detail=outcome.detail)
+            else:
+                change.move(OrderEventKind.ACCEPTED, at=at, session=fresh.session, broker_order_id=outcome.broker_order_id)
+                for execution in told or ():
+                    change.book(execution)
+            await change.store()
+            if isinstance(outcome, Accepted) and told is None:
                 await take_changes(broker, account, order.created_at, page)
-            for execution in outcome.executions or ():
-                moved = await book(moved, execution, page)
 
         await self._do(order, record)
-
-    async def _move(
-        self,
-        order: Order,
-        kind: OrderEventKind,
-        page: Page,
-        at: datetime,
-        *,
-        broker_order_id: str = "",
-        code: str = "",
-        detail: str = "",
-    ) -> Order:
-        return await move(order, kind, page, at=at, session=order.session, broker_order_id=broker_order_id, code=code, detail=detail)
 
     async def _do(self, order: Order, work: Callable[[Order, Page, datetime], Awaitable[object]]) -> None:
         """Change an order on a page of its own."""

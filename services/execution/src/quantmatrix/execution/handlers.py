@@ -16,7 +16,7 @@ from quantmatrix.execution.dispatch import Dispatcher
 from quantmatrix.execution.domain.orders import Intent
 from quantmatrix.execution.domain.risk import Denial, Limits, assess
 from quantmatrix.execution.domain.states import OrderEventKind
-from quantmatrix.execution.lifecycle import adjust, is_over, move, store_approved, store_denial
+from quantmatrix.execution.lifecycle import Change, is_over, move, store_approved, store_denial
 from quantmatrix.execution.reconcile import Brokers, take_changes
 from quantmatrix.execution.store import ExecutionStore
 
@@ -45,16 +45,10 @@ class Handlers:
             return
         await store.split(action.instrument.instrument_id, action.numerator, action.denominator)
         for order in await store.open_orders_of(action.instrument.instrument_id):
+            change = Change(order, page)
             reason = f"split {action.numerator} for {action.denominator}"
-            await adjust(
-                order,
-                action.numerator,
-                action.denominator,
-                page,
-                at=action.head.occurred_at,
-                session=action.effective,
-                reason=reason,
-            )
+            change.adjust(action.numerator, action.denominator, at=action.head.occurred_at, session=action.effective, reason=reason)
+            await change.store()
 
     async def bars_closed(self, closed: BarsClosed, page: Page) -> None:
         """Venues fill on these bars; what they filled is booked with the message, however often either is tried."""

@@ -1,6 +1,6 @@
 """One order's life on a page: every change goes through the table of states, is stored, and is said."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, TypeVar
 
@@ -22,13 +22,15 @@ from quantmatrix.common.contracts.orders import (
 )
 from quantmatrix.common.names import OrderState
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.values import Quantity
 from quantmatrix.execution.domain.orders import Execution, Intent, Order, fill_of
 from quantmatrix.execution.domain.risk import ApprovedOrder, Denial
 from quantmatrix.execution.domain.states import TERMINAL, OrderEventKind, after
-from quantmatrix.execution.store import ExecutionStore
+from quantmatrix.execution.store import ExecutionStore, Step
 
 log = structlog.get_logger(__name__)
 _M = TypeVar("_M", bound=OrderEvent)
+NOTHING = Quantity(0)
 
 
 async def store_denial(intent: Intent, denial: Denial, page: Page) -> Order:
@@ -48,48 +50,81 @@ async def store_approved(approved: ApprovedOrder, page: Page) -> Order:
     return stored
 
 
+@dataclass(slots=True)
+class Change:
+    """What happens to one order on a page: every step is told as it happens, and `store` writes them all with one statement."""
+
+    order: Order
+    page: Page
+    steps: list[Step] = field(default_factory=list)
+    executions: list[Execution] = field(default_factory=list)
+
+    def move(
+        self, kind: OrderEventKind, *, at: datetime, session: date, broker_order_id: str = "", code: str = "", detail: str = ""
+    ) -> None:
+        """Let something happen to the order. Where the table keeps the state, nothing is stored and nothing is said."""
+        order = self.order
+        state = after(order.state, kind)
+        if state is OrderState.ACCEPTED and order.filled:
+            state = OrderState.PARTIALLY_FILLED
+        moved = replace(order, state=state, broker_order_id=order.broker_order_id or broker_order_id)
+        if state is OrderState.REJECTED:
+            moved = replace(moved, code=code, detail=detail)
+        if state is order.state and moved == order:
+            return
+        _continue(self.page, order, at)
+        self._told(moved, _say_state(self.page, moved, session, code, detail), kind, at, detail)
+
+    def book(self, execution: Execution, *, undone: Quantity = NOTHING) -> None:
+        """Book an execution that is not booked yet. undone: the quantity of the one that it corrects."""
+        order = self.order
+        _continue(self.page, order, execution.executed_at)
+        filled = order.filled + execution.quantity - undone
+        kind = OrderEventKind.FULL_FILL if filled >= order.quantity else OrderEventKind.PARTIAL_FILL
+        moved = replace(
+            order,
+            filled=filled,
+            state=after(order.state, kind),
+            broker_order_id=order.broker_order_id or execution.broker_order_id,
+        )
+        self.executions.append(execution)
+        self._told(moved, _say_fill(self.page, moved, execution), kind, execution.executed_at, "")
+        if filled > order.quantity:
+            log.error("order.overfilled", order_id=str(order.order_id), quantity=str(order.quantity), filled=str(filled))
+
+    def adjust(self, numerator: int, denominator: int, *, at: datetime, session: date, reason: str) -> None:
+        """A split changed the working order: its quantities grow as its prices shrink."""
+        order = self.order
+        moved = replace(
+            order,
+            quantity=order.quantity.scaled(numerator, denominator),
+            filled=order.filled.scaled(numerator, denominator),
+            limit_price=order.limit_price and order.limit_price.scaled(denominator, numerator),
+            stop_price=order.stop_price and order.stop_price.scaled(denominator, numerator),
+        )
+        _continue(self.page, order, at)
+        self._told(moved, _say(self.page, OrderAdjusted, moved, session, reason=reason), "adjusted", at, reason)
+
+    async def store(self) -> Order:
+        """Write what happened, if anything did; returns the order as it then stands."""
+        if self.steps:
+            await ExecutionStore(self.page.connection).change_order(self.order, self.steps, self.executions)
+        return self.order
+
+    def _told(self, moved: Order, said: OrderEvent | OrderFilled | FillCorrected, event: str, at: datetime, detail: str) -> None:
+        self.steps.append(Step(event, moved.state, at, detail or None))
+        self.order = _after(moved, said)
+
+
 async def book(order: Order, execution: Execution, page: Page) -> Order:
     """Book one execution of an order; hearing it again changes nothing."""
     store = ExecutionStore(page.connection)
-    if not await store.book_execution(order, execution):
+    if await store.is_booked(order.account_id, execution.execution_id):
         return order
-    _continue(page, order, execution.executed_at)
-    filled = order.filled + execution.quantity
-    if execution.corrects is not None:
-        filled -= await store.undo_corrected(order, execution)
-    kind = OrderEventKind.FULL_FILL if filled >= order.quantity else OrderEventKind.PARTIAL_FILL
-    moved = replace(
-        order,
-        filled=filled,
-        state=after(order.state, kind),
-        broker_order_id=order.broker_order_id or execution.broker_order_id,
-    )
-    common: dict[str, Any] = {
-        "fill_id": fill_of(order.account_id, execution.execution_id),
-        "execution_id": execution.execution_id,
-        "order_id": order.order_id,
-        "client_ref": order.client_ref,
-        "user_id": order.user_id,
-        "account_id": order.account_id,
-        "instrument": order.instrument,
-        "side": execution.side,
-        "quantity": execution.quantity,
-        "price": execution.price,
-        "fee": execution.fee,
-        "session": execution.session,
-        "executed_at": execution.executed_at,
-        "triggered_by": order.triggered_by,
-        "leaves": moved.leaves,
-    }
-    said: OrderFilled | FillCorrected
-    if execution.corrects is None:
-        said = page.say(OrderFilled(**common), identity=common["fill_id"])
-    else:
-        said = page.say(FillCorrected(**common, corrects=fill_of(order.account_id, execution.corrects)), identity=common["fill_id"])
-    await store.move_order(moved, event=kind, message_id=said.head.message_id, at=execution.executed_at)
-    if filled > order.quantity:
-        log.error("order.overfilled", order_id=str(order.order_id), quantity=str(order.quantity), filled=str(filled))
-    return _after(moved, said)
+    undone = await store.undo_corrected(order, execution) if execution.corrects is not None else NOTHING
+    change = Change(order, page)
+    change.book(execution, undone=undone)
+    return await change.store()
 
 
 async def move(
@@ -99,38 +134,13 @@ async def move(
     *,
     at: datetime,
     session: date,
-    broker_order_id: str = "",
     code: str = "",
     detail: str = "",
 ) -> Order:
-    """Let something happen to an order. Where the table keeps the state, nothing is stored and nothing is said."""
-    state = after(order.state, kind)
-    if state is OrderState.ACCEPTED and order.filled:
-        state = OrderState.PARTIALLY_FILLED
-    moved = replace(order, state=state, broker_order_id=order.broker_order_id or broker_order_id)
-    if state is OrderState.REJECTED:
-        moved = replace(moved, code=code, detail=detail)
-    if state is order.state and moved == order:
-        return order
-    _continue(page, order, at)
-    said = _say_state(page, moved, session, code, detail)
-    await ExecutionStore(page.connection).move_order(moved, event=kind, message_id=said.head.message_id, at=at, detail=detail or None)
-    return _after(moved, said)
-
-
-async def adjust(order: Order, numerator: int, denominator: int, page: Page, *, at: datetime, session: date, reason: str) -> Order:
-    """A split changed a working order: its quantities grow as its prices shrink."""
-    moved = replace(
-        order,
-        quantity=order.quantity.scaled(numerator, denominator),
-        filled=order.filled.scaled(numerator, denominator),
-        limit_price=order.limit_price and order.limit_price.scaled(denominator, numerator),
-        stop_price=order.stop_price and order.stop_price.scaled(denominator, numerator),
-    )
-    _continue(page, order, at)
-    said = _say(page, OrderAdjusted, moved, session, reason=reason)
-    await ExecutionStore(page.connection).move_order(moved, event="adjusted", message_id=said.head.message_id, at=at, detail=reason)
-    return _after(moved, said)
+    """Let one thing happen to an order."""
+    change = Change(order, page)
+    change.move(kind, at=at, session=session, code=code, detail=detail)
+    return await change.store()
 
 
 def _after(order: Order, said: OrderEvent | OrderFilled | FillCorrected) -> Order:
@@ -142,6 +152,29 @@ def _continue(page: Page, order: Order, at: datetime) -> None:
     """What is said next follows from the order's latest event, whatever message brought us here."""
     if order.last_event is not None and order.trace is not None:
         page.because_of(Head(message_id=order.last_event, caused_by=None, occurred_at=at, trace=order.trace))
+
+
+def _say_fill(page: Page, moved: Order, execution: Execution) -> OrderFilled | FillCorrected:
+    common: dict[str, Any] = {
+        "fill_id": fill_of(moved.account_id, execution.execution_id),
+        "execution_id": execution.execution_id,
+        "order_id": moved.order_id,
+        "client_ref": moved.client_ref,
+        "user_id": moved.user_id,
+        "account_id": moved.account_id,
+        "instrument": moved.instrument,
+        "side": execution.side,
+        "quantity": execution.quantity,
+        "price": execution.price,
+        "fee": execution.fee,
+        "session": execution.session,
+        "executed_at": execution.executed_at,
+        "triggered_by": moved.triggered_by,
+        "leaves": moved.leaves,
+    }
+    if execution.corrects is None:
+        return page.say(OrderFilled(**common), identity=common["fill_id"])
+    return page.say(FillCorrected(**common, corrects=fill_of(moved.account_id, execution.corrects)), identity=common["fill_id"])
 
 
 def _say_state(page: Page, order: Order, session: date, code: str, detail: str) -> OrderEvent:

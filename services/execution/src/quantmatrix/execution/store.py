@@ -23,6 +23,7 @@ from quantmatrix.common.names import (
     UserId,
 )
 from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.execution.domain.orders import Execution, Intent, Order, fill_of
 from quantmatrix.execution.domain.risk import Standing
@@ -54,6 +55,16 @@ class Look:
     account: Account
     standing: Standing
     known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that happened to an order, and the state after it. at: event time, UTC."""
+
+    event: str
+    state: OrderState
+    at: datetime
+    detail: str | None
 
 
 class ExecutionStore:
@@ -196,16 +207,39 @@ class ExecutionStore:
             order.created_at, order.trace, order.last_event, order.version, event, f"{order.code} {order.detail}" if order.code else None,
         )  # fmt: skip
 
-    async def move_order(self, order: Order, *, event: str, message_id: UUID, at: datetime, detail: str | None = None) -> None:
-        """Store an order's new state, and the event that led to it."""
-        await self._connection.execute(
+    async def change_order(self, order: Order, steps: Sequence[Step], executions: Sequence[Execution]) -> None:
+        """Store an order as it stands after these steps, the steps, and its new executions; position and cash move with them.
+
+        Raises TryLater when one of the executions was booked before: whoever did so knows more of the order.
+        """
+        changes = [_change(order, execution, 1) for execution in executions]
+        booked = await self._connection.fetchval(
             """with moved as (update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6,
-               broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = version + 1 where order_id = $1)
-               insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
-               select $1, count(*) + 1, $11, $2, $12, $13 from order_event where order_id = $1""",
+               broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = $11 where order_id = $1),
+               told as (insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
+               select $1, (select count(*) from order_event where order_id = $1) + n.ordinal, n.event, n.state, n.at, n.detail
+               from unnest($12::text[], $13::text[], $14::timestamptz[], $15::text[]) with ordinality as n (event, state, at, detail, ordinal)),
+               booked as (insert into execution (account_id, execution_id, fill_id, order_id, instrument_id, side, quantity, price, fee,
+               currency, session, executed_at, corrects) select $16, n.id, n.fill_id, $1, $17, n.side, n.quantity, n.price, n.fee, n.currency,
+               n.session, n.at, n.corrects from unnest($18::text[], $19::uuid[], $20::text[], $21::numeric[], $22::numeric[], $23::numeric[],
+               $24::text[], $25::date[], $26::timestamptz[], $27::text[])
+               as n (id, fill_id, side, quantity, price, fee, currency, session, at, corrects) on conflict do nothing returning 1),
+               held as (insert into position as p (account_id, instrument_id, quantity) select $16, $17, $28 where cardinality($18) > 0
+               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
+               paid as (update account set cash = cash - $29 where account_id = $16 and cardinality($18) > 0)
+               select count(*) from booked""",
             order.order_id, order.state, order.filled.value, order.quantity.value, order.limit_price and order.limit_price.value,
-            order.stop_price and order.stop_price.value, order.broker_order_id, order.code, order.detail, message_id, event, at, detail,
+            order.stop_price and order.stop_price.value, order.broker_order_id, order.code, order.detail, order.last_event, order.version,
+            [step.event for step in steps], [step.state for step in steps], [step.at for step in steps], [step.detail for step in steps],
+            order.account_id, order.instrument.instrument_id,
+            [one.execution_id for one in executions], [fill_of(order.account_id, one.execution_id) for one in executions],
+            [one.side for one in executions], [one.quantity.value for one in executions], [one.price.value for one in executions],
+            [one.fee.amount for one in executions], [one.fee.currency for one in executions], [one.session for one in executions],
+            [one.executed_at for one in executions], [one.corrects for one in executions],
+            sum((quantity for quantity, _ in changes), Decimal(0)), sum((cash for _, cash in changes), Decimal(0)),
         )  # fmt: skip
+        if booked != len(executions):
+            raise TryLater(f"order {order.order_id}: an execution was booked meanwhile")
 
     async def order(self, order_id: OrderId) -> Order | None:
         row = await self._connection.fetchrow("select * from orders where order_id = $1 for update", order_id)
@@ -237,21 +271,9 @@ class ExecutionStore:
 
     # Executions
 
-    async def book_execution(self, order: Order, execution: Execution) -> bool:
-        """Store an execution and move position and cash with it; False when it was booked before."""
-        new = await self._connection.fetchval(
-            """with booked as (insert into execution (account_id, execution_id, fill_id, order_id, instrument_id, side, quantity, price, fee,
-               currency, session, executed_at, corrects) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-               on conflict do nothing returning true),
-               held as (insert into position as p (account_id, instrument_id, quantity) select $1, $5, $14 from booked
-               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
-               paid as (update account set cash = cash - $15 where account_id = $1 and exists (select from booked))
-               select exists (select from booked)""",
-            order.account_id, execution.execution_id, fill_of(order.account_id, execution.execution_id), order.order_id,
-            order.instrument.instrument_id, execution.side, execution.quantity.value, execution.price.value, execution.fee.amount,
-            execution.fee.currency, execution.session, execution.executed_at, execution.corrects, *_change(order, execution, 1),
-        )  # fmt: skip
-        return bool(new)
+    async def is_booked(self, account_id: AccountId, execution_id: str) -> bool:
+        found = "select exists (select from execution where account_id = $1 and execution_id = $2)"
+        return bool(await self._connection.fetchval(found, account_id, execution_id))
 
     async def undo_corrected(self, order: Order, execution: Execution) -> Quantity:
         """Take the execution that this one corrects out of position and cash; returns its quantity, zero when it is not known."""

@@ -158,7 +158,7 @@ class Handlers:
             derived_id("signal", run.run_id, one.instrument.instrument_id, watermark.moment, decision.kind, decision.level or 0)
         )
         signal = page.say(_signal(signal_id, run, one, situation, decision, watermark), identity=signal_id, starts_trace=True)
-        await store.keep_signal(signal)
+        order = None
         if decision.side is not None and decision.quantity is not None:
             order = WorkingOrder(
                 order_id=order_of(signal_id),
@@ -170,7 +170,7 @@ class Handlers:
                 filled=Quantity(0),
                 stop_level=decision.stop_level,
             )
-            await store.keep_working(order, signal)
+        await store.keep_signal(signal, order)
 
     def _equity(self, run: Run, holdings: Mapping[InstrumentId, Holding], known: list[KnownInstrument]) -> Money:
         """The run's free capital and what it holds, at the latest raw closes."""

@@ -144,13 +144,6 @@ class SignalsStore:
         row = await self._connection.fetchrow("select * from working where order_id = $1", order_id)
         return _working(row) if row else None
 
-    async def keep_working(self, order: WorkingOrder, signal: SignalRaised) -> None:
-        await self._connection.execute(
-            """insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
-               values ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            order.order_id, signal.signal_id, order.run_id, order.instrument_id, order.kind, order.side, order.quantity.value, order.stop_level,
-        )  # fmt: skip
-
     async def fill_working(self, order_id: OrderId, filled: Quantity) -> None:
         await self._connection.execute("update working set filled = $2 where order_id = $1", order_id, filled.value)
 
@@ -180,12 +173,16 @@ class SignalsStore:
                 found[run_id][1][InstrumentId(row["instrument_id"])] = _holding(row)
         return list(found.values())
 
-    async def keep_signal(self, signal: SignalRaised) -> None:
+    async def keep_signal(self, signal: SignalRaised, order: WorkingOrder | None) -> None:
+        """Store what was raised, with the order that will come of it."""
         await self._connection.execute(
-            """insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at, strength, body)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+            """with raised as (insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at,
+               strength, body) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))
+               insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
+               select $12, $1, $2, $5, $6, $13, $14, $15 where $12::uuid is not null""",
             signal.signal_id, signal.run_id, signal.user_id, signal.account_id, signal.instrument.instrument_id, signal.kind,
             signal.session, signal.decided_at, signal.expires_at, signal.strength, encode(signal).decode(),
+            order and order.order_id, order and order.side, order and order.quantity.value, order and order.stop_level,
         )  # fmt: skip
 
     async def latest_signals(self, asked: SignalsAsked) -> Sequence[str]:
