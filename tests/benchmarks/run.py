@@ -14,6 +14,7 @@ from rich.table import Table
 from tests.benchmarks.figures import Latency
 from tests.benchmarks.floors import Floors, measure
 from tests.benchmarks.flow import Flow, flow
+from tests.benchmarks.ledger import Lots, lots
 from tests.benchmarks.product import Ticks, Whole, ticks, whole
 
 from quantmatrix.operations.places import Places
@@ -24,6 +25,9 @@ err = Console(stderr=True)
 MEMORY_MIB_MAX = 700
 HOPS_RATIO_MAX = 2.0
 REPLAY_S_MAX = 60.0
+LOTS = 1_000_000
+LOTS_RATIO_MIN = 5.0
+REBUILD_S_MAX = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,7 @@ class Report:
     ticks: Ticks
     flow: Flow
     whole: Whole
+    lots: Lots
 
 
 async def report(folder: Path, *, count: int) -> Report:
@@ -44,8 +49,10 @@ async def report(folder: Path, *, count: int) -> Report:
     tick = await ticks(folder)
     err.print("outbox and inbox")
     through = await flow(folder, count * 50)
+    err.print("lots")
+    booked = await asyncio.to_thread(lots, LOTS)
     err.print("the whole replay")
-    return Report(floors, tick, through, await whole(folder))
+    return Report(floors, tick, through, await whole(folder), booked)
 
 
 async def measure_floors(folder: Path, count: int) -> Floors:
@@ -74,6 +81,7 @@ def show(found: Report) -> None:
     per_s.add_row("messages through outbox, bus and inbox", f"{through.in_per_s:,.0f}", f"{through.in_per_s / floors.published_per_s:.2f}")
     per_s.add_row(f"bars of the replay ({shown['bars']} bars, {shown['orders']} orders, {shown['seconds']} s)", f"{rate:,.0f}", "")
     out.print(per_s)
+    out.print(_lots(found.lots))
     processes = Table("process", "memory MiB", "ready after s", title="Processes after thirteen years", title_justify="left")
     for name, memory in replay.memory.items():
         processes.add_row(name, f"{memory:.0f}", f"{replay.start[name]:.2f}" if name in replay.start else "")
@@ -81,6 +89,20 @@ def show(found: Report) -> None:
     out.print(processes)
     for sentence in verdicts(found):
         out.print(sentence, highlight=False)
+
+
+def _lots(found: Lots) -> Table:
+    title = f"{found.fills:,} fills of 200 instruments, first in first out, {found.closings:,} closings"
+    table = Table("what", "fills a second", "against the decimal loop", title=title, title_justify="left")
+    for name, per_s in (
+        ("floor: a loop over decimals that keeps nothing", found.decimals_per_s),
+        ("floor: a loop over integers that keeps nothing", found.integers_per_s),
+        ("booked in columns; closings with dates and basis", found.columns_per_s),
+    ):
+        table.add_row(name, f"{per_s:,.0f}", f"{per_s / found.decimals_per_s:.2f}")
+    rebuilt = f"an account's lots made anew from {found.rebuild_fills:,} fills in {found.rebuild_s:.2f} s"
+    table.add_row(rebuilt, f"{found.rebuild_fills / found.rebuild_s:,.0f}", "")
+    return table
 
 
 def _row(table: Table, name: str, latency: Latency, floor: Latency | None = None) -> None:
@@ -92,10 +114,14 @@ def verdicts(found: Report) -> list[str]:
     """What is wanted, and whether this run shows it."""
     memory, seconds = sum(found.whole.memory.values()), found.whole.result.seconds
     ratio = found.ticks.fill.p50 / found.floors.hops.p50
+    lot_ratio, rebuild = found.lots.against_decimals, found.lots.rebuild_s
     return [
         f"{'✓' if ratio <= HOPS_RATIO_MAX else '✗'} tick to fill: {ratio:.2f} times the four-hop floor (wanted: at most {HOPS_RATIO_MAX:g})",
         f"{'✓' if memory < MEMORY_MIB_MAX else '✗'} six services and both servers: {memory:.0f} MiB (wanted: under {MEMORY_MIB_MAX})",
         f"{'✓' if seconds < REPLAY_S_MAX else '✗'} the whole replay: {seconds:.1f} s (wanted: under {REPLAY_S_MAX:g})",
+        f"{'✓' if lot_ratio >= LOTS_RATIO_MIN else '✗'} lots in columns: {lot_ratio:.1f} times the decimal loop (wanted: {LOTS_RATIO_MIN:g})",
+        f"{'✓' if rebuild < REBUILD_S_MAX else '✗'} an account of {found.lots.rebuild_fills:,} fills made anew: {rebuild:.2f} s "
+        f"(wanted: under {REBUILD_S_MAX:g})",
     ]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.benchmarks.figures import Latency, resident_mib
 from tests.benchmarks.flow import flow
+from tests.benchmarks.ledger import lots
 from tests.benchmarks.product import ticks
 from tests.benchmarks.run import measure_floors
 
@@ -22,6 +23,12 @@ def test_percentiles_are_those_of_the_values() -> None:
 def test_memory_counts_a_process_and_what_it_started() -> None:
     assert resident_mib(1_000_000_000) == 0.0
     assert resident_mib(os.getpid()) > 20
+
+
+def test_lots_are_booked_and_both_loops_agree() -> None:
+    found = lots(3_000, rebuilt=1_000)
+    assert found.closings > 1_000
+    assert found.columns_per_s > 0 and found.decimals_per_s > 0 and found.rebuild_s > 0
 
 
 async def test_floors_ticks_and_flow_are_measured(tmp_path: Path) -> None:

@@ -107,6 +107,36 @@ def test_what_is_walked_is_what_is_worked_out_side_by_side(story: list[Fill], ro
         assert in_columns(story) == one_by_one(story)
 
 
+@settings(max_examples=60, deadline=None)
+@given(stories())
+def test_two_threads_make_what_one_makes(story: list[Fill]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "SPLIT_MIN", 0)
+
+        closings, lots = in_columns(story)
+
+    exact_closings, exact_lots = one_by_one(story)
+    assert sorted(lots) == sorted(exact_lots)
+    for of in NAMES:
+        own = {place for place, one in enumerate(story) if one.instrument == of}
+        assert [row for row in closings if row[0] in own] == [row for row in exact_closings if row[0] in own]
+
+
+@settings(max_examples=60, deadline=None)
+@given(stories())
+def test_wide_integers_make_what_narrow_ones_make(story: list[Fill]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columns, "_FACTOR_MAX", 0)
+
+        assert in_columns(story) == one_by_one(story)
+
+
+def test_amounts_of_billions_are_booked_in_wide_integers() -> None:
+    story = [fill(1, 3, "999999999999.99", "1"), fill(2, -1, "700000000000.07", "0.01"), fill(3, -1, "1", "0.01")]
+
+    assert in_columns(story) == one_by_one(story)
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_lot_that_is_closed_in_many_small_parts(sign: int) -> None:
     """997 units with a fee that no part divides, closed one by one: more parts than are worked out side by side."""

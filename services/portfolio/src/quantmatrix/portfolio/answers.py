@@ -1,5 +1,8 @@
 """What portfolio answers when it is asked."""
 
+from itertools import groupby
+from operator import itemgetter
+
 import asyncpg
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
@@ -103,8 +106,8 @@ async def ledger_sums(asked: LedgerSumsAsked, connection: Connection) -> LedgerS
     store = PortfolioStore(connection)
     found: dict[AccountId, list[str]] = {}
     if asked.rebuild:
-        for account, instrument in await store.books():
-            found.setdefault(account.account_id, []).extend(await differences(account, instrument, store))
+        for account, books in groupby(await store.books(), key=itemgetter(0)):
+            found[account.account_id] = await differences(account, [instrument for _, instrument in books], store)
     return LedgerSums(
         tuple([await _sums(account, found.get(account.account_id, []), connection) for account in await _accounts(connection)])
     )

@@ -5,6 +5,7 @@ times. Other methods, splits and actions, named lots and unknown bases are booke
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from math import gcd
@@ -16,11 +17,13 @@ from quantmatrix.portfolio.domain.lots import Fill
 
 ROUNDS_MAX = 48
 """Partial closings of one lot (or by one fill) that are worked out side by side; what goes on longer is walked one by one."""
-_PRODUCT_MAX = 2**126
+SPLIT_MIN = 100_000
+"""From so many fills on, two threads take the instruments between them."""
+_WIDE_MAX = 2**126
 _TOTAL_MAX = 2**62
+_FACTOR_MAX = 2**30
 _TOO_MANY: int = 10 ** (2 * FRACTION_DIGITS_MAX)
 _EXACT = Context(prec=64, traps=[InvalidOperation, Inexact])
-NONE, ONE, TWO = (pl.lit(number, pl.Int128) for number in (0, 1, 2))
 
 
 class TooLargeError(ValueError):
@@ -68,21 +71,43 @@ def book_columns(fills: pl.DataFrame) -> ColumnBook:
     digits after the point). Every unit that closes meets the unit that was opened at the same place of its instrument's
     row of openings, whether long or short: a position is closed whole before it changes sides. Raises TooLargeError.
     """
-    _check(fills)
+    width = _width(fills)
+    taken = fills.lazy().select("instrument", pl.col("quantity").cast(pl.Int64), pl.col("value", "fee").cast(width)).with_row_index("fill")
+    if len(fills) < SPLIT_MIN:
+        return _booked(taken.collect())
+    part = pl.col("instrument").hash() % 2
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(_booked, pl.collect_all([taken.filter(part == 0), taken.filter(part == 1)]))
+    return ColumnBook(pl.concat([one.closings, other.closings]), pl.concat([one.lots, other.lots]))
+
+
+def _booked(fills: pl.DataFrame) -> ColumnBook:
+    """The book of some instruments; `fill` has the numbers of the rows. Instruments have nothing to do with each other."""
     rows = _with_ranges(fills)
-    lots = rows.filter(pl.col("opening") > 0).drop("closes_from", "closes_to", "size", "closing")
-    closes = rows.filter(pl.col("closing") > 0).select("fill", "size", "value", "fee", "closes_from", "closes_to", "quantity")
+    amounts = fills.select("value", "fee")
+    lots = rows.select("row", "fill", "is_long", "opening", "opens_from", "opens_to", "closed_to", "own_close").filter(
+        pl.col("opening") > 0
+    )
+    lots = lots.with_columns(amounts[lots["row"]])
+    closes = rows.select("row", "fill", "is_long", "closing", "size", "closes_from", "closes_to").filter(pl.col("closing") > 0)
+    closes = closes.with_columns(amounts[closes["row"]])
     parts = _with_proceeds(_parts(lots, closes), closes)
-    lots = lots.with_columns(opened_basis=_opened_basis(lots, parts, len(closes)))
+    lots = lots.with_columns(opened_basis=_opened_basis(lots, parts))
     return _closed(parts, lots)
 
 
-def _check(fills: pl.DataFrame) -> None:
+def _width(fills: pl.DataFrame) -> type[pl.Int64] | type[pl.Int128]:
+    """The integers in which nothing can overflow: of 64 bits wherever they do, because they are several times as fast.
+
+    A gain is made of at most four amounts, a share multiplies two quantities, and everything may be summed up.
+    Raises TooLargeError.
+    """
     sizes = fills["quantity"].cast(pl.Int128).abs()
     largest, total = total_of(sizes.max()), total_of(sizes.sum())
-    amounts = max(total_of(fills[name].cast(pl.Int128).abs().max()) for name in ("value", "fee"))
-    if largest * len(fills) >= _TOTAL_MAX or total >= _TOTAL_MAX or total * amounts * 4 >= _PRODUCT_MAX:
-        raise TooLargeError(f"quantities up to {largest} and amounts up to {amounts} do not fit together")
+    amounts = 4 * max(total_of(fills[name].cast(pl.Int128).abs().max()) for name in ("value", "fee"))
+    if largest * len(fills) >= _TOTAL_MAX or total >= _TOTAL_MAX or amounts * len(fills) >= _WIDE_MAX:
+        raise TooLargeError(f"quantities up to {largest} and amounts up to {amounts // 4} do not fit together")
+    return pl.Int64 if largest < _FACTOR_MAX and amounts < _TOTAL_MAX else pl.Int128
 
 
 def total_of(number: object) -> int:
@@ -92,27 +117,27 @@ def total_of(number: object) -> int:
 
 def _with_ranges(fills: pl.DataFrame) -> pl.DataFrame:
     """Of each fill how much closes and how much opens, and where these units stand in the row of all openings."""
-    quantity, first = pl.col("quantity"), pl.col("instrument").ne_missing(pl.col("instrument").shift(1))
-    last = pl.col("instrument").ne_missing(pl.col("instrument").shift(-1))
-    held_all, before = quantity.cum_sum() - quantity, pl.col("before")
-    closes = (before.sign() * quantity.sign()) < 0
+    quantity, before, opening, closing = (pl.col(name) for name in ("quantity", "before", "opening", "closing"))
+    first = pl.col("instrument").ne_missing(pl.col("instrument").shift(1))
+    held = quantity.cum_sum() - quantity
     return (
         fills.lazy()
-        .with_row_index("fill")
-        .with_columns(quantity.cast(pl.Int64), pl.col("value", "fee").cast(pl.Int128))
-        .sort("instrument", maintain_order=True)
-        .with_columns(first=first, last=last, size=quantity.abs())
-        .with_columns(before=held_all - pl.when("first").then(held_all).forward_fill())
-        .with_columns(closing=pl.when(closes).then(pl.min_horizontal("size", before.abs())).otherwise(0))
-        .with_columns(opening=pl.col("size") - pl.col("closing"), closed_all=pl.col("closing").cum_sum() - pl.col("closing"))
-        .with_columns(opens_from=pl.col("opening").cum_sum() - pl.col("opening"))
-        .with_columns(closes_from=pl.col("closed_all") + pl.when("first").then(pl.col("opens_from") - pl.col("closed_all")).forward_fill())
-        .with_columns(opens_to=pl.col("opens_from") + pl.col("opening"), closes_to=pl.col("closes_from") + pl.col("closing"))
+        .select("instrument", "quantity", "fill", row=pl.int_range(pl.len(), dtype=pl.UInt32))
+        .group_by("instrument")
+        .agg("row", "fill", "quantity", before=held)
+        .sort("instrument")
+        .explode("row", "fill", "quantity", "before")
+        .select("row", "fill", "before", first=first, is_long=quantity > 0, size=quantity.abs())
+        .with_columns(closing=pl.when((before < 0) == pl.col("is_long")).then(pl.min_horizontal("size", before.abs())).otherwise(0))
+        .with_columns(opening=pl.col("size") - closing, closes_to=closing.cum_sum())
+        .with_columns(opens_to=opening.cum_sum())
+        .with_columns(opens_from=pl.col("opens_to") - opening, closes_from=pl.col("closes_to") - closing)
+        .with_columns(shift=pl.when("first").then(pl.col("opens_from") - pl.col("closes_from")).forward_fill())
+        .with_columns(closes_from=pl.col("closes_from") + pl.col("shift"), closes_to=pl.col("closes_to") + pl.col("shift"))
         .with_columns(
-            closed_to=pl.when("last").then("closes_to").backward_fill(),
-            own_close=pl.when(pl.col("closing") > 0).then((pl.col("closing") > 0).cum_sum() - 1),
+            closed_to=pl.when(pl.col("first").shift(-1, fill_value=True)).then("closes_to").backward_fill(),
+            own_close=pl.when((closing > 0) & (opening > 0)).then((closing > 0).cum_sum() - 1),
         )
-        .drop("instrument", "first", "last", "before", "closed_all")
         .collect()
     )
 
@@ -141,35 +166,39 @@ def _parts(lots: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
 
 def _with_proceeds(parts: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
     """The parts with their share of the closing fill's value and fee."""
-    value, fee = _shares([closes["value"], closes["fee"]], parts["close_place"], parts["units"], parts["of_fill"])
-    sells = closes["quantity"].gather(parts["close_place"]) < 0
-    return parts.with_columns(
-        fill=closes["fill"].gather(parts["close_place"]),
-        value=value,
-        fee=fee,
-        proceeds=pl.select(pl.when(sells).then(value - fee).otherwise(NONE - value - fee)).to_series(),
-    )
+    place = parts["close_place"]
+    value, fee = _shares([closes["value"], closes["fee"]], closes["size"], place, parts["units"], parts["of_fill"])
+    proceeds = value * _signs(closes, -1, value.dtype).gather(place) - fee
+    return parts.with_columns(fill=closes["fill"].gather(place), value=value, fee=fee, proceeds=proceeds)
 
 
-def _opened_basis(lots: pl.DataFrame, parts: pl.DataFrame, closes: int) -> pl.Series:
+def _signs(rows: pl.DataFrame, of_long: int, width: pl.DataType) -> pl.Series:
+    """of_long where a row is long, its opposite where it is short."""
+    return rows.select(pl.when("is_long").then(of_long).otherwise(-of_long).cast(width)).to_series()
+
+
+def _opened_basis(lots: pl.DataFrame, parts: pl.DataFrame) -> pl.Series:
     """What the lots opened with: what closing left of their fill's value and fee."""
-    value, fee = lots["value"], lots["fee"]
-    if closes:
-        ends = parts.select(
-            value=pl.col("value").cum_sum(),
-            fee=pl.col("fee").cum_sum(),
-            is_last=pl.col("close_place").ne_missing(pl.col("close_place").shift(-1)),
-        ).filter("is_last")
-        spent = ends.select((pl.col(name) - pl.col(name).shift(1).fill_null(NONE)) for name in ("value", "fee"))
-        value = value - spent["value"].gather(lots["own_close"]).fill_null(0)
-        fee = fee - spent["fee"].gather(lots["own_close"]).fill_null(0)
-    return pl.select(pl.when(lots["quantity"] > 0).then(value + fee).otherwise(fee - value)).to_series()
+    value, fee, own = lots["value"], lots["fee"], lots["own_close"]
+    turned = own.is_not_null().arg_true()
+    if len(turned):
+        spent = _sums(parts.select("value", "fee", of="close_place"), own.gather(turned))
+        value = value.scatter(turned, value.gather(turned) - spent["value"])
+        fee = fee.scatter(turned, fee.gather(turned) - spent["fee"])
+    return value * _signs(lots, 1, value.dtype) + fee
+
+
+def _sums(parts: pl.DataFrame, wanted: pl.Series) -> pl.DataFrame:
+    """Of the groups `wanted` (ascending) the sums over their parts; column `of` names a part's group, and every group has one."""
+    is_wanted = pl.repeat(False, total_of(parts["of"].max()) + 1, eager=True).scatter(wanted, True)
+    return parts.filter(is_wanted.gather(parts["of"])).group_by("of").sum().sort("of")
 
 
 def _closed(parts: pl.DataFrame, lots: pl.DataFrame) -> ColumnBook:
     """Closings with their basis, and the lots with what is left of them."""
-    (basis,) = _shares([lots["opened_basis"]], parts["lot_place"], parts["units"], parts["of_lot"])
-    signs = lots["quantity"].sign().gather(parts["lot_place"])
+    (basis,) = _shares([lots["opened_basis"]], lots["opening"], parts["lot_place"], parts["units"], parts["of_lot"])
+    sign = _signs(lots, 1, pl.Int64())
+    signs = sign.gather(parts["lot_place"])
     closings = pl.DataFrame(
         {
             "fill": parts["fill"],
@@ -184,68 +213,82 @@ def _closed(parts: pl.DataFrame, lots: pl.DataFrame) -> ColumnBook:
     used = (pl.col("closed_to") - pl.col("opens_from")).clip(0, pl.col("opening"))
     left = lots.select(
         "fill",
-        opened=pl.col("opening") * pl.col("quantity").sign(),
-        quantity=(pl.col("opening") - used) * pl.col("quantity").sign(),
-        basis=pl.when(used == pl.col("opening")).then(NONE).otherwise("opened_basis"),
+        opened=pl.col("opening") * sign,
+        quantity=(pl.col("opening") - used) * sign,
+        basis=pl.when(used == pl.col("opening")).then(0).otherwise("opened_basis"),
         is_partly=(used > 0) & (used < pl.col("opening")),
     )
     partly = left["is_partly"].arg_true()
     if len(partly):
-        spent = pl.DataFrame({"lot_place": parts["lot_place"], "basis": basis}).filter(pl.col("lot_place").is_in(partly.implode()))
-        totals = spent.group_by("lot_place").agg(pl.col("basis").sum()).sort("lot_place")
-        left = left.with_columns(basis=left["basis"].scatter(totals["lot_place"], left["basis"].gather(partly) - totals["basis"]))
-    return ColumnBook(closings, left.drop("is_partly"))
+        spent = _sums(pl.DataFrame({"of": parts["lot_place"], "basis": basis}), partly)
+        left = left.with_columns(basis=left["basis"].scatter(partly, left["basis"].gather(partly) - spent["basis"]))
+    wide = pl.col("proceeds", "basis", "realised").cast(pl.Int128)
+    return ColumnBook(closings.with_columns(wide), left.drop("is_partly").with_columns(pl.col("basis").cast(pl.Int128)))
 
 
-def _shares(amounts: list[pl.Series], group: pl.Series, units: pl.Series, whole: pl.Series) -> list[pl.Series]:
-    """Of each amount (one a group) the share of each part, after its predecessors, rounded to the even neighbour.
+def _shares(amounts: list[pl.Series], sizes: pl.Series, group: pl.Series, units: pl.Series, whole: pl.Series) -> list[pl.Series]:
+    """Of each amount the share of each part in that of its group, after its predecessors, rounded to the even neighbour.
 
-    Parts of a group stand together in their order. All first parts are worked out side by side, then all second ones.
+    amounts and sizes have one row a group; units and whole (what of the group is left) one a part. Parts of a group stand
+    together in their order. An amount is so much a unit and a rest smaller than the size: only the rest is ever rounded.
     """
-    is_first, is_last = pl.col("group").ne_missing(pl.col("group").shift(1)), pl.col("group").ne_missing(pl.col("group").shift(-1))
-    parts = (
-        pl.DataFrame({"group": group, "units": units.cast(pl.Int128), "whole": whole.cast(pl.Int128)})
-        .with_row_index("place")
-        .with_columns(rank=pl.col("place") - pl.when(is_first).then("place").forward_fill(), more=~is_last)
-    )
-    found = [pl.zeros(len(parts), dtype=pl.Int128, eager=True) for _ in amounts]
-    now = parts.filter(pl.col("rank") == 0)
-    lefts = [amount.gather(now["group"]) for amount in amounts]
-    for rank in range(1, ROUNDS_MAX + 1):
-        shares = [_half_even(left, now["units"], now["whole"]) for left in lefts]
-        found = [one.scatter(now["place"], share) for one, share in zip(found, shares, strict=True)]
-        lefts = [(left - share).filter(now["more"]) for left, share in zip(lefts, shares, strict=True)]
-        now = parts.filter(pl.col("rank") == rank)
-        if not len(now):
-            return found
-    rest = parts.filter(pl.col("rank") >= ROUNDS_MAX).sort("rank", maintain_order=True)
-    return [one.scatter(rest["place"], _walked(left, rest)) for one, left in zip(found, lefts, strict=True)]
+    is_first = group.ne_missing(group.shift(1))
+    firsts, places = group.filter(is_first), is_first.arg_true()
+    parts = pl.DataFrame({"units": units, "whole": whole, "more": ~is_first.shift(-1, fill_value=True)})
+    found = []
+    for amount in amounts:
+        each = amount // sizes
+        rest = (amount - each * sizes).gather(firsts)
+        shares, is_open = each.gather(group) * units, rest != 0
+        if is_open.any():
+            shares = shares + _shared_rests(rest.filter(is_open), places.filter(is_open), parts.with_columns(odd=_is_odd(shares)))
+        found.append(shares)
+    return found
 
 
-def _half_even(amount: pl.Series, units: pl.Series, whole: pl.Series) -> pl.Series:
-    """amount × units / whole, rounded half to even; whole is above zero."""
-    frame = pl.DataFrame({"product": amount * units, "whole": whole}).with_columns(below=pl.col("product") // pl.col("whole"))
-    twice = (pl.col("product") - pl.col("below") * pl.col("whole")) * TWO
-    is_odd = (pl.col("below") % TWO) != 0
-    up = (twice > pl.col("whole")) | ((twice == pl.col("whole")) & is_odd)
-    return frame.select(share=pl.col("below") + pl.when(up).then(ONE).otherwise(NONE)).to_series()
+def _is_odd(numbers: pl.Series) -> pl.Series:
+    return pl.select(pl.lit(numbers) % 2 != 0).to_series()
 
 
-def _walked(left: pl.Series, rest: pl.DataFrame) -> pl.Series:
-    """The same for groups with very many parts, one after the other; rest has all parts of one rank before those of the next."""
-    amounts, following, found = left.to_list(), [], []
-    place, rank = 0, None
-    for at, units, whole, more in rest.select("rank", "units", "whole", "more").iter_rows():
-        if rank is not None and at != rank:
-            amounts, following, place = following, [], 0
-        rank = at
-        below, over = divmod(amounts[place] * units, whole)
-        share = below + (1 if 2 * over > whole or (2 * over == whole and below % 2) else 0)
-        found.append(share)
-        if more:
-            following.append(amounts[place] - share)
-        place += 1
-    return pl.Series(found, dtype=pl.Int128)
+def _shared_rests(rest: pl.Series, places: pl.Series, parts: pl.DataFrame) -> pl.Series:
+    """What each part gets of its group's rest: all first parts are worked out side by side, then all second ones.
+
+    rest: from zero to the group's size; places: of the first part of each group.
+    """
+    found, at = [], []
+    for _ in range(ROUNDS_MAX):
+        done = parts[places].select("more", share=_half_even(rest * pl.col("units"), pl.col("whole"), pl.col("odd")))
+        found.append(done["share"])
+        at.append(places)
+        rest, places = (rest - done["share"]).filter(done["more"]), (places + 1).filter(done["more"])
+        if not len(places):
+            break
+    walked = _walked(rest, places, parts)
+    return pl.zeros(len(parts), dtype=rest.dtype, eager=True).scatter(pl.concat([*at, walked["at"]]), pl.concat([*found, walked["share"]]))
+
+
+def _half_even(product: pl.Expr, whole: pl.Expr, odd: pl.Expr) -> pl.Expr:
+    """product / whole (zero or more over more than zero), rounded so that it is even with what is odd already."""
+    below = product // whole
+    twice = (product - below * whole) * 2
+    return below + ((twice > whole) | ((twice == whole) & ((below % 2 != 0) != odd))).cast(pl.Int64)
+
+
+def _walked(rest: pl.Series, places: pl.Series, parts: pl.DataFrame) -> pl.DataFrame:
+    """The same for groups with very many parts, one group after the other."""
+    at: list[int] = []
+    found: list[int] = []
+    for place, first in zip(places, rest, strict=True):
+        left = first
+        for number, (units, whole, odd, more) in enumerate(parts.slice(place).select("units", "whole", "odd", "more").iter_rows()):
+            below, over = divmod(left * units, whole)
+            share = below + (1 if 2 * over > whole or (2 * over == whole and (below % 2 != 0) != odd) else 0)
+            left -= share
+            at.append(place + number)
+            found.append(share)
+            if not more:
+                break
+    return pl.DataFrame({"at": pl.Series(at, dtype=places.dtype), "share": pl.Series(found, dtype=rest.dtype)})
 
 
 def _scaled(value: Decimal) -> int:

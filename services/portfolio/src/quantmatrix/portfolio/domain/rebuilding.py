@@ -1,10 +1,13 @@
-"""A book made anew from very many facts: in columns where that gives the same figures, one by one where it does not."""
+"""Books made anew from very many facts: in columns where that gives the same figures, one by one where it does not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Context, Decimal
 
+import polars as pl
+
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import LotId
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import InstrumentId, LotId
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Quantity
 from quantmatrix.portfolio.domain.book import Book, rebuilt
 from quantmatrix.portfolio.domain.columns import TooLargeError, book_columns, columns_of, total_of
@@ -12,38 +15,68 @@ from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, age
 from quantmatrix.portfolio.domain.methods import LotMethod, LotMethods
 
 FACTS_MIN = 500
-"""Below this many facts, columns cost more than they save."""
+"""Below this many fills altogether, columns cost more than they save."""
 _EXACT = Context(prec=64)
 
+Facts = Mapping[Instrument, Sequence[Fill | Split]]
 
-def rebuilt_swiftly(currency: str, facts: Sequence[Fill | Split], methods: LotMethods | None = None) -> Book:
-    """The same book as `rebuilt` makes, lot by lot; facts are of one account and instrument, in the order of booking.
+
+def rebuilt_swiftly(facts: Facts, methods: LotMethods | None = None) -> dict[InstrumentId, Book]:
+    """The books of an account by instrument, each the same that `rebuilt` makes, lot by lot; facts are in the order of booking.
 
     Columns use lots up in the order of booking. Where lots were opened in another order than that of their times (a fill
-    that was heard late, two of one instant), the facts are booked one by one.
+    that was heard late, two of one instant), where there are splits, and where the method is not always first in, first
+    out, an instrument's facts are booked one by one.
     """
     chosen = methods or LotMethods()
-    fills = [fact for fact in facts if isinstance(fact, Fill)]
     always_fifo = {chosen.first, *(method for _, method in chosen.changes)} == {LotMethod.FIFO}
-    if len(fills) < FACTS_MIN or len(fills) < len(facts) or not always_fifo:
-        return rebuilt(currency, facts, chosen)
+    books: dict[InstrumentId, Book] = {}
+    for currency in sorted({instrument.currency for instrument in facts}) if always_fifo else ():
+        plain = {instrument: _fills(told) for instrument, told in facts.items() if instrument.currency == currency}
+        books |= _in_columns(currency, [one for fills in plain.values() for one in fills])
+    return {
+        instrument.instrument_id: _sure(books.get(instrument.instrument_id)) or rebuilt(instrument.currency, told, chosen)
+        for instrument, told in facts.items()
+    }
+
+
+def _fills(facts: Sequence[Fill | Split]) -> Sequence[Fill]:
+    """The fills of an instrument that was never split; none of another."""
+    fills = [fact for fact in facts if isinstance(fact, Fill)]
+    return fills if len(fills) == len(facts) else ()
+
+
+def _sure(book: Book | None) -> Book | None:
+    """The book, if its lots were opened in the order of their ages."""
+    ages = [age(lot) for lot in book.lots.values()] if book is not None else []
+    return book if ages == sorted(ages) else None
+
+
+def _in_columns(currency: str, fills: Sequence[Fill]) -> dict[InstrumentId, Book]:
+    """Books by instrument; none where columns do not pay or the figures do not fit."""
+    if len(fills) < FACTS_MIN:
+        return {}
     try:
-        book = _in_columns(currency, fills)
+        frame, digits = columns_of(fills)
+        made = book_columns(frame)
     except TooLargeError:
-        return rebuilt(currency, facts, chosen)
-    ages = [age(lot) for lot in book.lots.values()]
-    return book if ages == sorted(ages) else rebuilt(currency, facts, chosen)
-
-
-def _in_columns(currency: str, fills: Sequence[Fill]) -> Book:
-    frame, digits = columns_of(fills)
-    made = book_columns(frame)
-    lots = {}
+        return {}
+    lots: dict[InstrumentId, dict[LotId, Lot]] = {}
     for place, opened, quantity, basis in made.lots.iter_rows():
         lot = _lot(fills[place], _quantity(opened, digits), _quantity(quantity, digits), _money(basis, currency))
-        lots[lot.lot_id] = lot
-    paid = total_of((frame["value"] * frame["quantity"].sign()).sum()) + total_of(frame["fee"].sum())
-    return Book(currency, lots, _money(total_of(made.closings["realised"].sum()), currency), _money(-paid, currency))
+        lots.setdefault(lot.instrument.instrument_id, {})[lot.lot_id] = lot
+    gains = _by_instrument(made.closings.select(frame["instrument"].gather(made.closings["fill"]), amount="realised"))
+    spent = pl.col("value") * pl.col("quantity").sign() + pl.col("fee")
+    paid = _by_instrument(frame.select("instrument", amount=spent))
+    return {
+        InstrumentId(one): Book(currency, lots[InstrumentId(one)], _money(gains.get(one, 0), currency), _money(-amount, currency))
+        for one, amount in paid.items()
+    }
+
+
+def _by_instrument(amounts: pl.DataFrame) -> dict[str, int]:
+    rows: Iterable[tuple[str, object]] = amounts.group_by("instrument").agg(pl.col("amount").sum()).iter_rows()
+    return {instrument: total_of(amount) for instrument, amount in rows}
 
 
 def _lot(fill: Fill, opened: Quantity, quantity: Quantity, basis: Money) -> Lot:
