@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked, OrdersAsked, OrderSummary
+from quantmatrix.common.contracts.asking.execution import AccountBook, AccountsAsked, BooksAsked, OrdersAsked, OrderSummary
+from quantmatrix.common.contracts.asking.messaging import TraceAsked
+from quantmatrix.common.contracts.codec import decode
 from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder
 from quantmatrix.common.contracts.prices import BarsClosed, InstrumentListed, PricesWatermark
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, order_of
-from quantmatrix.common.names import AccountId, OrderId, OrderState, OrderType, Side, TimeInForce
+from quantmatrix.common.names import AccountId, OrderId, OrderState, OrderType, Side, TimeInForce, TradingState, UserId
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
@@ -61,18 +63,30 @@ class Desk:
             like(CancelOrder, command_id=derived_id("cancel", order), user_id=FIRST_ADMINISTRATOR, account_id=ACCOUNT, order_id=order)
         )
 
-    async def order(self, order: OrderId) -> OrderSummary | None:
-        found = await self._ask("execution", OrdersAsked(user_id=FIRST_ADMINISTRATOR, order_id=order), deadline_s=5)
+    async def order(self, order: OrderId, of: UserId = FIRST_ADMINISTRATOR) -> OrderSummary | None:
+        found = await self._ask("execution", OrdersAsked(user_id=of, order_id=order), deadline_s=5)
         return found.orders[0] if found.orders else None
 
-    async def until(self, order: OrderId, *states: OrderState) -> OrderSummary:
+    async def latest_detail(self, order: OrderId) -> str:
+        """What the latest event of an order says beside its state."""
+        traced = await self._ask("execution", TraceAsked(about=str(order)), deadline_s=5)
+        return str(getattr(decode(bytes(traced.messages[-1].body)), "detail", ""))
+
+    async def until(self, order: OrderId, *states: OrderState, of: UserId = FIRST_ADMINISTRATOR) -> OrderSummary:
         async def there() -> OrderSummary | None:
-            found = await self.order(order)
+            found = await self.order(order, of)
             return found if found is not None and found.state in states else None
 
         found = await wait_until(there, f"order {order} is {' or '.join(states)}")
         assert found is not None
         return found
+
+    async def until_state(self, state: TradingState) -> None:
+        async def there() -> bool:
+            found = await self._ask("execution", AccountsAsked(user_id=FIRST_ADMINISTRATOR), deadline_s=5)
+            return [one.trading_state for one in found.accounts] == [state]
+
+        await wait_until(there, f"the account is {state}")
 
     async def book(self) -> AccountBook:
         (book,) = (await self._ask("execution", BooksAsked(), deadline_s=5)).accounts

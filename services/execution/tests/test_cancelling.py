@@ -4,10 +4,12 @@ import asyncio
 
 from services.execution.tests.desk import Desk
 
-from quantmatrix.common.names import OrderState
-from quantmatrix.common.testing.examples import INSTRUMENT
+from quantmatrix.common.contracts.prices import CorporateActionAnnounced
+from quantmatrix.common.names import ActionKind, OrderId, OrderState
+from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Price, Quantity
+from quantmatrix.execution.domain.orders import client_ref_of
 from quantmatrix.execution.testing import request
 
 
@@ -96,3 +98,119 @@ async def test_a_cancel_of_an_order_that_never_left_ends_it(desk: Desk) -> None:
 
     await desk.until(order, OrderState.CANCELLED)
     assert desk.broker.requests == []
+
+
+async def in_doubt(desk: Desk, **lost: bool) -> OrderId:
+    """An order of which nobody knows whether the broker has it; a cancel was asked meanwhile."""
+    for name in lost:
+        setattr(desk.broker, name, True)
+    desk.broker.deaf = True
+    order = await desk.place()
+    await desk.until(order, OrderState.UNKNOWN)
+    await desk.cancel(order)
+
+    async def kept() -> bool:
+        found = await desk.order(order)
+        return found is not None and "cancel is asked" in await desk.latest_detail(order)
+
+    await wait_until(kept, "the wish is stored")
+    return order
+
+
+async def test_a_cancel_of_an_order_in_doubt_is_sent_once_the_broker_tells_of_it(desk: Desk) -> None:
+    await desk.start()
+    order = await in_doubt(desk, lose_answer=True)
+    found = await desk.order(order)
+    assert found is not None and found.state is OrderState.UNKNOWN and not desk.broker.cancels
+
+    desk.broker.deaf = False
+
+    await desk.until(order, OrderState.CANCELLED)
+    assert desk.broker.orders[found.client_ref].status == "cancelled"
+    assert (desk.broker.cancels, desk.broker.received(found.client_ref)) == ([found.client_ref], 1)
+
+
+async def test_a_cancel_of_an_order_in_doubt_survives_death(desk: Desk) -> None:
+    """Killed after the wish was stored; the broker has the order and tells the next process."""
+    await desk.start()
+    order = await in_doubt(desk, lose_answer=True)
+    await desk.die()
+    desk.broker.deaf = False
+
+    await desk.start()
+
+    found = await desk.until(order, OrderState.CANCELLED)
+    assert desk.broker.cancels == [found.client_ref]
+    assert desk.broker.orders[found.client_ref].status == "cancelled"
+
+
+async def test_an_order_in_doubt_that_never_arrived_is_not_sent_after_its_cancel(desk: Desk) -> None:
+    await desk.start()
+    order = await in_doubt(desk, lose_request=True)
+
+    desk.broker.deaf = False
+
+    found = await desk.until(order, OrderState.CANCELLED)
+    assert desk.broker.requests == []
+    assert desk.broker.lookups.count(found.client_ref) >= 2
+
+
+async def test_a_fill_that_was_found_wins_over_a_cancel_in_doubt(desk: Desk) -> None:
+    await desk.start(reconcile_every_s=3_600)
+    order = await in_doubt(desk, lose_answer=True)
+    desk.broker.fill(client_ref_of(order), Quantity(10), Price(101))
+
+    desk.broker.deaf = False
+
+    await desk.until(order, OrderState.FILLED)
+    assert (await desk.agree()).positions == {"XNYS-ABC": Quantity(10)}
+
+
+async def test_the_rest_of_a_partly_filled_order_in_doubt_is_cancelled(desk: Desk) -> None:
+    await desk.start()
+    order = await in_doubt(desk, lose_answer=True)
+    desk.broker.fill(client_ref_of(order), Quantity(4), Price(100))
+
+    desk.broker.deaf = False
+
+    found = await desk.until(order, OrderState.CANCELLED)
+    assert found.filled == Quantity(4)
+    assert (await desk.agree()).positions == {"XNYS-ABC": Quantity(4)}
+
+
+async def test_a_refused_cancel_ends_the_wish(desk: Desk) -> None:
+    """Otherwise it would be sent for ever."""
+    await desk.start()
+    order = await in_doubt(desk, lose_answer=True)
+    desk.broker.refuse_cancels = True
+    desk.broker.deaf = False
+    await desk.until(order, OrderState.ACCEPTED)
+    asked = len(desk.broker.cancels)
+
+    other = await desk.place(2)
+    await desk.until(other, OrderState.ACCEPTED)
+
+    assert len(desk.broker.cancels) == asked == 1
+    found = await desk.order(order)
+    assert found is not None and found.state is OrderState.ACCEPTED
+
+
+async def test_a_split_while_an_order_is_in_doubt_is_in_what_is_sent_at_last(desk: Desk) -> None:
+    """F51: never taken before the split, sent after it: twenty new shares and not ten."""
+    await desk.start()
+    desk.broker.lose_request = True
+    desk.broker.deaf = True
+    order = await desk.place()
+    await desk.until(order, OrderState.UNKNOWN)
+    await desk.say(like(CorporateActionAnnounced, instrument=INSTRUMENT, kind=ActionKind.SPLIT, numerator=2, denominator=1))
+
+    async def adjusted() -> bool:
+        found = await desk.order(order)
+        return found is not None and found.quantity == Quantity(20)
+
+    await wait_until(adjusted, "the order followed the split")
+
+    desk.broker.deaf = False
+
+    await desk.until(order, OrderState.ACCEPTED)
+    assert [one.quantity for one in desk.broker.requests] == [Quantity(20)]

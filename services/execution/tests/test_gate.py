@@ -1,5 +1,6 @@
 """What the gate holds back: limits, halts, breaks, and the commands of somebody else."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from services.execution.tests.desk import ACCOUNT, Desk
 from quantmatrix.common.contracts.commands import CancelOrder, SetTradingState
 from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
-from quantmatrix.common.names import OrderState, OrderType, Side, TradingState
+from quantmatrix.common.names import OrderState, OrderType, Side, TradingState, UserId
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
@@ -102,3 +103,83 @@ async def test_somebody_elses_command_moves_nothing(desk: Desk) -> None:
     kept = await desk.order(own)
     assert kept is not None and kept.state is OrderState.ACCEPTED
     assert len(desk.broker.requests) == 2 and not desk.broker.cancels
+
+
+@pytest.mark.parametrize(("user", "account"), [(FIRST_ADMINISTRATOR, "DU0000009"), (derived_id("stranger"), ACCOUNT)])
+async def test_an_order_on_an_account_that_is_not_yours_is_denied_to_whoever_asked(desk: Desk, user: UserId, account: str) -> None:
+    """An account that is not there and somebody else's look the same, and neither stops the account's own orders."""
+    await desk.start()
+    order = await desk.place(1, user_id=user, account_id=account)
+    await desk.place(1, user_id=user, account_id=account)
+
+    denied = await desk.until(order, OrderState.DENIED, of=user)
+    await desk.until(await desk.place(2), OrderState.ACCEPTED)
+
+    assert (denied.code, denied.detail) == ("ACCOUNT_UNKNOWN", f"there is no account {account} of yours")
+    assert len(desk.broker.requests) == 1
+    if user != FIRST_ADMINISTRATOR:
+        assert await desk.order(order) is None
+
+
+async def halt(desk: Desk) -> None:
+    await desk.say(
+        like(
+            SetTradingState, command_id=derived_id("halt"), user_id=FIRST_ADMINISTRATOR, account_id=ACCOUNT, state=TradingState.HALTED,
+            reason="enough", cancel_open=True,
+        )
+    )  # fmt: skip
+
+
+async def test_a_halt_can_cancel_whatever_is_open(desk: Desk) -> None:
+    """F19: resting orders, one of them partly filled."""
+    await desk.start()
+    orders = [await desk.place(number) for number in (1, 2)]
+    references = [(await desk.until(order, OrderState.ACCEPTED)).client_ref for order in orders]
+    desk.broker.fill(references[0], Quantity(4), Price(100))
+    await desk.until(orders[0], OrderState.PARTIALLY_FILLED)
+
+    await halt(desk)
+
+    part, whole = [await desk.until(order, OrderState.CANCELLED) for order in orders]
+    assert (part.filled, whole.filled) == (Quantity(4), Quantity(0))
+    assert {one.status for one in desk.broker.orders.values()} == {"cancelled"}
+    assert (await desk.agree()).positions == {"XNYS-ABC": Quantity(4)}
+
+
+async def test_a_halt_finds_an_order_in_flight_while_the_broker_is_slow(desk: Desk) -> None:
+    """F19: one order is on the line, another waits behind it; the first is cancelled when it arrives, the second never leaves."""
+    desk.broker.gate_before = asyncio.Event()
+    await desk.start(answer_timeout_s=30)
+    first, second = await desk.place(1), await desk.place(2)
+    await desk.until(second, OrderState.SUBMITTING)
+    await halt(desk)
+    await desk.until(second, OrderState.CANCELLING)
+
+    desk.broker.gate_before.set()
+
+    one, other = await desk.until(first, OrderState.CANCELLED), await desk.until(second, OrderState.CANCELLED)
+    assert (desk.broker.received(one.client_ref), desk.broker.received(other.client_ref)) == (1, 0)
+    assert desk.broker.orders[one.client_ref].status == "cancelled"
+
+
+async def test_an_order_in_doubt_is_not_sent_again_from_an_account_that_was_halted_meanwhile(desk: Desk) -> None:
+    """P6: nothing but cancels leaves a halted account, also after a restart."""
+    await desk.start()
+    desk.broker.lose_request = True
+    desk.broker.deaf = True
+    order = await desk.place()
+    await desk.until(order, OrderState.UNKNOWN)
+    await desk.say(
+        like(
+            SetTradingState, command_id=derived_id("halt"), user_id=FIRST_ADMINISTRATOR, account_id=ACCOUNT, state=TradingState.HALTED,
+            reason="enough",
+        )
+    )  # fmt: skip
+    await desk.until_state(TradingState.HALTED)
+    await desk.die()
+    desk.broker.deaf = False
+
+    await desk.start()
+
+    await desk.until(order, OrderState.CANCELLED)
+    assert desk.broker.requests == []

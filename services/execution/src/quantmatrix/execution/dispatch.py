@@ -7,13 +7,15 @@ from datetime import datetime
 
 import structlog
 
-from quantmatrix.common.names import OrderId, OrderState
+from quantmatrix.common.names import AccountId, OrderId, OrderState
 from quantmatrix.common.runtime.database import Pool
 from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
+from quantmatrix.common.values import Quantity
 from quantmatrix.execution.domain.orders import Order
+from quantmatrix.execution.domain.risk import may_leave
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import Change, move
 from quantmatrix.execution.ports import (
@@ -33,6 +35,7 @@ log = structlog.get_logger(__name__)
 LOOK_S = 1.0
 RETRY_S = 0.1
 ABSENT_TWICE_S = 0.5
+NEVER_LEFT = "the broker never had the order, and it is not sent any more"
 
 _WAITING = (OrderState.SUBMITTING, OrderState.CANCELLING, OrderState.UNKNOWN)
 
@@ -65,6 +68,13 @@ class Dispatcher:
         return bool(self._fresh) or self._in_hand
 
     def wake(self) -> None:
+        self._wake.set()
+
+    def recall(self, account_id: AccountId, order_id: OrderId | None = None) -> None:
+        """Orders of an account, or one of them, that have not left yet are not sent at first sight: they are looked at again."""
+        self._fresh = deque(
+            (order, account) for order, account in self._fresh if order.account_id != account_id or order_id not in (None, order.order_id)
+        )
         self._wake.set()
 
     async def run(self) -> None:
@@ -125,6 +135,10 @@ class Dispatcher:
             return await self._doubt(order, account, outcome)
         self._doubt_since.pop(order.order_id, None)
         self._absent_since.pop(order.order_id, None)
+        if isinstance(outcome, Absent):
+            kind = OrderEventKind.CANCEL_CONFIRMED
+            await self._do(order, lambda fresh, page, at: move(fresh, kind, page, at=at, session=fresh.session, detail=NEVER_LEFT))
+            return True
         await self._record(order, account, broker, outcome)
         return True
 
@@ -135,8 +149,10 @@ class Dispatcher:
         except TRANSIENT as error:
             return Unknown(repr(error))
 
-    async def _look_for(self, order: Order, broker: Broker) -> SubmitOutcome:
-        """Ask the broker by our reference. An order that is certainly not there was never taken, and is sent now."""
+    async def _look_for(self, order: Order, broker: Broker) -> SubmitOutcome | Absent:
+        """Ask the broker by our reference. An order that is certainly not there was never taken: it is sent now, as it stands
+        now; absent is the answer where it may not leave any more.
+        """
         try:
             async with asyncio.timeout(self._answer_timeout_s):
                 found = await broker.find(order.account_id, order.client_ref)
@@ -146,8 +162,19 @@ class Dispatcher:
             if not self._absent_twice(order):
                 return Unknown("absent at the first reading")
             log.info("order.absent", order_id=str(order.order_id), client_ref=order.client_ref)
-            return await self._submit(order, broker)
+            fresh = await self._as_it_stands(order)
+            return await self._submit(fresh, broker) if fresh is not None else found
         return _as_outcome(found)
+
+    async def _as_it_stands(self, order: Order) -> Order | None:
+        """The order with whatever became of it meanwhile; None when a cancel was asked or the account may not send it any more."""
+        async with self._parts.pool.acquire(timeout=5) as connection:
+            store = ExecutionStore(connection)
+            fresh, account = await store.order(order.order_id), await store.account(order.account_id)
+            held = (await store.positions(order.account_id)).get(order.instrument.instrument_id, Quantity(0))
+        if fresh is None or account is None or fresh.cancel_asked_at is not None:
+            return None
+        return fresh if may_leave(fresh, account.trading_state, held) else None
 
     def _absent_twice(self, order: Order) -> bool:
         """Whether this is the second such reading some time after the first, when the order may still have been on its way."""
@@ -198,7 +225,8 @@ class Dispatcher:
                 change.move(OrderEventKind.ACCEPTED, at=at, session=fresh.session, broker_order_id=outcome.broker_order_id)
                 for execution in told or ():
                     change.book(execution)
-            await change.store()
+            if (await change.store()).state is OrderState.CANCELLING:
+                page.after_commit(self._wake.set)
             if isinstance(outcome, Accepted) and told is None:
                 await take_changes(broker, account, order.created_at, page)
 

@@ -10,17 +10,18 @@ from quantmatrix.common.contracts.orders import TradingStateChanged
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
 from quantmatrix.common.ids import order_of
-from quantmatrix.common.names import ActionKind, InstrumentId, OrderType, TimeInForce
+from quantmatrix.common.names import ActionKind, InstrumentId, OrderState, OrderType, TimeInForce
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.execution.dispatch import Dispatcher
-from quantmatrix.execution.domain.orders import Intent
-from quantmatrix.execution.domain.risk import Denial, Limits, assess
+from quantmatrix.execution.domain.orders import Intent, Order
+from quantmatrix.execution.domain.risk import Denial, Limits, assess, unowned
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import Change, is_over, move, store_approved, store_denial
 from quantmatrix.execution.reconcile import Brokers, take_changes
 from quantmatrix.execution.store import ExecutionStore
 
 log = structlog.get_logger(__name__)
+CANCEL_WAITS = "a cancel is asked; it is sent as soon as the broker tells of the order"
 
 
 class Handlers:
@@ -136,23 +137,40 @@ class Handlers:
         order = await store.order(command.order_id)
         if order is None or order.user_id != command.user_id or is_over(order):
             return
-        at, session = await event_time(order.instrument.instrument_id, command.head.occurred_at, page)
-        await move(order, OrderEventKind.CANCEL_ASKED, page, at=at, session=session)
-        page.after_commit(self._dispatcher.wake)
+        await self._cancel(order, command.head.occurred_at, page)
+
+    async def _cancel(self, order: Order, asked_at: datetime, page: Page) -> None:
+        """An order in doubt keeps the wish until the broker tells of it."""
+        at, session = await event_time(order.instrument.instrument_id, asked_at, page)
+        detail = CANCEL_WAITS if order.state is OrderState.UNKNOWN else ""
+        await move(order, OrderEventKind.CANCEL_ASKED, page, at=at, session=session, detail=detail)
+        page.after_commit(lambda: self._dispatcher.recall(order.account_id, order.order_id))
 
     async def set_trading_state(self, command: SetTradingState, page: Page) -> None:
+        """Also an account that is stopped already can be asked again to cancel what is open: that is how the stop is finished."""
         store = ExecutionStore(page.connection)
         account = await store.account(command.account_id, lock=True)
-        if account is None or account.user_id != command.user_id or account.trading_state is command.state:
+        if account is None or account.user_id != command.user_id:
             return
-        await store.set_trading_state(command.account_id, command.state)
-        page.say(TradingStateChanged(user_id=account.user_id, account_id=account.account_id, state=command.state, reason=command.reason))
+        if account.trading_state is not command.state:
+            await store.set_trading_state(command.account_id, command.state)
+            page.say(
+                TradingStateChanged(user_id=account.user_id, account_id=account.account_id, state=command.state, reason=command.reason)
+            )
+            page.after_commit(lambda: self._dispatcher.recall(command.account_id))
+        if command.cancel_open:
+            for order in await store.open_orders_of_account(command.account_id):
+                page.because_of(command.head)
+                await self._cancel(order, command.head.occurred_at, page)
 
     async def _consider(self, intent: Intent, now: datetime, page: Page) -> None:
         """The one way from a wish to an order: the same wish heard twice is one order."""
-        look = await ExecutionStore(page.connection).look(intent, now)
+        store = ExecutionStore(page.connection)
+        look = await store.look(intent, now)
         if look is None or look.account.user_id != intent.user_id:
             log.error("intent.without_account", account_id=intent.account_id, intent_id=str(intent.intent_id))
+            if not await store.intent_known(intent.intent_id):
+                await store_denial(intent, unowned(intent), page)
             return
         if look.known:
             return

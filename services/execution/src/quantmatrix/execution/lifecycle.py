@@ -67,13 +67,16 @@ class Change:
         state = after(order.state, kind)
         if state is OrderState.ACCEPTED and order.filled:
             state = OrderState.PARTIALLY_FILLED
-        moved = replace(order, state=state, broker_order_id=order.broker_order_id or broker_order_id)
+        moved = replace(
+            order, state=state, broker_order_id=order.broker_order_id or broker_order_id, cancel_asked_at=_wish_after(order, kind, at)
+        )
         if state is OrderState.REJECTED:
             moved = replace(moved, code=code, detail=detail)
         if state is order.state and moved == order:
             return
         _continue(self.page, order, at)
         self._told(moved, _say_state(self.page, moved, session, code, detail), kind, at, detail)
+        self._cancel_if_wished(at, session)
 
     def book(self, execution: Execution, *, undone: Quantity = NOTHING) -> None:
         """Book an execution that is not booked yet. undone: the quantity of the one that it corrects."""
@@ -91,6 +94,12 @@ class Change:
         self._told(moved, _say_fill(self.page, moved, execution), kind, execution.executed_at, "")
         if filled > order.quantity:
             log.error("order.overfilled", order_id=str(order.order_id), quantity=str(order.quantity), filled=str(filled))
+        self._cancel_if_wished(execution.executed_at, execution.session)
+
+    def _cancel_if_wished(self, at: datetime, session: date) -> None:
+        """An order whose cancel was asked while it was in doubt goes on to be cancelled as soon as the broker is known to work it."""
+        if self.order.cancel_asked_at is not None and self.order.state in (OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED):
+            self.move(OrderEventKind.CANCEL_ASKED, at=at, session=session)
 
     def adjust(self, numerator: int, denominator: int, *, at: datetime, session: date, reason: str) -> None:
         """A split changed the working order: its quantities grow as its prices shrink."""
@@ -141,6 +150,13 @@ async def move(
     change = Change(order, page)
     change.move(kind, at=at, session=session, code=code, detail=detail)
     return await change.store()
+
+
+def _wish_after(order: Order, kind: OrderEventKind, at: datetime) -> datetime | None:
+    """A wish to cancel stays until the broker refuses it; asked again, it is the same wish."""
+    if kind is OrderEventKind.CANCEL_ASKED:
+        return order.cancel_asked_at or at
+    return None if kind is OrderEventKind.CANCEL_REFUSED else order.cancel_asked_at
 
 
 def _after(order: Order, said: OrderEvent | OrderFilled | FillCorrected) -> Order:

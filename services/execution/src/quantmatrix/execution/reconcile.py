@@ -71,7 +71,7 @@ async def reconcile(account: Account, broker: Broker, page: Page, now: datetime)
     booked = await take_changes(broker, account, since, page)
     if booked:
         log.info("reconciled.executions", account_id=account.account_id, booked=booked)
-    if await store.unanswered():
+    if await store.unanswered(account.account_id):
         return []
     fresh = await store.account(account.account_id)
     differences = await _differences(fresh or account, broker, store)

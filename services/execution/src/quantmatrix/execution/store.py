@@ -1,7 +1,7 @@
-"""Execution's tables: accounts, orders and their events, executions, positions, marks, breaks."""
+"""Execution's tables: accounts, orders and their events, marks; what books hold stands in `books.py`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -22,9 +22,9 @@ from quantmatrix.common.names import (
     TradingState,
     UserId,
 )
-from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import TryLater
-from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.books import Books, change_of
 from quantmatrix.execution.domain.orders import Execution, Intent, Order, fill_of
 from quantmatrix.execution.domain.risk import Standing
 from quantmatrix.execution.domain.states import OPEN, UNANSWERED
@@ -67,11 +67,8 @@ class Step:
     detail: str | None
 
 
-class ExecutionStore:
+class ExecutionStore(Books):
     """Reads and writes on one connection; the caller owns the transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
 
     # Reference data
 
@@ -212,10 +209,11 @@ class ExecutionStore:
 
         Raises TryLater when one of the executions was booked before: whoever did so knows more of the order.
         """
-        changes = [_change(order, execution, 1) for execution in executions]
+        changes = [change_of(order, execution, 1) for execution in executions]
         booked = await self._connection.fetchval(
             """with moved as (update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6,
-               broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = $11 where order_id = $1),
+               broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = $11,
+               cancel_asked_at = $30 where order_id = $1),
                told as (insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
                select $1, (select count(*) from order_event where order_id = $1) + n.ordinal, n.event, n.state, n.at, n.detail
                from unnest($12::text[], $13::text[], $14::timestamptz[], $15::text[]) with ordinality as n (event, state, at, detail, ordinal)),
@@ -237,6 +235,7 @@ class ExecutionStore:
             [one.fee.amount for one in executions], [one.fee.currency for one in executions], [one.session for one in executions],
             [one.executed_at for one in executions], [one.corrects for one in executions],
             sum((quantity for quantity, _ in changes), Decimal(0)), sum((cash for _, cash in changes), Decimal(0)),
+            order.cancel_asked_at,
         )  # fmt: skip
         if booked != len(executions):
             raise TryLater(f"order {order.order_id}: an execution was booked meanwhile")
@@ -257,6 +256,13 @@ class ExecutionStore:
         )
         return [_order(row) for row in rows]
 
+    async def intent_known(self, intent_id: UUID) -> bool:
+        """Whether a wish became an order before, denied ones included."""
+        return bool(await self._connection.fetchval("select exists (select from orders where intent_id = $1)", intent_id))
+
+    async def open_orders_of_account(self, account_id: AccountId) -> list[Order]:
+        return await self.orders_in([OrderState(state) for state in _OPEN], account_id)
+
     async def open_orders_of(self, instrument: InstrumentId) -> list[Order]:
         rows = await self._connection.fetch(
             "select * from orders where instrument_id = $1 and state = any($2) order by created_at, order_id",
@@ -265,86 +271,10 @@ class ExecutionStore:
         )
         return [_order(row) for row in rows]
 
-    async def unanswered(self) -> bool:
-        """Whether any order still waits for a broker's answer."""
-        return bool(await self._connection.fetchval("select exists (select from orders where state = any($1))", _UNANSWERED))
-
-    # Executions
-
-    async def is_booked(self, account_id: AccountId, execution_id: str) -> bool:
-        found = "select exists (select from execution where account_id = $1 and execution_id = $2)"
-        return bool(await self._connection.fetchval(found, account_id, execution_id))
-
-    async def undo_corrected(self, order: Order, execution: Execution) -> Quantity:
-        """Take the execution that this one corrects out of position and cash; returns its quantity, zero when it is not known."""
-        row = await self._connection.fetchrow(
-            "select * from execution where account_id = $1 and execution_id = $2", order.account_id, execution.corrects
-        )
-        if row is None:
-            return Quantity(0)
-        old = replace(
-            execution,
-            side=Side(row["side"]),
-            quantity=Quantity(row["quantity"]),
-            price=Price(row["price"]),
-            fee=Money(row["fee"], row["currency"]),
-        )
-        await self._move_books(order, old, -1)
-        return old.quantity
-
-    async def _move_books(self, order: Order, execution: Execution, direction: int) -> None:
-        await self._connection.execute(
-            """with held as (insert into position as p (account_id, instrument_id, quantity) values ($1, $2, $3)
-               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity)
-               update account set cash = cash - $4 where account_id = $1""",
-            order.account_id,
-            order.instrument.instrument_id,
-            *_change(order, execution, direction),
-        )
-
-    async def last_execution_at(self, account_id: AccountId) -> datetime | None:
-        found: datetime | None = await self._connection.fetchval("select max(executed_at) from execution where account_id = $1", account_id)
-        return found
-
-    async def positions(self, account_id: AccountId) -> dict[InstrumentId, Quantity]:
-        rows = await self._connection.fetch(
-            "select instrument_id, quantity from position where account_id = $1 and quantity <> 0", account_id
-        )
-        return {InstrumentId(row["instrument_id"]): Quantity(row["quantity"]) for row in rows}
-
-    # Breaks
-
-    async def find_break(self, break_id: UUID, account_id: AccountId, about: str, ours: str, theirs: str, at: datetime) -> bool:
-        """Store a difference; False when the same one is open already."""
-        new = await self._connection.fetchval(
-            """insert into break (break_id, account_id, about, ours, theirs, found_at) values ($1, $2, $3, $4, $5, $6)
-               on conflict do nothing returning true""",
-            break_id,
-            account_id,
-            about,
-            ours,
-            theirs,
-            at,
-        )
-        return bool(new)
-
-    async def heal_breaks(self, account_id: AccountId, still_open: Sequence[str], at: datetime) -> int:
-        """Close the differences that are gone."""
-        done = await self._connection.fetch(
-            """update break set resolved_at = $3, resolution = 'gone at the next comparison'
-               where account_id = $1 and resolved_at is null and not about = any($2) returning break_id""",
-            account_id,
-            list(still_open),
-            at,
-        )
-        return len(done)
-
-
-def _change(order: Order, execution: Execution, direction: int) -> tuple[Decimal, Decimal]:
-    """What an execution adds to the position, and what it takes out of the cash."""
-    sign = execution.side.sign * direction
-    value = notional(execution.price, execution.quantity, order.instrument.multiplier, execution.fee.currency)
-    return execution.quantity.value * sign, value.amount * sign + execution.fee.amount * direction
+    async def unanswered(self, account_id: AccountId | None = None) -> bool:
+        """Whether any order, or any of one account, still waits for a broker's answer."""
+        look = "select exists (select from orders where state = any($1) and ($2::text is null or account_id = $2))"
+        return bool(await self._connection.fetchval(look, _UNANSWERED, account_id))
 
 
 def _account(row: asyncpg.Record) -> Account:
@@ -391,6 +321,7 @@ def _order(row: asyncpg.Record) -> Order:
         session=row["session"],
         created_at=row["created_at"],
         last_event=row["last_event"],
+        cancel_asked_at=row["cancel_asked_at"],
         trace=row["trace"],
         version=row["version"],
     )

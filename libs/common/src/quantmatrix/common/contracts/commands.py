@@ -47,7 +47,7 @@ class CancelOrder(_Command, frozen=True, kw_only=True, tag="CancelOrder"):
 
 
 class SetTradingState(_Command, frozen=True, kw_only=True, tag="SetTradingState"):
-    """Let an account trade, only reduce, or stop."""
+    """Let an account trade, only reduce, or stop; cancel_open: and ask the broker to cancel whatever is open."""
 
     SUBJECT = "commands.execution.state.{m.account_id}"
     KEY = "commands.execution.{m.account_id}"
@@ -55,3 +55,4 @@ class SetTradingState(_Command, frozen=True, kw_only=True, tag="SetTradingState"
     account_id: AccountToken
     state: TradingState
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+    cancel_open: bool = False

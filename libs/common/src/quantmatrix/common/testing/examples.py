@@ -282,7 +282,7 @@ _PEOPLE: tuple[Message, ...] = (
         triggered_by="manual",
     ),
     commands.CancelOrder(**_COMMAND, order_id=OrderId(an_id("order"))),
-    commands.SetTradingState(**_COMMAND, state=TradingState.REDUCING, reason="holiday"),
+    commands.SetTradingState(**_COMMAND, state=TradingState.REDUCING, reason="holiday", cancel_open=True),
     parked.MessageParked(
         service="portfolio",
         parked_id=1,

@@ -36,7 +36,9 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it is stored. `last_event` is the message that told of its latest change."""
+    """An order as it is stored. last_event: the message that told of its latest change. cancel_asked_at: event time of a wish to
+    cancel that the broker has not refused; it outlives the state, so that an order in doubt is cancelled once it is found.
+    """
 
     order_id: OrderId
     account_id: AccountId
@@ -62,6 +64,7 @@ class Order:
     last_event: UUID | None
     trace: UUID | None
     version: int
+    cancel_asked_at: datetime | None = None
 
     @property
     def leaves(self) -> Quantity:

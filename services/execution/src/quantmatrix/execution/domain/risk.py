@@ -7,7 +7,7 @@ from typing import Final
 
 from quantmatrix.common.names import OrderType, Side, TradingState
 from quantmatrix.common.values import Money, Price, Quantity, notional
-from quantmatrix.execution.domain.orders import Intent
+from quantmatrix.execution.domain.orders import Intent, Order
 
 _SEAL: Final = object()
 
@@ -82,11 +82,23 @@ def assess(intent: Intent, standing: Standing, limits: Limits) -> ApprovedOrder 
     return ApprovedOrder(intent, price, _SEAL)
 
 
+def unowned(intent: Intent) -> Denial:
+    """The no to an account that is not there or somebody else's; the two look the same."""
+    return Denial("ACCOUNT_UNKNOWN", f"there is no account {intent.account_id} of yours")
+
+
 def is_reducing(intent: Intent, standing: Standing) -> bool:
     """Whether the order, with those under way, can only bring the position closer to zero."""
     if intent.side is Side.SELL:
         return standing.position - standing.working_sells >= intent.quantity
     return standing.position + standing.working_buys + intent.quantity <= Quantity(0)
+
+
+def may_leave(order: Order, state: TradingState, position: Quantity) -> bool:
+    """Whether an order that was approved earlier and never reached its broker may still be sent in this trading state."""
+    if state is TradingState.REDUCING:
+        return order.quantity <= (position if order.side is Side.SELL else -position)
+    return state is TradingState.ACTIVE
 
 
 def _standing_says_no(intent: Intent, standing: Standing, *, reducing: bool) -> Denial | None:

@@ -1,0 +1,127 @@
+"""Books brought up to the broker's: whatever order reports come in, and whatever they lack, ours end as the broker's or say the difference."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from services.execution.tests.desk import Desk
+
+from quantmatrix.common.names import AccountId, OrderState
+from quantmatrix.common.testing.examples import INSTRUMENT
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.values import Price, Quantity
+from quantmatrix.execution.ports import BrokerPosition
+from quantmatrix.execution.testing import CLOSED_AT
+
+
+async def test_five_fills_while_the_session_was_down_are_booked_once_each(desk: Desk) -> None:
+    """F4, and F9 for its length: the last known execution minus an overlap is where asking begins."""
+    await desk.start()
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+    desk.broker.fill(reference, Quantity(1), Price(100))
+    await desk.until(order, OrderState.PARTIALLY_FILLED)
+    await desk.die()
+    for price in (101, 102, 103, 104):
+        desk.broker.fill(reference, Quantity(2), Price(price))
+    desk.broker.fill(reference, Quantity(1), Price(105))
+
+    await desk.start()
+
+    found = await desk.until(order, OrderState.FILLED)
+    assert found.average_price == Price.parse("102.5")
+    assert (await desk.agree()).executions == 6
+
+
+async def test_the_last_fill_may_be_reported_before_the_others(desk: Desk) -> None:
+    """F6 and F13: reports come in any order, and again and again."""
+    await desk.start(reconcile_every_s=3_600)
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+    await desk.die()
+    for quantity, price in ((3, 100), (3, 101), (4, 102)):
+        desk.broker.fill(reference, Quantity(quantity), Price(price))
+    desk.broker.executions.reverse()
+    desk.broker.executions.extend(desk.broker.executions)
+
+    await desk.start()
+
+    found = await desk.until(order, OrderState.FILLED)
+    assert (found.filled, found.average_price) == (Quantity(10), Price.parse("101.1"))
+    assert (await desk.agree()).executions == 3
+
+
+async def test_a_frame_that_never_arrived_is_found_within_one_comparison(desk: Desk) -> None:
+    """F11: nobody told of the fill; the next comparison finds it."""
+    await desk.start(reconcile_every_s=0.2)
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+
+    desk.broker.fill(reference, Quantity(10), Price(100))
+
+    await desk.until(order, OrderState.FILLED)
+    assert not (await desk.agree()).open_breaks
+
+
+async def test_a_bust_takes_position_and_cash_back(desk: Desk) -> None:
+    """F14: the execution never was; its own commission goes with it."""
+    await desk.start()
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+    cash = (await desk.book()).cash
+    first = desk.broker.fill(reference, Quantity(10), Price(101))
+    await desk.until(order, OrderState.FILLED)
+
+    desk.broker.fill(reference, Quantity(0), Price(101), fee="0", corrects=first.execution_id)
+
+    async def gone() -> bool:
+        book = await desk.book()
+        return not book.positions and book.cash == cash
+
+    await wait_until(gone, "the bust is booked")
+    assert (await desk.agree()).executions == 2
+
+
+async def test_a_partial_fill_and_then_the_end_of_the_session(desk: Desk) -> None:
+    """F21: what was filled stays, the rest is over."""
+    await desk.start()
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+    desk.broker.fill(reference, Quantity(4), Price(100))
+    await desk.until(order, OrderState.PARTIALLY_FILLED)
+
+    desk.broker.orders[reference] = replace(desk.broker.orders[reference], status="expired", changed_at=CLOSED_AT + timedelta(days=1))
+
+    found = await desk.until(order, OrderState.EXPIRED)
+    assert found.filled == Quantity(4)
+    assert (await desk.agree()).positions == {INSTRUMENT.instrument_id: Quantity(4)}
+
+
+async def test_a_snapshot_of_positions_that_fails_or_is_empty_erases_nothing(desk: Desk) -> None:
+    """F8: silence is waited out; an empty snapshot is a break, and our position stays."""
+    await desk.start()
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+    desk.broker.fill(reference, Quantity(10), Price(100))
+    await desk.until(order, OrderState.FILLED)
+    whole, asked = desk.broker.positions, []
+
+    async def failing(account_id: AccountId) -> Sequence[BrokerPosition]:
+        asked.append(account_id)
+        raise TimeoutError("the snapshot did not come")
+
+    async def empty(account_id: AccountId) -> Sequence[BrokerPosition]:
+        return []
+
+    desk.broker.positions = failing  # type: ignore[method-assign]  # a fault of the broker
+    await wait_until(lambda: len(asked) > 2, "the comparison is tried again and again")
+    desk.broker.positions = empty  # type: ignore[method-assign]
+
+    async def seen() -> tuple[str, ...]:
+        return (await desk.book()).open_breaks
+
+    assert await wait_until(seen, "the break is seen") == ("position XNYS-ABC: ours 10, the broker's 0",)
+    assert (await desk.book()).positions == {INSTRUMENT.instrument_id: Quantity(10)}
+
+    desk.broker.positions = whole  # type: ignore[method-assign]
+    assert (await desk.agree()).positions == {INSTRUMENT.instrument_id: Quantity(10)}
