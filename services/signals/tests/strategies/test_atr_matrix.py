@@ -14,8 +14,8 @@ from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParame
 from quantmatrix.signals.testing import US_STOCK_DOOR
 
 WORKED_ROW = {
-    "close": 112.0, "bars": 200, "atr": 4.0, "sma20": 107.0, "sma50": 100.0, "sma100": 95.0, "sma200": 90.0, "ema10": 110.0,
-    "sma20_aligned": 107.0, "position": 87.5,
+    "close": 112.0, "bars": 200, "atr": 4.0, "sma20": 107.0, "sma50": 100.0, "sma100": 95.0, "sma200": 90.0, "shortest": 110.0,
+    "short": 107.0, "position": 87.5,
 }  # fmt: skip
 
 
@@ -263,15 +263,15 @@ def test_the_first_preset_warns_from_ten() -> None:
 
 def test_alignment_needs_every_average_in_order() -> None:
     assert is_aligned(WORKED_ROW)
-    assert is_aligned(WORKED_ROW | {"ema10": 107.0})
-    assert not is_aligned(WORKED_ROW | {"ema10": 106.99})
+    assert is_aligned(WORKED_ROW | {"shortest": 107.0})
+    assert not is_aligned(WORKED_ROW | {"shortest": 106.99})
     assert not is_aligned(WORKED_ROW | {"sma200": None})
 
 
 prices = st.floats(min_value=1.0, max_value=500.0)
 maybe = st.one_of(st.none(), prices)
 rows = st.fixed_dictionaries(
-    dict.fromkeys(("close", "atr", "sma20", "sma50", "sma100", "sma200", "ema10", "sma20_aligned"), maybe)
+    dict.fromkeys(("close", "atr", "sma20", "sma50", "sma100", "sma200", "shortest", "short"), maybe)
     | {"bars": st.integers(1, 400), "position": st.one_of(st.none(), st.floats(0, 100))}
 )
 holdings = st.one_of(

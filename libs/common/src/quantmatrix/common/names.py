@@ -81,6 +81,24 @@ class SignalKind(StrEnum):
     RISK_WARNING = "risk_warning"
 
 
+class RunState(StrEnum):
+    """running: decides. paused: leaves positions, enters none. stopping: sells what it holds. stopped: decides nothing any more."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class RunAct(StrEnum):
+    """What a person can ask of a run. flatten: sell everything and stop; keep: stop, positions stay on the account."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    FLATTEN = "flatten"
+    KEEP = "keep"
+
+
 class ActionKind(StrEnum):
     SPLIT = "split"
     DIVIDEND = "dividend"

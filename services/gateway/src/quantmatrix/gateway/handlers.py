@@ -21,7 +21,7 @@ from quantmatrix.common.contracts.orders import (
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.portfolio import PortfolioSnapshotTaken, PositionChanged
-from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.gateway.feed import Feed
@@ -40,6 +40,10 @@ EVENTS: dict[type[Message], str] = {
     OrderFilled: "fill",
     FillCorrected: "fill",
     SignalRaised: "signal",
+    RunStarted: "run",
+    RunRefused: "run",
+    RunChanged: "run",
+    CycleCompleted: "run",
     PositionChanged: "position",
     PortfolioSnapshotTaken: "moment",
     NotificationRaised: "notification",

@@ -3,7 +3,8 @@
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.codec import decode_as
-from quantmatrix.common.contracts.fills import OrderFilled
+from quantmatrix.common.contracts.commands import ChangeRun, StartRun
+from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
     OrderAdjusted,
@@ -33,13 +34,16 @@ def bus(handlers: Handlers, charts: Charts) -> Bus:
             Hears(CorporateActionAnnounced, handlers.action_announced),
             Hears(BarsClosed, handlers.bars_closed, patience_s=BARS_PATIENCE_S),
             Hears(PricesWatermark, handlers.decide, when=handlers.may_decide),
-            Hears(AccountOpened, handlers.account_opened),
-            Hears(OrderFilled, handlers.order_filled),
-            Hears(OrderDenied, handlers.order_ended),
-            Hears(OrderRejected, handlers.order_ended),
-            Hears(OrderCancelled, handlers.order_ended),
-            Hears(OrderExpired, handlers.order_ended),
-            Hears(OrderAdjusted, handlers.order_adjusted),
+            Hears(AccountOpened, handlers.booking.account_opened),
+            Hears(OrderFilled, handlers.booking.order_filled),
+            Hears(FillCorrected, handlers.booking.fill_corrected),
+            Hears(OrderDenied, handlers.booking.order_ended),
+            Hears(OrderRejected, handlers.booking.order_ended),
+            Hears(OrderCancelled, handlers.booking.order_ended),
+            Hears(OrderExpired, handlers.booking.order_ended),
+            Hears(OrderAdjusted, handlers.booking.order_adjusted),
+            Hears(StartRun, handlers.starting.start),
+            Hears(ChangeRun, handlers.starting.change),
         ),
         answers=(
             Answers(SignalsAsked, signals),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import polars as pl
 from pydantic import BaseModel
@@ -11,6 +11,7 @@ from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
 from quantmatrix.signals.domain.decisions import Decision, Holding, Situation
+from quantmatrix.signals.domain.memory import Memory
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 
 
@@ -39,6 +40,14 @@ class Strategy(Protocol):
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         """What to do on the close of the latest bar; usually nothing."""
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A strategy that keeps something of an instrument from one bar to the next. The run stores it and hands it back."""
+
+    def remember(self, situation: Situation) -> Memory:
+        """What to keep after this bar; asked on every bar on which `decide` was asked, with the same situation."""
 
 
 class History(Protocol):

@@ -1,38 +1,47 @@
-"""Signals' tables: instruments, runs with what they hold and have under way, raised signals, clocks."""
+"""Signals' tables: instruments, runs with what they hold, have under way and remember, raised signals."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import asyncpg
+import msgspec
 
 from quantmatrix.common.contracts.asking.signals import SignalsAsked
-from quantmatrix.common.contracts.codec import encode
+from quantmatrix.common.contracts.codec import decode_hook, encode, encode_hook
 from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, RunId, Side, SignalKind, UserId
+from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, RunId, RunState, Side, SignalKind, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.decisions import FLAT, Holding
+from quantmatrix.signals.domain.ledger import Capital, CycleRules
+from quantmatrix.signals.domain.memory import Memory
+from quantmatrix.signals.domain.run import Run
 
 SIGNALS_ANSWERED_MAX = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A strategy at work for a user on an account, with its own capital envelope."""
-
-    run_id: RunId
-    user_id: UserId
-    account_id: AccountId
-    strategy: str
-    parameters: dict[str, object]
-    triggered_by: str
-    state: str
-    base: Money
-    cash: Money
+_CAPITAL = ("base", "reserve", "realised", "cash", "invested")
+FOLLOWED_DAYS = 30
+"""How long a signal without a horizon is followed, in calendar days."""
+_FOLLOW_UP = """
+with b as (select * from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[]) as b (instrument_id, high, low, close)),
+looked as (
+    select f.signal_id, f.targets, b.*, coalesce(b.low <= f.stop, false) as stopped,
+        greatest(f.targets_hit, (select count(*)::integer from unnest(f.targets) t where t <= b.high)) as hits, f.targets_hit as before
+    from follow_up f join b using (instrument_id) where f.ended is null and f.session < $5
+), moved as (
+    update follow_up f set high = greatest(f.high, n.high), low = least(f.low, n.low), followed_to = $5, stop_hit = n.stopped,
+        close = case when n.stopped then f.stop else n.close end, targets_hit = case when n.stopped then n.before else n.hits end,
+        ended = case when n.stopped then 'stopped' when n.hits > 0 and n.hits = cardinality(f.targets) then 'target'
+                     when $5 >= f.until then 'expired' end
+    from looked n where f.signal_id = n.signal_id returning f.instrument_id, f.ended
+)
+select instrument_id from moved group by instrument_id having bool_and(ended is not null)
+"""
+_memory_out = msgspec.json.Encoder(enc_hook=encode_hook)
+_memory_in = msgspec.json.Decoder(Memory, dec_hook=decode_hook)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,36 +106,38 @@ class SignalsStore:
             for row in rows
         ]
 
-    async def start_run(self, run: Run, started_at: datetime) -> None:
-        await self._connection.execute(
-            """insert into run (run_id, user_id, account_id, strategy, parameters, triggered_by, state, currency, base, cash, started_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing""",
+    async def start_run(self, run: Run, started_at: datetime) -> bool:
+        """Store a run before its first booking. False when it is there already."""
+        rules = run.rules
+        new = await self._connection.fetchval(
+            """insert into run (run_id, user_id, account_id, strategy, parameters, triggered_by, state, currency, base, cash, started_at,
+                 profit_target, reinvest, sentence, reason)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $10, $11, $12, $13) on conflict do nothing returning true""",
             run.run_id, run.user_id, run.account_id, run.strategy, json.dumps(run.parameters), run.triggered_by, run.state,
-            run.base.currency, run.base.amount, run.cash.amount, started_at,
+            run.capital.base.currency, started_at, rules.profit_target if rules else None, rules.reinvest if rules else None, run.sentence,
+            run.reason,
         )  # fmt: skip
+        return bool(new)
 
     async def runs(self) -> list[Run]:
         rows = await self._connection.fetch("select * from run order by run_id")
-        return [_run(row) for row in rows]
-
-    async def run_by_trigger(self, triggered_by: str) -> Run | None:
-        row = await self._connection.fetchrow("select * from run where triggered_by = $1", triggered_by)
-        return _run(row) if row else None
-
-    async def set_cash(self, run_id: RunId, cash: Money) -> None:
-        await self._connection.execute("update run set cash = $2, version = version + 1 where run_id = $1", run_id, cash.amount)
+        return [run_of(row) for row in rows]
 
     async def holdings(self, run_id: RunId) -> dict[InstrumentId, Holding]:
-        rows = await self._connection.fetch("select * from holding where run_id = $1", run_id)
-        return {InstrumentId(row["instrument_id"]): _holding(row) for row in rows}
+        rows = await self._connection.fetch("select h.*, r.currency from holding h join run r using (run_id) where run_id = $1", run_id)
+        return {InstrumentId(row["instrument_id"]): holding_of(row) for row in rows}
 
     async def holding(self, run_id: RunId, instrument: InstrumentId) -> Holding:
-        row = await self._connection.fetchrow("select * from holding where run_id = $1 and instrument_id = $2", run_id, instrument)
-        return _holding(row) if row else FLAT
+        row = await self._connection.fetchrow(
+            "select h.*, r.currency from holding h join run r using (run_id) where run_id = $1 and instrument_id = $2", run_id, instrument
+        )
+        return holding_of(row) if row else FLAT
 
     async def holders_of(self, instrument: InstrumentId) -> list[tuple[RunId, Holding]]:
-        rows = await self._connection.fetch("select * from holding where instrument_id = $1 order by run_id", instrument)
-        return [(RunId(row["run_id"]), _holding(row)) for row in rows]
+        rows = await self._connection.fetch(
+            "select h.*, r.currency from holding h join run r using (run_id) where instrument_id = $1 order by run_id", instrument
+        )
+        return [(RunId(row["run_id"]), holding_of(row)) for row in rows]
 
     async def keep_holding(self, run_id: RunId, instrument: InstrumentId, holding: Holding) -> None:
         """Store what a run holds; flat is no row."""
@@ -134,15 +145,34 @@ class SignalsStore:
             await self._connection.execute("delete from holding where run_id = $1 and instrument_id = $2", run_id, instrument)
             return
         await self._connection.execute(
-            """insert into holding (run_id, instrument_id, quantity, initial, stop_level, levels_done) values ($1, $2, $3, $4, $5, $6)
+            """insert into holding (run_id, instrument_id, quantity, initial, stop_level, levels_done, cost) values ($1, $2, $3, $4, $5, $6, $7)
                on conflict (run_id, instrument_id) do update set quantity = excluded.quantity, initial = excluded.initial,
-               stop_level = excluded.stop_level, levels_done = excluded.levels_done""",
+               stop_level = excluded.stop_level, levels_done = excluded.levels_done, cost = excluded.cost""",
             run_id, instrument, holding.quantity.value, holding.initial.value, holding.stop_level, sorted(holding.levels_done),
+            holding.cost.amount if holding.cost is not None else None,
         )  # fmt: skip
 
     async def working_order(self, order_id: OrderId) -> WorkingOrder | None:
         row = await self._connection.fetchrow("select * from working where order_id = $1", order_id)
-        return _working(row) if row else None
+        return working_of(row) if row else None
+
+    async def keep_working(self, order: WorkingOrder, signal: SignalRaised) -> None:
+        await self._connection.execute(
+            """insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
+               values ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            order.order_id, signal.signal_id, order.run_id, order.instrument_id, order.kind, order.side, order.quantity.value, order.stop_level,
+        )  # fmt: skip
+
+    async def calendars(self, run_id: RunId) -> list[str]:
+        """The calendars of what a run holds."""
+        rows = await self._connection.fetch(
+            "select distinct i.calendar from holding h join instrument i using (instrument_id) where h.run_id = $1 order by 1", run_id
+        )
+        return [row["calendar"] for row in rows]
+
+    async def working_of(self, run_id: RunId) -> list[WorkingOrder]:
+        rows = await self._connection.fetch("select * from working where run_id = $1 order by order_id", run_id)
+        return [working_of(row) for row in rows]
 
     async def fill_working(self, order_id: OrderId, filled: Quantity) -> None:
         await self._connection.execute("update working set filled = $2 where order_id = $1", order_id, filled.value)
@@ -159,31 +189,59 @@ class SignalsStore:
         """Every run at work, what it holds, and the instruments for which it has an order under way; in a fixed order."""
         rows = await self._connection.fetch(
             """
-            select r.*, h.instrument_id, h.quantity, h.initial, h.stop_level, h.levels_done,
+            select r.*, h.instrument_id, h.quantity, h.initial, h.stop_level, h.levels_done, h.cost,
                    (select array_agg(distinct w.instrument_id) from working w where w.run_id = r.run_id) as working
-            from run r left join holding h using (run_id) where r.state = 'running' order by r.run_id, h.instrument_id
+            from run r left join holding h using (run_id) where r.state <> 'stopped' order by r.run_id, h.instrument_id
             """
         )
         found: dict[RunId, RunAtWork] = {}
         for row in rows:
             run_id = RunId(row["run_id"])
             if run_id not in found:
-                found[run_id] = (_run(row), {}, frozenset(InstrumentId(one) for one in row["working"] or ()))
+                found[run_id] = (run_of(row), {}, frozenset(InstrumentId(one) for one in row["working"] or ()))
             if row["instrument_id"] is not None:
-                found[run_id][1][InstrumentId(row["instrument_id"])] = _holding(row)
+                found[run_id][1][InstrumentId(row["instrument_id"])] = holding_of(row)
         return list(found.values())
 
-    async def keep_signal(self, signal: SignalRaised, order: WorkingOrder | None) -> None:
-        """Store what was raised, with the order that will come of it."""
+    async def memories(self, run_id: RunId) -> dict[InstrumentId, Memory]:
+        rows = await self._connection.fetch("select instrument_id, body::text as body from memory where run_id = $1", run_id)
+        return {InstrumentId(row["instrument_id"]): _memory_in.decode(row["body"]) for row in rows}
+
+    async def keep_memory(self, run_id: RunId, instrument: InstrumentId, memory: Memory) -> None:
         await self._connection.execute(
-            """with raised as (insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at,
-               strength, body) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))
-               insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
-               select $12, $1, $2, $5, $6, $13, $14, $15 where $12::uuid is not null""",
+            """insert into memory (run_id, instrument_id, body) values ($1, $2, $3)
+               on conflict (run_id, instrument_id) do update set body = excluded.body""",
+            run_id, instrument, _memory_out.encode(memory).decode(),
+        )  # fmt: skip
+
+    async def keep_signal(self, signal: SignalRaised) -> None:
+        await self._connection.execute(
+            """insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at, strength, body)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
             signal.signal_id, signal.run_id, signal.user_id, signal.account_id, signal.instrument.instrument_id, signal.kind,
             signal.session, signal.decided_at, signal.expires_at, signal.strength, encode(signal).decode(),
-            order and order.order_id, order and order.side, order and order.quantity.value, order and order.stop_level,
         )  # fmt: skip
+
+    async def follow(self, signal: SignalRaised, scale: float) -> None:
+        """From the next bar on, look what becomes of a signal. scale: how many of the series' units one of the signal's day is."""
+        levels = [float(one.value) * scale for one in signal.targets]
+        await self._connection.execute(
+            """insert into follow_up (signal_id, instrument_id, session, entry, stop, targets, scale, until)
+               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing""",
+            signal.signal_id, signal.instrument.instrument_id, signal.session, float(signal.price.value) * scale if signal.price else 0.0,
+            float(signal.stop.value) * scale if signal.stop else None, levels, scale,
+            signal.session + timedelta(days=signal.horizon_days or FOLLOWED_DAYS),
+        )  # fmt: skip
+
+    async def followed(self) -> set[InstrumentId]:
+        """The instruments of signals that are not followed to their end yet."""
+        rows = await self._connection.fetch("select distinct instrument_id from follow_up where ended is null")
+        return {InstrumentId(row["instrument_id"]) for row in rows}
+
+    async def follow_up(self, bars: Sequence[tuple[InstrumentId, float, float, float]], session: date) -> set[InstrumentId]:
+        """Move what is followed by one bar each (instrument, high, low, close). Returns the instruments of which nothing is open any more."""
+        rows = await self._connection.fetch(_FOLLOW_UP, *(list(column) for column in zip(*bars, strict=True)), session)
+        return {InstrumentId(row["instrument_id"]) for row in rows}
 
     async def latest_signals(self, asked: SignalsAsked) -> Sequence[str]:
         """The signals of a user as JSON, the latest first."""
@@ -202,7 +260,9 @@ class SignalsStore:
         return [row["body"] for row in rows]
 
 
-def _run(row: asyncpg.Record) -> Run:
+def run_of(row: asyncpg.Record) -> Run:
+    """A run as its row has it."""
+    target, money = row["profit_target"], {name: Money(row[name], row["currency"]) for name in _CAPITAL}
     return Run(
         run_id=RunId(row["run_id"]),
         user_id=UserId(row["user_id"]),
@@ -210,17 +270,23 @@ def _run(row: asyncpg.Record) -> Run:
         strategy=row["strategy"],
         parameters=json.loads(row["parameters"]),
         triggered_by=row["triggered_by"],
-        state=row["state"],
-        base=Money(row["base"], row["currency"]),
-        cash=Money(row["cash"], row["currency"]),
+        state=RunState(row["state"]),
+        capital=Capital(**money, cycle=row["cycle"]),
+        rules=CycleRules(target, row["reinvest"]) if target is not None else None,
+        entries=row["entries"],
+        sentence=row["sentence"],
+        reason=row["reason"],
     )
 
 
-def _holding(row: asyncpg.Record) -> Holding:
-    return Holding(Quantity(row["quantity"]), Quantity(row["initial"]), row["stop_level"], frozenset(row["levels_done"]))
+def holding_of(row: asyncpg.Record, quantity: str = "quantity") -> Holding:
+    """A holding as its row has it; the row carries its run's currency."""
+    cost = Money(row["cost"], row["currency"]) if row["cost"] is not None else None
+    return Holding(Quantity(row[quantity]), Quantity(row["initial"]), row["stop_level"], frozenset(row["levels_done"]), cost)
 
 
-def _working(row: asyncpg.Record) -> WorkingOrder:
+def working_of(row: asyncpg.Record, stop: str = "stop_level") -> WorkingOrder:
+    """An order under way as its row has it."""
     return WorkingOrder(
         order_id=OrderId(row["order_id"]),
         run_id=RunId(row["run_id"]),
@@ -229,5 +295,5 @@ def _working(row: asyncpg.Record) -> WorkingOrder:
         side=Side(row["side"]),
         quantity=Quantity(row["quantity"]),
         filled=Quantity(row["filled"]),
-        stop_level=row["stop_level"],
+        stop_level=row[stop],
     )

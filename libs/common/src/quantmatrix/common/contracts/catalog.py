@@ -13,6 +13,10 @@ MESSAGES: tuple[type[Message], ...] = (
     prices.PricesWatermark,
     signals.SignalRaised,
     signals.SignalsWatermark,
+    signals.RunStarted,
+    signals.RunRefused,
+    signals.RunChanged,
+    signals.CycleCompleted,
     orders.AccountOpened,
     orders.TradingStateChanged,
     orders.OrderSubmitted,
@@ -41,6 +45,8 @@ MESSAGES: tuple[type[Message], ...] = (
     commands.PlaceOrder,
     commands.CancelOrder,
     commands.SetTradingState,
+    commands.StartRun,
+    commands.ChangeRun,
     parked.MessageParked,
 )
 

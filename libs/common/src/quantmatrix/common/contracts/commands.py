@@ -7,8 +7,8 @@ import msgspec
 
 from quantmatrix.common.contracts.message import AccountToken, Message
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import OrderId, OrderType, Side, TimeInForce, TradingState, UserId
-from quantmatrix.common.values import Price, Quantity
+from quantmatrix.common.names import OrderId, OrderType, RunAct, RunId, Side, TimeInForce, TradingState, UserId
+from quantmatrix.common.values import Money, Price, Quantity
 
 
 class _Command(Message, frozen=True, kw_only=True):
@@ -56,3 +56,35 @@ class SetTradingState(_Command, frozen=True, kw_only=True, tag="SetTradingState"
     state: TradingState
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
     cancel_open: bool = False
+
+
+class StartRun(_Command, frozen=True, kw_only=True, tag="StartRun"):
+    """Let a strategy decide for an account, with a capital of its own.
+
+    parameters: JSON by name, what is left out as the strategy has it. profit_target and reinvest: fractions as decimals
+    (0.2, 0.8); none for a run without cycles. sentence: the words that a person confirmed.
+    """
+
+    SUBJECT = "commands.signals.start_run.{m.account_id}"
+    KEY = "commands.signals.{m.account_id}"
+
+    account_id: AccountToken
+    run_id: RunId
+    strategy: Annotated[str, msgspec.Meta(max_length=80)]
+    capital: Money
+    parameters: dict[str, str] = {}
+    profit_target: Annotated[str, msgspec.Meta(max_length=20)] | None = None
+    reinvest: Annotated[str, msgspec.Meta(max_length=20)] | None = None
+    sentence: Annotated[str, msgspec.Meta(max_length=400)] = ""
+
+
+class ChangeRun(_Command, frozen=True, kw_only=True, tag="ChangeRun"):
+    """Pause, resume or stop a run."""
+
+    SUBJECT = "commands.signals.change_run.{m.account_id}"
+    KEY = "commands.signals.{m.account_id}"
+
+    account_id: AccountToken
+    run_id: RunId
+    act: RunAct
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]

@@ -1,4 +1,4 @@
-"""The `signals` family, said by signals: decisions with their reasons."""
+"""The `signals` family, said by signals: decisions with their reasons, and the life of strategy runs."""
 
 import math
 from datetime import date
@@ -7,8 +7,8 @@ import msgspec
 
 from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import RunId, Side, SignalId, SignalKind, UserId
-from quantmatrix.common.values import Price, Quantity
+from quantmatrix.common.names import RunId, RunState, Side, SignalId, SignalKind, UserId
+from quantmatrix.common.values import Money, Price, Quantity
 
 
 class Reason(msgspec.Struct, frozen=True):
@@ -72,3 +72,55 @@ class SignalsWatermark(Watermark, frozen=True, kw_only=True, tag="SignalsWaterma
     FAMILY = "signals"
     SUBJECT = "signals.watermark.{m.calendar}"
     KEY = "signals.watermark.{m.calendar}"
+
+
+class _OfARun(Message, frozen=True, kw_only=True):
+    OWNER = "signals"
+    FAMILY = "signals"
+    KEY = "signals.runs.{m.account_id}"
+
+    run_id: RunId
+    user_id: UserId
+    account_id: AccountToken
+    strategy: str
+
+
+class RunStarted(_OfARun, frozen=True, kw_only=True, tag="RunStarted"):
+    """A strategy has its capital and decides from the next bar on. sentence: what a person confirmed, if a person did."""
+
+    SUBJECT = "signals.run_started.{m.account_id}"
+
+    triggered_by: str
+    base: Money
+    sentence: str = ""
+
+
+class RunRefused(_OfARun, frozen=True, kw_only=True, tag="RunRefused"):
+    """A run was asked for and cannot be: a code, and a sentence with the figures. Nothing was stored."""
+
+    SUBJECT = "signals.run_refused.{m.account_id}"
+
+    code: str
+    detail: str
+
+
+class RunChanged(_OfARun, frozen=True, kw_only=True, tag="RunChanged"):
+    """A run was paused, goes on, stops or has stopped; reason: why."""
+
+    SUBJECT = "signals.run_changed.{m.account_id}"
+
+    state: RunState
+    reason: str
+
+
+class CycleCompleted(_OfARun, frozen=True, kw_only=True, tag="CycleCompleted"):
+    """A run's profit target was reached: so much of the profit joined the base, so much was put aside. base, reserve: afterwards."""
+
+    SUBJECT = "signals.cycle_completed.{m.account_id}"
+
+    cycle: int
+    profit: Money
+    reinvested: Money
+    reserved: Money
+    base: Money
+    reserve: Money

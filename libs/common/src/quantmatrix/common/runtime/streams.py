@@ -63,13 +63,15 @@ class Hearing:
 
 _WHOLE_PRICES: Final = ("prices.instrument.*", "prices.action.*", "prices.bars.*.*", "prices.watermark.*")
 _PORTFOLIO_FACTS: Final = tuple(f"portfolio.{fact}.*" for fact in ("lot_opened", "lot_closed", "lot_adjusted", "position", "snapshot"))
+_RUN_FACTS: Final = tuple(f"signals.{fact}.*" for fact in ("raised", "run_started", "run_refused", "run_changed", "cycle_completed"))
 HEARINGS: Final = (
     Hearing("market", "portfolio", ("portfolio.watermark.*",)),
     Hearing("signals", "prices", _WHOLE_PRICES),
     Hearing("signals", "orders", ("orders.>",)),
     Hearing("signals", "fills", ("fills.>",)),
+    Hearing("signals", "commands", ("commands.signals.>",)),
     Hearing("execution", "prices", _WHOLE_PRICES),
-    Hearing("execution", "signals", ("signals.>",)),
+    Hearing("execution", "signals", ("signals.raised.*", "signals.watermark.*")),
     Hearing("execution", "commands", ("commands.execution.>",)),
     Hearing("portfolio", "prices", _WHOLE_PRICES),
     Hearing("portfolio", "orders", ("orders.>",)),
@@ -78,7 +80,7 @@ HEARINGS: Final = (
     Hearing("notify", "orders", ("orders.>",)),
     Hearing("notify", "fills", ("fills.filled.*", "fills.corrected.*")),
     Hearing("notify", "parked", ("parked.>",)),
-    Hearing("gateway", "signals", ("signals.raised.*",)),
+    Hearing("gateway", "signals", _RUN_FACTS),
     Hearing("gateway", "orders", ("orders.>",)),
     Hearing("gateway", "fills", ("fills.filled.*", "fills.corrected.*")),
     Hearing("gateway", "portfolio", _PORTFOLIO_FACTS),

@@ -27,7 +27,9 @@ from quantmatrix.common.names import (
     OrderState,
     OrderType,
     Priority,
+    RunAct,
     RunId,
+    RunState,
     SessionPhase,
     Side,
     SignalId,
@@ -102,6 +104,7 @@ _WATERMARK: dict[str, Any] = {"calendar": CALENDAR, "timeframe": TIMEFRAME, "ses
 _LEDGER: dict[str, Any] = {"user_id": USER, "account_id": ACCOUNT}
 _LOT: dict[str, Any] = {**_LEDGER, "lot_id": LotId(an_id("lot")), "instrument": INSTRUMENT}
 _COMMAND: dict[str, Any] = {"command_id": an_id("command"), "user_id": USER, "account_id": ACCOUNT}
+_RUN: dict[str, Any] = {"run_id": RunId(an_id("run")), "user_id": USER, "account_id": ACCOUNT, "strategy": "atr_matrix"}
 _NOTIFICATION: dict[str, Any] = {"notification_id": NotificationId(an_id("notification")), "user_id": USER}
 
 _BAR = prices.Bar(
@@ -186,6 +189,20 @@ _SIGNALS: tuple[Message, ...] = (
         metrics={"atr": 0.25},
     ),
     signals.SignalsWatermark(**_WATERMARK, covers={"signals/signals.raised.PAPER-1": 4}),
+    signals.RunStarted(
+        **_RUN, triggered_by="run:atr_matrix:1b2c3d4e", base=usd("10000"), sentence="run atr_matrix on paper, $10000, 20% profit"
+    ),
+    signals.RunRefused(**_RUN, code="ENVELOPE_EXCEEDS_CASH", detail="10000 USD wanted, 2500 USD of PAPER-1 are free"),
+    signals.RunChanged(**_RUN, state=RunState.PAUSED, reason="holiday"),
+    signals.CycleCompleted(
+        **_RUN,
+        cycle=1,
+        profit=usd("2000"),
+        reinvested=usd("1600"),
+        reserved=usd("400"),
+        base=usd("11600"),
+        reserve=usd("400"),
+    ),
 )
 
 _ORDERS: tuple[Message, ...] = (
@@ -283,6 +300,17 @@ _PEOPLE: tuple[Message, ...] = (
     ),
     commands.CancelOrder(**_COMMAND, order_id=OrderId(an_id("order"))),
     commands.SetTradingState(**_COMMAND, state=TradingState.REDUCING, reason="holiday", cancel_open=True),
+    commands.StartRun(
+        **_COMMAND,
+        run_id=RunId(an_id("run")),
+        strategy="atr_matrix",
+        capital=usd("10000"),
+        parameters={"preset": '"v2"'},
+        profit_target="0.2",
+        reinvest="0.8",
+        sentence="run atr_matrix on paper, $10000, 20% profit, 80% reinvest",
+    ),
+    commands.ChangeRun(**_COMMAND, run_id=RunId(an_id("run")), act=RunAct.PAUSE, reason="holiday"),
     parked.MessageParked(
         service="portfolio",
         parked_id=1,

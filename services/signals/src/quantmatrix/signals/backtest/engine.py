@@ -9,9 +9,10 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, check
 from quantmatrix.signals.backtest.lanes import Lane, Working
 from quantmatrix.signals.backtest.rules import FillRules, touched
-from quantmatrix.signals.domain.book import RunFill, cash_after, holding_after
-from quantmatrix.signals.domain.decisions import Because, Decision, Portfolio, Situation
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.domain.book import RunFill, cash_after, holding_after, realised_by
+from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Portfolio, Situation
+from quantmatrix.signals.domain.memory import after_fill, closed_at
+from quantmatrix.signals.ports import Remembers, Strategy
 
 Progress = Callable[[int, int], None]
 
@@ -74,6 +75,7 @@ class Engine:
         if strange:
             raise BacktestError(f"the envelope is in {cash.currency}, some instruments are in {', '.join(strange)}")
         self._strategy = strategy
+        self._memory = strategy if isinstance(strategy, Remembers) else None
         self._base = self._cash = cash
         self._rules = rules
         self._lanes = [Lane(one, strategy) for one in sorted(histories, key=lambda one: one.instrument_id)]
@@ -165,7 +167,10 @@ class Engine:
         fee = self._rules.commission.of(quantity, lane.worth(price, quantity))
         own = RunFill(decision.side, quantity, price, fee, lane.history.multiplier)
         self._cash = cash_after(self._cash, own)
-        lane.holding = holding_after(lane.holding, own, decision.stop_level)
+        before, lane.holding = lane.holding, holding_after(lane.holding, own, decision.stop_level)
+        if self._memory is not None:
+            gained = realised_by(before, lane.holding, own) if decision.side is Side.SELL else None
+            lane.memory = after_fill(lane.memory, lane.bar.session, price, gained, flat=lane.holding == FLAT)
         if decision.side is Side.BUY:
             lane.stop_level = decision.stop_level
             lane.target_level = float(decision.targets[0].value) * lane.factor if decision.targets else None
@@ -227,8 +232,13 @@ class Engine:
                 equity=equity,
                 door=lane.door(),
                 portfolio=self._portfolio(lane) if self._strategy.catalogue.sees_portfolio else None,
+                at=closed_at(lane.bar.session),
+                memory=lane.memory,
             )
-            return self._strategy.decide(situation)
+            decisions = self._strategy.decide(situation)
+            if self._memory is not None:
+                lane.memory = self._memory.remember(situation)
+            return decisions
         except Exception as error:
             raise BacktestError(f"{self._strategy.name} raised {type(error).__name__} on {lane.place()}: {error}") from error
 

@@ -11,6 +11,7 @@ from quantmatrix.signals.backtest.history import BacktestError, History, PastBar
 from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding
 from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory
 from quantmatrix.signals.ports import Strategy
 
 Row = Mapping[str, float | None]
@@ -39,6 +40,7 @@ class Lane:
         self._splits = sorted(history.splits, key=lambda split: split.effective)
         self.index: int | None = None
         self.holding: Holding = FLAT
+        self.memory: Memory = NOTHING_KEPT
         self.working: list[Working] = []
         self.stop_level: float | None = None
         self.target_level: float | None = None

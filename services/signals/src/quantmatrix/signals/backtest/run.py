@@ -21,6 +21,7 @@ from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
 from quantmatrix.signals.backtest.trades import Trade, trades_of
 from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
 
 _CODE = ("domain", "strategies", "backtest")
 
@@ -40,13 +41,11 @@ class Job:
 def made(strategy: type[Strategy], parameters: Mapping[str, Any]) -> Strategy:
     """The strategy with these parameters. Raises BacktestError that names each parameter that is unknown or out of bounds."""
     try:
-        return strategy(strategy.parameters.model_validate(dict(parameters)))  # type: ignore[call-arg]  # made from its own parameters
+        return make_strategy(strategy, parameters)
     except ValidationError as error:
         wrong = [f"{'.'.join(str(part) for part in one['loc']) or 'together'}: {one['msg']}" for one in error.errors()]
-        known = ", ".join(strategy.parameters.model_fields)
-        raise BacktestError(
-            f"{strategy.name} cannot be made:\n  " + "\n  ".join(wrong) + f"\n  its parameters: {known or 'none'}"
-        ) from error
+        known = ", ".join([*strategy.parameters.model_fields, EXITS])
+        raise BacktestError(f"{strategy.name} cannot be made:\n  " + "\n  ".join(wrong) + f"\n  its parameters: {known}") from error
 
 
 def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, on_progress: Progress | None = None) -> Result:
@@ -56,7 +55,7 @@ def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, o
     ordered = sorted(histories, key=lambda history: history.symbol)
     asked = Asked(
         strategy=strategy.name,
-        parameters=strategy.parameters.model_validate(dict(job.parameters)).model_dump(mode="json"),
+        parameters=parameters_told(strategy, job.parameters),
         symbols=tuple(history.symbol for history in ordered),
         first=outcome.curve[0].session,
         last=outcome.curve[-1].session,

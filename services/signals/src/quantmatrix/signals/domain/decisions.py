@@ -2,21 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory
 
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What a run holds of one instrument since it was last flat. stop_level is on the forward-adjusted series."""
+    """What a run holds of one instrument since it was last flat. stop_level is on the forward-adjusted series.
+
+    cost: what was paid for what is left, fees of the purchases included; None for nothing.
+    """
 
     quantity: Quantity
     initial: Quantity
     stop_level: float | None = None
     levels_done: frozenset[int] = frozenset()
+    cost: Money | None = None
 
 
 FLAT = Holding(Quantity(0), Quantity(0))
@@ -42,7 +47,8 @@ class Situation:
 
     row: the strategy's columns on the latest bar, null where history is too short. close: today's raw price.
     pending: whether an order of this run for this instrument is under way. portfolio: only for strategies whose catalogue
-    entry says that they see it.
+    entry says that they see it. at: when the bar closed (UTC), and memory: what the strategy kept of this instrument; both only
+    for strategies that remember.
     """
 
     row: Mapping[str, float | None]
@@ -52,6 +58,8 @@ class Situation:
     equity: Money
     door: Door
     portfolio: Portfolio | None = None
+    at: datetime | None = None
+    memory: Memory = NOTHING_KEPT
 
 
 @dataclass(frozen=True, slots=True)

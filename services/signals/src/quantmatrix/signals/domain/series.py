@@ -53,6 +53,11 @@ class Series:
     def last_session(self) -> date | None:
         return self.frame.item(-1, "session") if self.frame.height else None
 
+    def last_bar(self) -> tuple[float, float, float]:
+        """High, low and close of the latest bar, as the series has them. Raises IndexError for a series without bars."""
+        high, low, close = self.frame.select("high", "low", "close").row(-1)
+        return high, low, close
+
     def apply(self, split: Split) -> None:
         """From the next bar on, one unit counts as denominator/numerator of the series' units. Hearing it twice changes nothing."""
         if split.action_id not in self.splits:

@@ -3,26 +3,30 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.domain.allocation import Plan, contribution_of, due, plan, whole_lots
+from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Portfolio, Situation
+from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 # What is left covers commissions and an open above the close that was decided on.
 SPENT_AT_MOST = Decimal("0.98")
+_WEIGHT = Decimal("1e-12")
 
 
-class ContributionParameters(BaseModel):
+Weights = dict[str, float]
+
+
+class ContributionParameters(StrategyParameters):
     """Bounds and defaults; forms are drawn from this model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    weights: dict[str, float] = Field(default_factory=dict, title="Weights", description="Share of each symbol; they sum to 1.")
+    weights: Weights = Field(default_factory=dict, title="Weights", description="Share of each symbol; they sum to 1.")
     frequency: Literal["weekly", "monthly"] = Field("monthly", title="How often", description="When it contributes and looks at the bands.")
     day_of_month: int = Field(1, ge=1, le=31, title="Day", description="Day of the month, or the first session after it.")
     contribution: float | None = Field(
@@ -42,8 +46,28 @@ class ContributionParameters(BaseModel):
         return self
 
 
+def standard(weights: Weights) -> Any:
+    """The field `weights` with these defaults."""
+    told = ContributionParameters.model_fields["weights"]
+    return Field(default_factory=lambda: dict(weights), title=told.title, description=told.description)
+
+
+def told_of(summary: str) -> CatalogueEntry:
+    """The catalogue entry of an allocating strategy."""
+    return CatalogueEntry(
+        category=Category.STOCKS,
+        complexity=Complexity.BEGINNER,
+        capital_min=Money(5_000, "USD"),
+        horizon="years",
+        needs=("daily bars", "a price of every symbol that is to be bought"),
+        bars_min=1,
+        summary=summary,
+        sees_portfolio=True,
+    )
+
+
 class Contributions:
-    """See the module's text. Subclasses carry name, title, parameters and catalogue entry."""
+    """See the module's text. Subclasses carry name, title, parameters and catalogue entry; the rules are in `domain/allocation.py`."""
 
     name: ClassVar[str]
 
@@ -60,11 +84,9 @@ class Contributions:
         return not row["due"]
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
-        """Nothing until every instrument of the weights has a price: what is missing could not be told."""
+        """Symbols that have no price yet are left out: their part of a contribution stays in cash until they have one."""
         whole = situation.portfolio
         if whole is None or situation.pending or not situation.row["due"] or whole.symbol not in self._p.weights:
-            return ()
-        if not set(self._p.weights) <= set(whole.prices):
             return ()
         contribution, found = self._plan(whole)
         lots = whole_lots(_affordable(found, _free(whole)), whole.prices, situation.door.lot_size)
@@ -76,12 +98,23 @@ class Contributions:
     def _plan(self, whole: Portfolio) -> tuple[Money, Plan]:
         """The agreed contribution; if that leaves a band broken, more of the free cash; only if that does not help either, sales."""
         threshold = Decimal(str(self._p.threshold_pct)) / 100
-        agreed, free = self._contribution(whole)
-        found = plan(self._p.exact, whole.values, agreed, no_sell=self._p.no_sell, threshold=threshold)
+        weights, priced = self._priced(whole)
+        agreed, free = (one.times(priced).rounded(2) for one in self._contribution(whole))
+        found = plan(weights, whole.values, agreed, no_sell=self._p.no_sell, threshold=threshold)
         if not found.rebalanced:
             return agreed, found
-        more = plan(self._p.exact, whole.values, free, threshold=threshold)
+        more = plan(weights, whole.values, free, threshold=threshold)
         return (agreed, found) if more.rebalanced else (free, more)
+
+    def _priced(self, whole: Portfolio) -> tuple[Mapping[str, Decimal], Decimal]:
+        """The weights of what has a price, made to sum to 1, and what they summed to."""
+        weights = {symbol: weight for symbol, weight in self._p.exact.items() if symbol in whole.prices}
+        total = sum(weights.values(), Decimal(0))
+        if total == 1:
+            return weights, total
+        *others, last = weights
+        scaled = {symbol: (weights[symbol] / total).quantize(_WEIGHT) for symbol in others}
+        return scaled | {last: 1 - sum(scaled.values(), Decimal(0))}, total
 
     def _contribution(self, whole: Portfolio) -> tuple[Money, Money]:
         """What is agreed on, as long as there is cash, and the free cash; a run whose capital is deployed only keeps its weights."""
@@ -92,8 +125,10 @@ class Contributions:
         return min(agreed, free), free
 
     def _decision(self, whole: Portfolio, found: Plan, contribution: Money, quantity: Quantity) -> Decision:
-        target = self._p.weights[whole.symbol]
+        target, missing = self._p.weights[whole.symbol], sorted(set(self._p.weights) - set(whole.prices))
         reasons = [Because("DUE", True, f"{self._p.frequency} contribution of {contribution}")]
+        if missing:
+            reasons.append(Because("PRICE_MISSING", False, f"no price yet of {', '.join(missing)}"))
         if found.rebalanced:
             reasons.append(Because("BAND_BROKEN", True, "contributions do not bring the weights back into their bands"))
         reasons.append(Because("WEIGHT", True, f"{whole.symbol} is wanted at {100 * target:g} %, {found.amounts[whole.symbol]} to move"))

@@ -11,13 +11,14 @@ from decimal import Decimal
 from typing import Any, ClassVar, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import atr, bars_so_far, ema, position_in_range, sma
+from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 BARS_FOR_ANYTHING = 50
 BARS_FOR_ALIGNMENT = 200
@@ -25,15 +26,19 @@ ATR_LENGTH = 14
 ENTRY_WEIGHTS = {"v1": (0.30, 0.20, 0.25, 0.15, 0.10), "v2": (0.35, 0.25, 0.20, 0.10, 0.10)}
 STRENGTH_MIN = {"v1": 0.50, "v2": 0.60}
 EXTENDED_AT = {"v1": 10.0, "v2": 12.0}
+CHAINS = {"ema10": "EMA10 ≥ SMA20", "ema21": "EMA21 ≥ SMA21"}
 HORIZONS = ((2.0, 18), (3.0, 10), (4.0, 2))
 
 
-class AtrMatrixParameters(BaseModel):
+class AtrMatrixParameters(StrategyParameters):
     """Bounds and defaults; forms are drawn from this model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {name: {"extended_at": at} for name, at in EXTENDED_AT.items()}
 
     preset: Literal["v1", "v2"] = Field("v2", title="Preset", description="Weights and thresholds of the entry conditions.")
+    alignment: Literal["ema10", "ema21"] = Field(
+        "ema10", title="Alignment", description="The shortest two averages: 10 and 20, or 21 and 21."
+    )
     distance_max: float = Field(4.0, ge=0.5, le=7.0, title="Furthest entry", description="ATRs above the 50-day average, at most.")
     position_min: float = Field(50.0, ge=0, le=100, title="20-day position", description="Percent of the 20-day range, at least.")
     atr_pct_min: float = Field(3.0, ge=0, le=20, title="Least movement", description="ATR in percent of the price, at least.")
@@ -47,14 +52,6 @@ class AtrMatrixParameters(BaseModel):
     extended_at: float = Field(12.0, ge=5, le=30, title="Extended", description="ATRs above the average from which a warning is given.")
     max_position_pct: float = Field(5.0, gt=0, le=100, title="Largest position", description="Percent of the run's equity.")
     risk_pct: float = Field(1.0, gt=0, le=10, title="Risk per trade", description="Percent of the run's equity between entry and stop.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_the_preset_has_it(cls, given: Any) -> Any:
-        """What the preset decides and nobody chose otherwise."""
-        if isinstance(given, dict) and given.get("preset") in EXTENDED_AT:
-            return {"extended_at": EXTENDED_AT[given["preset"]], **given}
-        return given
 
 
 class AtrMatrix:
@@ -84,8 +81,8 @@ class AtrMatrix:
             "sma20": self._average(),
             "sma100": sma(100),
             "sma200": sma(200),
-            "ema10": ema(10),
-            "sma20_aligned": sma(20),
+            "shortest": ema(10 if self._p.alignment == "ema10" else 21),
+            "short": sma(20 if self._p.alignment == "ema10" else 21),
             "position": position_in_range(20),
         }
 
@@ -165,7 +162,7 @@ class AtrMatrix:
                 f"close above the {20 if p.preset == 'v1' else 21}-day average",
                 weights[1],
             ),
-            Because("ALIGNED", is_aligned(row), "EMA10 ≥ SMA20 ≥ SMA50 ≥ SMA100 ≥ SMA200", weights[2]),
+            Because("ALIGNED", is_aligned(row), f"{CHAINS[p.alignment]} ≥ SMA50 ≥ SMA100 ≥ SMA200", weights[2]),
             Because(
                 "UPPER_RANGE",
                 position is not None and position > p.position_min,
@@ -230,8 +227,8 @@ STRATEGY = AtrMatrix
 
 
 def is_aligned(row: Mapping[str, float | None]) -> bool:
-    """EMA10 ≥ SMA20 ≥ SMA50 ≥ SMA100 ≥ SMA200; false while any of them is missing."""
-    chain = [row[name] for name in ("ema10", "sma20_aligned", "sma50", "sma100", "sma200")]
+    """Whether the two short averages and those of 50, 100 and 200 stand in falling order; false while any of them is missing."""
+    chain = [row[name] for name in ("shortest", "short", "sma50", "sma100", "sma200")]
     values = [value for value in chain if value is not None]
     return len(values) == len(chain) and all(left >= right for left, right in itertools.pairwise(values))
 

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar, Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from quantmatrix.common.names import SignalKind
 from quantmatrix.common.values import Money
@@ -20,19 +20,18 @@ from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Compl
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.options.choosing import BEYOND_HORIZON_DAYS, ChoiceRules, EntrySignal, Skipped, direction_of, move_pct
 from quantmatrix.signals.domain.options.leaving import LeavingRules
+from quantmatrix.signals.strategies._parameters import StrategyParameters
 from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParameters
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "long_option": {},
-    "short_premium": {"profit_target_pct": 50.0, "max_dte": 60, "leave_dte": 21},
-}
 _ANY_DAY = date(2000, 1, 3)
 
 
-class AtrOptionsParameters(BaseModel):
+class AtrOptionsParameters(StrategyParameters):
     """Bounds and defaults; forms are drawn from this model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "short_premium": {"profit_target_pct": 50.0, "max_dte": 60, "leave_dte": 21},
+    }
 
     preset: Literal["long_option", "short_premium"] = Field("long_option", title="Preset", description="Bought options, or sold premium.")
     profit_target_pct: float = Field(20.0, ge=10, le=50, title="Profit target", description="Percent of the premium.")
@@ -47,11 +46,6 @@ class AtrOptionsParameters(BaseModel):
     confidence_min: float = Field(0.60, ge=0, le=1, title="Confidence", description="Of the entry signal, at least.")
     move_min_pct: float = Field(2.0, ge=0, le=50, title="Least move", description="Percent from the close to the first target.")
     risk_reward_min: float = Field(2.0, ge=0, le=10, title="Risk to reward", description="Of the entry signal, at least.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _as_the_preset_has_it(cls, given: Any) -> Any:
-        return {**PRESETS[given["preset"]], **given} if isinstance(given, dict) and given.get("preset") in PRESETS else given
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

@@ -6,19 +6,18 @@ from decimal import Decimal
 from typing import ClassVar, Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import ema, sma
+from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 
-class MovingAverageCrossParameters(BaseModel):
+class MovingAverageCrossParameters(StrategyParameters):
     """Bounds and defaults; forms are drawn from this model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     fast: int = Field(20, ge=1, le=400, title="Fast average", description="Bars of the fast average.")
     slow: int = Field(50, ge=2, le=1_000, title="Slow average", description="Bars of the slow average; more than the fast one has.")

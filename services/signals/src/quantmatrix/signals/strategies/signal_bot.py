@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import ClassVar, Literal, Self
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money
@@ -18,14 +18,13 @@ from quantmatrix.signals.domain.bots.scores import Action, Opinion, Score, avera
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import atr, macd, macd_histogram, macd_signal, rsi, sma
+from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 _SCREEN = ("rsi", "fast", "slow", "fast_before", "slow_before")
 
 
-class SignalBotParameters(BaseModel):
+class SignalBotParameters(StrategyParameters):
     """Bounds and defaults; forms are drawn from this model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     rsi_weight: float = Field(0.33, ge=0, le=1, title="Weight of RSI", description="0 switches it off; all weights sum to at most 1.")
     average_weight: float = Field(0.33, ge=0, le=1, title="Weight of the averages", description="0 switches it off.")

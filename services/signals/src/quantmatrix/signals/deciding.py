@@ -1,0 +1,233 @@
+"""One run's turn at one moment: what its strategy is shown, what it decides, and what becomes of that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from quantmatrix.common.contracts.signals import Reason, RunChanged, SignalRaised
+from quantmatrix.common.ids import derived_id, order_of
+from quantmatrix.common.names import InstrumentId, RunState, Side, SignalId, SignalKind
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.values import Money, Quantity, notional
+from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Portfolio, Situation
+from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory, closed_at
+from quantmatrix.signals.domain.permits import refusal
+from quantmatrix.signals.domain.run import Run
+from quantmatrix.signals.domain.series import Series
+from quantmatrix.signals.engines import Made
+from quantmatrix.signals.ledgers import LedgerStore
+from quantmatrix.signals.slate import Slate
+from quantmatrix.signals.store import KnownInstrument, SignalsStore, WorkingOrder
+
+_LEAVING = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When it is: the calendar, the exchange's date, and the close of its bars (UTC)."""
+
+    calendar: str
+    session: date
+    at: datetime
+
+
+@dataclass(slots=True)
+class Turn:
+    """A run with what it holds and has under way, among the instruments of a calendar, on one page."""
+
+    run: Run
+    holdings: Mapping[InstrumentId, Holding]
+    working: frozenset[InstrumentId]
+    known: Sequence[KnownInstrument]
+    slate: Slate
+    moment: Moment
+    page: Page
+    raised: list[SignalRaised]
+    reserved: Money | None = None
+    selling: dict[InstrumentId, Quantity] | None = None
+
+    @property
+    def store(self) -> SignalsStore:
+        return SignalsStore(self.page.connection)
+
+    async def decide(self, made: Made) -> None:
+        """Ask the strategy about every instrument that has a bar of this moment."""
+        equity, memories = self._equity(), {}
+        if made.memory is not None:
+            memories = await self.store.memories(self.run.run_id)
+        for one in self.known:
+            series = self.slate.series(one.instrument.instrument_id)
+            if series is None or series.last_session != self.moment.session:
+                continue
+            holding = self.holdings.get(one.instrument.instrument_id, FLAT)
+            if made.strategy.nothing_can_happen(series.latest(made.screen), holding):
+                continue
+            memory = memories.get(one.instrument.instrument_id, NOTHING_KEPT)
+            situation = self._situation(one, series, made, holding, equity, memory)
+            await self._carry_out(one, situation, made.strategy.decide(situation))
+            if made.memory is not None:
+                after = made.memory.remember(situation)
+                if after != memory:
+                    await self.store.keep_memory(self.run.run_id, one.instrument.instrument_id, after)
+
+    async def leave(self, reason: str, cause: object) -> None:
+        """Sell everything for which no order is under way; stopped when nothing is left."""
+        for one in self.known:
+            holding = self.holdings.get(one.instrument.instrument_id, FLAT)
+            series = self.slate.series(one.instrument.instrument_id)
+            if not holding.quantity or one.instrument.instrument_id in self.working or series is None or not series.last_session:
+                continue
+            because = Because("RUN_STOPPED", True, f"the run was stopped: {reason}")
+            sale = Decision(SignalKind.EXIT, 1.0, 1.0, _LEAVING, (because,), side=Side.SELL, quantity=holding.quantity)
+            shown = Situation({}, self.slate.close(one.instrument.instrument_id), holding, False, self._equity(), _door(one, series.factor))
+            await self._raise(one, shown, sale, cause)
+        if not self.holdings and not self.working:
+            await change_state(self.run, RunState.STOPPED, reason, self.moment.at, self.page)
+
+    def _situation(self, one: KnownInstrument, series: Series, made: Made, holding: Holding, equity: Money, memory: Memory) -> Situation:
+        return Situation(
+            row=series.latest(made.held if holding.quantity else made.flat),
+            close=self.slate.close(one.instrument.instrument_id),
+            holding=holding,
+            pending=one.instrument.instrument_id in self.working,
+            equity=equity,
+            door=_door(one, series.factor),
+            portfolio=self._portfolio(one) if made.strategy.catalogue.sees_portfolio else None,
+            at=closed_at(self.moment.session),
+            memory=memory,
+        )
+
+    async def _carry_out(self, one: KnownInstrument, situation: Situation, decisions: Sequence[Decision]) -> None:
+        paused = self.run.state is RunState.PAUSED
+        for decision in decisions:
+            if paused and decision.side is Side.BUY:
+                continue
+            await self._raise(one, situation, await self._allowed(one, situation, decision), None)
+        levels = frozenset(decision.level for decision in decisions if decision.level is not None)
+        if levels:
+            instrument = one.instrument.instrument_id
+            await LedgerStore(self.page.connection).keep_levels(self.run.run_id, instrument, sorted(levels))
+            after = replace(situation.holding, levels_done=situation.holding.levels_done | levels)
+            await self.store.keep_holding(self.run.run_id, instrument, after)
+
+    async def _allowed(self, one: KnownInstrument, situation: Situation, decision: Decision) -> Decision:
+        """The decision, without its trade when the run has not the cash or the position for it."""
+        side, quantity = decision.side, decision.quantity
+        if side is None or quantity is None:
+            return decision
+        reserved, selling = await self._under_way()
+        instrument = one.instrument.instrument_id
+        needed = notional(situation.close, quantity, one.instrument.multiplier, self.run.cash.currency)
+        sold = selling.get(instrument, Quantity(0))
+        no = refusal(side, quantity, situation.holding.quantity, sold, needed, self.run.cash - reserved)
+        if no is not None:
+            return replace(decision, side=None, quantity=None, reasons=(*decision.reasons, Because(no[0], False, no[1])))
+        if side is Side.SELL:
+            selling[instrument] = sold + quantity
+        else:
+            self.reserved = reserved + needed
+        return decision
+
+    async def _under_way(self) -> tuple[Money, dict[InstrumentId, Quantity]]:
+        """What purchases under way take of the cash, and what sales under way sell; read when it is first needed."""
+        if self.reserved is None or self.selling is None:
+            reserved, selling = Money.zero(self.run.cash.currency), {}
+            by_id = {one.instrument.instrument_id: one for one in self.known}
+            for order in await self.store.working_of(self.run.run_id) if self.working else ():
+                left, one = order.quantity - order.filled, by_id.get(order.instrument_id)
+                if order.side is Side.SELL:
+                    selling[order.instrument_id] = selling.get(order.instrument_id, Quantity(0)) + left
+                elif one is not None and self.slate.has_bars(order.instrument_id):
+                    reserved += notional(self.slate.close(order.instrument_id), left, one.instrument.multiplier, reserved.currency)
+            self.reserved, self.selling = reserved, selling
+        return self.reserved, self.selling
+
+    async def _raise(self, one: KnownInstrument, situation: Situation, decision: Decision, cause: object | None) -> None:
+        instrument, run = one.instrument.instrument_id, self.run
+        more = (cause,) if cause is not None else ()
+        signal_id = SignalId(derived_id("signal", run.run_id, instrument, self.moment.at, decision.kind, decision.level or 0, *more))
+        signal = self.page.say(self._signal(signal_id, one, situation, decision), identity=signal_id, starts_trace=True)
+        self.raised.append(signal)
+        await self.store.keep_signal(signal)
+        if decision.kind is SignalKind.ENTRY or decision.targets:
+            await self.store.follow(signal, situation.door.factor)
+        if decision.side is not None and decision.quantity is not None:
+            order = WorkingOrder(
+                order_id=order_of(signal_id),
+                run_id=run.run_id,
+                instrument_id=instrument,
+                kind=decision.kind,
+                side=decision.side,
+                quantity=decision.quantity,
+                filled=Quantity(0),
+                stop_level=decision.stop_level,
+            )
+            await self.store.keep_working(order, signal)
+
+    def _equity(self) -> Money:
+        """The run's free capital and what it holds, at the latest raw closes."""
+        equity = self.run.cash
+        by_id = {one.instrument.instrument_id: one for one in self.known}
+        for instrument, holding in sorted(self.holdings.items()):
+            if instrument in by_id and self.slate.has_bars(instrument):
+                price = self.slate.close(instrument)
+                equity += notional(price, holding.quantity, by_id[instrument].instrument.multiplier, equity.currency)
+        return equity
+
+    def _portfolio(self, at_hand: KnownInstrument) -> Portfolio:
+        """The whole run at the latest raw closes, for strategies that spread capital."""
+        priced = [one for one in self.known if self.slate.has_bars(one.instrument.instrument_id)]
+        prices = {one.instrument.symbol: self.slate.close(one.instrument.instrument_id) for one in priced}
+        values = {
+            one.instrument.symbol: notional(
+                prices[one.instrument.symbol],
+                self.holdings.get(one.instrument.instrument_id, FLAT).quantity,
+                one.instrument.multiplier,
+                self.run.cash.currency,
+            )
+            for one in priced
+        }
+        return Portfolio(symbol=at_hand.instrument.symbol, base=self.run.base, cash=self.run.cash, values=values, prices=prices)
+
+    def _signal(self, signal_id: SignalId, one: KnownInstrument, situation: Situation, decision: Decision) -> SignalRaised:
+        run, moment = self.run, self.moment
+        return SignalRaised(
+            signal_id=signal_id,
+            run_id=run.run_id,
+            user_id=run.user_id,
+            account_id=run.account_id,
+            strategy=run.strategy,
+            triggered_by=run.triggered_by,
+            instrument=one.instrument,
+            kind=decision.kind,
+            calendar=moment.calendar,
+            session=moment.session,
+            decided_at=moment.at,
+            expires_at=moment.at + decision.valid_for,
+            side=decision.side,
+            quantity=decision.quantity,
+            price=situation.close,
+            stop=decision.stop,
+            targets=decision.targets,
+            strength=decision.strength,
+            confidence=decision.confidence,
+            risk_reward=decision.risk_reward,
+            horizon_days=decision.horizon_days,
+            reasons=tuple(Reason(because.code, because.met, because.text, because.weight) for because in decision.reasons),
+            metrics={name: round(value, 6) for name, value in decision.metrics.items()},
+        )
+
+
+async def change_state(run: Run, state: RunState, reason: str, at: datetime, page: Page) -> None:
+    """Store a run's new state and say it."""
+    await LedgerStore(page.connection).set_state(run.run_id, state, reason, at)
+    page.say(
+        RunChanged(
+            run_id=run.run_id, user_id=run.user_id, account_id=run.account_id, strategy=run.strategy, state=state, reason=reason
+        )
+    )  # fmt: skip
+
+
+def _door(one: KnownInstrument, factor: float) -> Door:
+    return Door(one.tick_size, one.lot_size, one.instrument.multiplier, factor)

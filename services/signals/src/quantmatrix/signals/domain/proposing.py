@@ -1,0 +1,55 @@
+"""From what a person said to the parameters of a strategy: each word of the sentence has one place, or is refused by name."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from quantmatrix.signals.domain.sentence import NotUnderstood, RunForm
+
+REINVEST = Decimal("0.80")
+"""How much of a cycle's profit joins the base when a sentence names a profit and no reinvestment."""
+ALLOCATED: Mapping[str, Mapping[str, float]] = {
+    "conservative": {"VTI": 0.60, "VXUS": 0.30, "BND": 0.10},
+    "balanced": {"VTI": 0.45, "VXUS": 0.25, "BND": 0.30},
+    "growth": {"QQQ": 0.50, "VTI": 0.30, "VXUS": 0.20},
+    "aggressive": {"QQQ": 0.50, "VTI": 0.30, "VXUS": 0.20},
+    "income": {"VTI": 0.25, "VXUS": 0.15, "BND": 0.60},
+}
+"""What the allocations of sentences are made of."""
+_SIZES = ("max_position_pct", "position_pct")
+
+
+def parameters_from(form: RunForm, fields: Sequence[str], *, spreads: bool) -> dict[str, Any] | NotUnderstood:
+    """The parameters that a form chooses. fields: those the strategy has; spreads: whether it spreads capital over fixed weights.
+
+    A profit and a stop that the strategy has no parameter for become exits of the run, in percent of the cost; a strategy that
+    spreads capital leaves no position for profit, so there a profit ends cycles only.
+    """
+    found: dict[str, Any] = {}
+    exits: dict[str, Any] = {}
+    for value, own, exit_ in (
+        (form.profit_target, "profit_target_pct", "take_profit_pct"),
+        (form.stop_loss, "stop_loss_pct", "stop_loss_pct"),
+    ):
+        if value is None or (spreads and exit_ == "take_profit_pct"):
+            continue
+        if own in fields:
+            found[own] = _percent(value)
+        else:
+            exits[exit_] = _percent(value)
+    for word, value, names in (
+        ("position", form.max_position and _percent(form.max_position), _SIZES),
+        ("rebalancing", form.rebalancing, ("frequency",)),
+        ("allocation", dict(ALLOCATED[form.allocation]) if form.allocation else None, ("weights",)),
+    ):
+        if value is None:
+            continue
+        name = next((name for name in names if name in fields), None)
+        if name is None:
+            return NotUnderstood(word, form.sentence().find(word), f"{form.strategy} has no {word} to set", tuple(fields))
+        found[name] = value
+    return {**found, "exits": exits} if exits else found
+
+
+def _percent(fraction: Decimal) -> float:
+    return float(fraction * 100)
