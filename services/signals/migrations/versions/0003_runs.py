@@ -99,7 +99,8 @@ create table follow_up (
     followed_to    date,
     ended          text check (ended in ('stopped', 'target', 'expired'))
 );
-comment on table follow_up is 'What became of a signal to buy. Levels are statistics on the forward-adjusted series; divided by scale they are prices of the day of the signal.';
+comment on table follow_up is
+    'What became of a signal to buy. Levels are statistics on the adjusted series; divided by scale they are prices of the signal''s day.';
 create index follow_up_open on follow_up (instrument_id) where ended is null;
 
 insert into account (account_id, user_id, broker, currency, paper, cash)

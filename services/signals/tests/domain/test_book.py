@@ -19,13 +19,13 @@ def test_a_purchase_takes_value_and_fee_from_the_envelope_and_a_sale_brings_valu
 
 
 def test_a_purchase_remembers_what_it_started_with_and_where_its_stop_lies() -> None:
-    assert holding_after(FLAT, fill(Side.BUY, 44), 106.0) == Holding(Quantity(44), Quantity(44), 106.0)
+    assert holding_after(FLAT, fill(Side.BUY, 44), 106.0) == Holding(Quantity(44), Quantity(44), 106.0, cost=Money(4_401, "USD"))
 
 
 def test_selling_a_part_keeps_the_initial_quantity_and_the_levels_done() -> None:
-    held = Holding(Quantity(44), Quantity(44), 106.0, frozenset({7}))
+    held = Holding(Quantity(44), Quantity(44), 106.0, frozenset({7}), Money(4_400, "USD"))
 
-    assert holding_after(held, fill(Side.SELL, 11), None) == Holding(Quantity(33), Quantity(44), 106.0, frozenset({7}))
+    assert holding_after(held, fill(Side.SELL, 11), None) == Holding(Quantity(33), Quantity(44), 106.0, frozenset({7}), Money(3_300, "USD"))
 
 
 def test_going_flat_ends_the_episode() -> None:
@@ -37,7 +37,7 @@ def test_going_flat_ends_the_episode() -> None:
 def test_a_second_partial_fill_keeps_the_stop_of_the_first() -> None:
     first = holding_after(FLAT, fill(Side.BUY, 20), 106.0)
 
-    assert holding_after(first, fill(Side.BUY, 24), None) == Holding(Quantity(44), Quantity(44), 106.0)
+    assert holding_after(first, fill(Side.BUY, 24), None) == Holding(Quantity(44), Quantity(44), 106.0, cost=Money(4_402, "USD"))
 
 
 def test_a_split_changes_quantities_and_no_level() -> None:

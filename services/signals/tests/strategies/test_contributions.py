@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from pydantic import ValidationError
@@ -97,13 +98,19 @@ def test_a_broken_band_sells_and_the_proceeds_are_spread_later() -> None:
     assert [one for one in fills(STEADY | {"VTI": doubled}, no_sell=True) if one[2] < 0] == []
 
 
-def test_nothing_is_decided_while_a_symbol_has_no_price() -> None:
+def test_a_symbol_without_a_price_keeps_its_part_in_cash_and_stops_nobody() -> None:
     late = dict.fromkeys(DAYS[50:], "25")
 
     made = fills(STEADY | {"BND": late})
+    without = fills({"VTI": STEADY["VTI"], "VXUS": STEADY["VXUS"]})
 
-    assert min(day for day, _, _ in made) > DAYS[50]
-    assert fills({"VTI": STEADY["VTI"], "VXUS": STEADY["VXUS"]}) == []
+    first = min(day for day, _, _ in made)
+    assert first < DAYS[50] <= min(day for day, symbol, _ in made if symbol == "BND")
+    assert {symbol for day, symbol, _ in without if day == first} == {"VTI", "VXUS"}
+    worth = {symbol: quantity * Decimal(STEADY[symbol][first]) for day, symbol, quantity in without if day == first}
+    agreed = {"VTI": Decimal(1_500), "VXUS": Decimal(750)}  # 60 and 30 % of a tenth of 25,000; the tenth for BND stays cash
+    for symbol, amount in worth.items():
+        assert 0 <= agreed[symbol] - amount < Decimal(STEADY[symbol][first])
 
 
 @pytest.mark.parametrize("cash", ["0", "-60.38", "9.99"])

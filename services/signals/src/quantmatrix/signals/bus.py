@@ -1,6 +1,7 @@
 """Signals' face towards NATS: what it hears, what it answers. What it says stands in `contracts/signals.py`."""
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
+from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.contracts.commands import ChangeRun, StartRun
@@ -48,6 +49,10 @@ def bus(handlers: Handlers, charts: Charts) -> Bus:
         answers=(
             Answers(SignalsAsked, signals),
             Answers(RunsAsked, runs),
+            Answers(RunDetailsAsked, handlers.answers.run_details),
+            Answers(StrategiesAsked, handlers.answers.strategies),
+            Answers(ProposalAsked, handlers.starting.proposal),
+            Answers(FollowUpsAsked, handlers.answers.follow_ups),
             Answers(ChartAsked, charts.chart),
             Answers(LedgerDigestAsked, ledger_digest),
         ),

@@ -132,7 +132,8 @@ class Turn:
     async def _under_way(self) -> tuple[Money, dict[InstrumentId, Quantity]]:
         """What purchases under way take of the cash, and what sales under way sell; read when it is first needed."""
         if self.reserved is None or self.selling is None:
-            reserved, selling = Money.zero(self.run.cash.currency), {}
+            reserved = Money.zero(self.run.cash.currency)
+            selling: dict[InstrumentId, Quantity] = {}
             by_id = {one.instrument.instrument_id: one for one in self.known}
             for order in await self.store.working_of(self.run.run_id) if self.working else ():
                 left, one = order.quantity - order.filled, by_id.get(order.instrument_id)

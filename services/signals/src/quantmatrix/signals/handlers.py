@@ -9,6 +9,7 @@ from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnou
 from quantmatrix.common.contracts.signals import SignalsWatermark
 from quantmatrix.common.names import ActionKind, InstrumentId, RunState
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.signals.answers import Answers
 from quantmatrix.signals.booking import Booking
 from quantmatrix.signals.deciding import Moment, Turn
 from quantmatrix.signals.domain.book import after_split
@@ -31,6 +32,7 @@ class Handlers:
         self._engines = Engines(strategies)
         self.booking = Booking(self._engines, default_strategy)
         self.starting = Starting(self._engines, slate)
+        self.answers = Answers(self._engines)
         self._known: dict[str, list[KnownInstrument]] = {}
         self._loaded: tuple[Page, list[RunAtWork]] | None = None
         self._followed: set[InstrumentId] | None = None

@@ -52,6 +52,15 @@ class FillLook:
     known: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry of a run's ledger with its number and its event time (UTC)."""
+
+    number: int
+    at: datetime
+    entry: Entry
+
+
 class LedgerStore:
     """Reads and writes on one connection; the caller owns the transaction."""
 
@@ -100,7 +109,12 @@ class LedgerStore:
         """Add one row to a run's ledger, and move its capital by it."""
         await self._connection.execute(_BOOKED, run_id, entry.kind, cause, at, *_amounts(entry), entry.cycle)
 
-    async def entries(self, run_id: RunId, limit: int = 10_000) -> list[tuple[datetime, Entry]]:
+    async def started(self, run_ids: Sequence[RunId]) -> dict[RunId, datetime]:
+        """When these runs were started, in event time."""
+        rows = await self._connection.fetch("select run_id, started_at from run where run_id = any($1)", list(run_ids))
+        return {RunId(row["run_id"]): row["started_at"] for row in rows}
+
+    async def entries(self, run_id: RunId, limit: int = 10_000) -> list[Row]:
         """The latest rows of a run's ledger, oldest first."""
         rows = await self._connection.fetch(
             """select e.*, r.currency from (select * from run_entry where run_id = $1 order by number desc limit $2) e
@@ -108,7 +122,7 @@ class LedgerStore:
             run_id,
             limit,
         )
-        return [(row["at"], _entry(row)) for row in rows]
+        return [Row(row["number"], row["at"], _entry(row)) for row in rows]
 
     # Fills
 

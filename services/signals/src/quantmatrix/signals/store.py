@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -90,21 +91,11 @@ class SignalsStore:
 
     async def instruments(self, calendar: str) -> list[KnownInstrument]:
         rows = await self._connection.fetch("select * from instrument where calendar = $1 order by instrument_id", calendar)
-        return [
-            KnownInstrument(
-                Instrument(
-                    InstrumentId(row["instrument_id"]),
-                    row["symbol"],
-                    AssetClass(row["asset_class"]),
-                    row["currency"],
-                    Quantity(row["multiplier"]),
-                ),
-                Price(row["tick_size"]),
-                Quantity(row["lot_size"]),
-                row["calendar"],
-            )
-            for row in rows
-        ]
+        return [_known(row) for row in rows]
+
+    async def instruments_by_id(self) -> dict[InstrumentId, KnownInstrument]:
+        """All that are listed, of every calendar."""
+        return {InstrumentId(row["instrument_id"]): _known(row) for row in await self._connection.fetch("select * from instrument")}
 
     async def start_run(self, run: Run, started_at: datetime) -> bool:
         """Store a run before its first booking. False when it is there already."""
@@ -243,6 +234,15 @@ class SignalsStore:
         rows = await self._connection.fetch(_FOLLOW_UP, *(list(column) for column in zip(*bars, strict=True)), session)
         return {InstrumentId(row["instrument_id"]) for row in rows}
 
+    async def follow_ups(self, user: UserId, signals: Sequence[UUID]) -> Sequence[asyncpg.Record]:
+        """What became of these signals of a user."""
+        found: Sequence[asyncpg.Record] = await self._connection.fetch(
+            "select f.* from follow_up f join signal s using (signal_id) where s.user_id = $1 and f.signal_id = any($2)",
+            user,
+            list(signals),
+        )
+        return found
+
     async def latest_signals(self, asked: SignalsAsked) -> Sequence[str]:
         """The signals of a user as JSON, the latest first."""
         rows = await self._connection.fetch(
@@ -258,6 +258,13 @@ class SignalsStore:
             max(1, min(asked.limit, SIGNALS_ANSWERED_MAX)),
         )
         return [row["body"] for row in rows]
+
+
+def _known(row: asyncpg.Record) -> KnownInstrument:
+    instrument = Instrument(
+        InstrumentId(row["instrument_id"]), row["symbol"], AssetClass(row["asset_class"]), row["currency"], Quantity(row["multiplier"])
+    )
+    return KnownInstrument(instrument, Price(row["tick_size"]), Quantity(row["lot_size"]), row["calendar"])
 
 
 def run_of(row: asyncpg.Record) -> Run:

@@ -72,7 +72,7 @@ class StartRun(_Command, frozen=True, kw_only=True, tag="StartRun"):
     run_id: RunId
     strategy: Annotated[str, msgspec.Meta(max_length=80)]
     capital: Money
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
     profit_target: Annotated[str, msgspec.Meta(max_length=20)] | None = None
     reinvest: Annotated[str, msgspec.Meta(max_length=20)] | None = None
     sentence: Annotated[str, msgspec.Meta(max_length=400)] = ""

@@ -37,17 +37,18 @@ def parameters_from(form: RunForm, fields: Sequence[str], *, spreads: bool) -> d
             found[own] = _percent(value)
         else:
             exits[exit_] = _percent(value)
-    for word, value, names in (
-        ("position", form.max_position and _percent(form.max_position), _SIZES),
+    chosen: tuple[tuple[str, Any, Sequence[str]], ...] = (
+        ("position", _percent(form.max_position) if form.max_position is not None else None, _SIZES),
         ("rebalancing", form.rebalancing, ("frequency",)),
         ("allocation", dict(ALLOCATED[form.allocation]) if form.allocation else None, ("weights",)),
-    ):
-        if value is None:
+    )
+    for word, told, names in chosen:
+        if told is None:
             continue
         name = next((name for name in names if name in fields), None)
         if name is None:
             return NotUnderstood(word, form.sentence().find(word), f"{form.strategy} has no {word} to set", tuple(fields))
-        found[name] = value
+        found[name] = told
     return {**found, "exits": exits} if exits else found
 
 

@@ -105,7 +105,7 @@ class ProposalAsked(Question[Proposed], frozen=True, kw_only=True):
     strategy: str = ""
     account_id: AccountId | None = None
     capital: Money | None = None
-    parameters: dict[str, str] = {}
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
     profit_target: str | None = None
     reinvest: str | None = None
 
