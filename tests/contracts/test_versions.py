@@ -11,7 +11,7 @@ from quantmatrix.common.contracts.fills import OrderFilled
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.testing.examples import EXAMPLES
 
-FREE_FORM = {"covers", "metrics"}
+FREE_FORM = {"covers", "metrics", "parameters"}
 """Objects whose names are data; an added name there is no unknown field."""
 every_message = pytest.mark.parametrize("message", EXAMPLES.values(), ids=name_of)
 

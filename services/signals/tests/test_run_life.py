@@ -50,7 +50,7 @@ async def test_a_run_starts_with_its_envelope_and_its_first_row(floor: Floor) ->
 
     run = await the_run(floor)
     assert isinstance(said, RunStarted) and (said.run_id, said.base, said.sentence) == (RUN, usd("10000"), "run it")
-    assert (run.state, run.base, run.cash, run.entries) == (RunState.RUNNING, usd("10000"), usd("10000"), 1)
+    assert (run.state, run.capital.base, run.cash, run.entries) == (RunState.RUNNING, usd("10000"), usd("10000"), 1)
     (account,) = await floor.ledger.accounts(USER)
     assert account.free == usd("90000")
 
@@ -98,7 +98,7 @@ async def test_several_runs_share_an_account_and_each_counts_its_own_trades(floo
     assert {one.run_id, two.run_id} == {RUN, other} and one.triggered_by != two.triggered_by
     first, second = [await floor.ledger.run(signal.run_id) for signal in (one, two)]
     assert first is not None and second is not None
-    assert first.cash < first.base and second.cash == second.base
+    assert first.cash < first.capital.base and second.cash == second.capital.base
     assert await floor.store.holdings(two.run_id) == {}
 
 
@@ -150,7 +150,7 @@ async def test_a_cycle_ends_once_and_is_told_with_its_figures(floor: Floor) -> N
     after = await the_run(floor)
     assert run.capital.cycle == 0
     assert (told.cycle, told.profit, told.reinvested, told.reserved) == (1, usd("200"), usd("160"), usd("40"))
-    assert (after.base, after.capital.reserve, after.capital.realised) == (usd("1160"), usd("40"), usd("0"))
+    assert (after.capital.base, after.capital.reserve, after.capital.realised) == (usd("1160"), usd("40"), usd("0"))
     assert after.cash == usd("1160") and after.capital.cycle == 1
     rows = [row.entry for row in await floor.ledger.entries(RUN)]
     assert [str(row.kind) for row in rows] == ["opened", "bought", "sold", "cycle"]
@@ -247,7 +247,7 @@ async def test_a_busted_fill_leaves_the_run_as_it_was(floor: Floor) -> None:
     await floor.corrected(wrong, quantity=Quantity(0), fee=usd("0"))
 
     run = await the_run(floor)
-    assert run.cash == run.base == usd("10000") and run.capital.invested == usd("0")
+    assert run.cash == run.capital.base == usd("10000") and run.capital.invested == usd("0")
     assert await floor.store.holdings(RUN) == {}
     assert len(await floor.day(WARM + 1)) == 1
 

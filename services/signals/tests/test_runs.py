@@ -45,7 +45,7 @@ async def small(database: Any) -> Floor:
 async def test_a_paper_account_gets_a_run_with_its_cash_as_envelope(floor: Floor) -> None:
     (run,) = await floor.store.runs()
 
-    assert (run.strategy, run.base, run.cash, run.state) == ("atr_matrix", usd("100000"), usd("100000"), "running")
+    assert (run.strategy, run.capital.base, run.cash, run.state) == ("atr_matrix", usd("100000"), usd("100000"), "running")
     assert run.triggered_by.startswith("run:atr_matrix:")
 
 
@@ -112,7 +112,7 @@ async def test_an_order_that_came_to_nothing_leaves_the_run_as_it_was(small: Flo
     await small.pages.hear(like(ended, order_id=order_of(signal.signal_id)))
 
     (run,) = await small.store.runs()
-    assert run.cash == run.base and await small.store.holdings(run.run_id) == {}
+    assert run.cash == run.capital.base and await small.store.holdings(run.run_id) == {}
     (again,) = await small.day(WARM + 1)
     assert again.signal_id != signal.signal_id
 
@@ -134,7 +134,7 @@ async def test_somebody_elses_fill_moves_nothing(small: Floor) -> None:
     await small.pages.hear(like(OrderFilled, order_id=OrderId(derived_id("manual")), triggered_by="manual"))
 
     (run,) = await small.store.runs()
-    assert run.cash == run.base and await small.store.holdings(run.run_id) == {}
+    assert run.cash == run.capital.base and await small.store.holdings(run.run_id) == {}
 
 
 async def test_an_order_filled_in_parts_is_under_way_until_the_last_part(floor: Floor) -> None:

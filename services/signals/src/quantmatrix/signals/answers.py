@@ -28,6 +28,7 @@ from quantmatrix.common.values import plain
 from quantmatrix.signals.domain.envelope import Envelope
 from quantmatrix.signals.domain.run import Run, acts_in
 from quantmatrix.signals.engines import Engines
+from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.store import SignalsStore
@@ -62,7 +63,7 @@ class Answers:
         return RunDetails(tuple(sorted(found, key=lambda one: (order.index(one.state), one.strategy, str(one.run_id)))))
 
     async def follow_ups(self, asked: FollowUpsAsked, connection: Connection) -> FollowUps:
-        rows = await SignalsStore(connection).follow_ups(asked.user_id, asked.signal_ids)
+        rows = await FollowStore(connection).follow_ups(asked.user_id, asked.signal_ids)
         return FollowUps(tuple(_follow_up(row) for row in rows))
 
 

@@ -70,7 +70,9 @@ async def runs(asked: RunsAsked, connection: Connection) -> Runs:
     for run in await store.runs():
         if run.user_id == asked.user_id:
             held = len(await store.holdings(run.run_id))
-            found.append(RunSummary(run.run_id, run.account_id, run.strategy, run.triggered_by, run.state, run.base, run.cash, held))
+            found.append(
+                RunSummary(run.run_id, run.account_id, run.strategy, run.triggered_by, run.state, run.capital.base, run.cash, held)
+            )
     return Runs(tuple(found))
 
 

@@ -16,6 +16,7 @@ from quantmatrix.signals.domain.permits import refusal
 from quantmatrix.signals.domain.run import Run
 from quantmatrix.signals.domain.series import Series
 from quantmatrix.signals.engines import Made
+from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.store import KnownInstrument, SignalsStore, WorkingOrder
@@ -150,9 +151,7 @@ class Turn:
         signal_id = SignalId(derived_id("signal", run.run_id, instrument, self.moment.at, decision.kind, decision.level or 0, *more))
         signal = self.page.say(self._signal(signal_id, one, situation, decision), identity=signal_id, starts_trace=True)
         self.raised.append(signal)
-        await self.store.keep_signal(signal)
-        if decision.kind is SignalKind.ENTRY or decision.targets:
-            await self.store.follow(signal, situation.door.factor)
+        order = None
         if decision.side is not None and decision.quantity is not None:
             order = WorkingOrder(
                 order_id=order_of(signal_id),
@@ -164,7 +163,9 @@ class Turn:
                 filled=Quantity(0),
                 stop_level=decision.stop_level,
             )
-            await self.store.keep_working(order, signal)
+        await self.store.keep_signal(signal, order)
+        if decision.kind is SignalKind.ENTRY or decision.targets:
+            await FollowStore(self.page.connection).follow(signal, situation.door.factor)
 
     def _equity(self) -> Money:
         """The run's free capital and what it holds, at the latest raw closes."""
@@ -189,7 +190,7 @@ class Turn:
             )
             for one in priced
         }
-        return Portfolio(symbol=at_hand.instrument.symbol, base=self.run.base, cash=self.run.cash, values=values, prices=prices)
+        return Portfolio(symbol=at_hand.instrument.symbol, base=self.run.capital.base, cash=self.run.cash, values=values, prices=prices)
 
     def _signal(self, signal_id: SignalId, one: KnownInstrument, situation: Situation, decision: Decision) -> SignalRaised:
         run, moment = self.run, self.moment

@@ -15,6 +15,7 @@ from quantmatrix.signals.deciding import Moment, Turn
 from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.engines import Engines
+from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.slate import Slate
@@ -87,7 +88,7 @@ class Handlers:
         known = await self._instruments(watermark.calendar, store)
         await self._slate.load([one.instrument.instrument_id for one in known], watermark.calendar, watermark.session)
         moment = Moment(watermark.calendar, watermark.session, watermark.moment)
-        await self._follow_up(known, moment, store)
+        await self._follow_up(known, moment, FollowStore(page.connection))
         # `may_decide` has just read the runs on this very page, and nothing was changed since.
         loaded_on, runs = self._loaded if self._loaded is not None else (None, [])
         for run, holdings, working in runs if loaded_on is page else await store.running():
@@ -102,7 +103,7 @@ class Handlers:
             SignalsWatermark(calendar=watermark.calendar, timeframe=watermark.timeframe, session=watermark.session, moment=watermark.moment)
         )
 
-    async def _follow_up(self, known: list[KnownInstrument], moment: Moment, store: SignalsStore) -> None:
+    async def _follow_up(self, known: list[KnownInstrument], moment: Moment, store: FollowStore) -> None:
         """What this moment's bars made of earlier signals. What is remembered of which are open may be too much, never too little."""
         if self._followed is None:
             self._followed = await store.followed()

@@ -3,8 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from uuid import UUID
+from datetime import datetime
 
 import asyncpg
 import msgspec
@@ -24,23 +23,6 @@ from quantmatrix.signals.domain.run import Run
 
 SIGNALS_ANSWERED_MAX = 500
 _CAPITAL = ("base", "reserve", "realised", "cash", "invested")
-FOLLOWED_DAYS = 30
-"""How long a signal without a horizon is followed, in calendar days."""
-_FOLLOW_UP = """
-with b as (select * from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[]) as b (instrument_id, high, low, close)),
-looked as (
-    select f.signal_id, f.targets, b.*, coalesce(b.low <= f.stop, false) as stopped,
-        greatest(f.targets_hit, (select count(*)::integer from unnest(f.targets) t where t <= b.high)) as hits, f.targets_hit as before
-    from follow_up f join b using (instrument_id) where f.ended is null and f.session < $5
-), moved as (
-    update follow_up f set high = greatest(f.high, n.high), low = least(f.low, n.low), followed_to = $5, stop_hit = n.stopped,
-        close = case when n.stopped then f.stop else n.close end, targets_hit = case when n.stopped then n.before else n.hits end,
-        ended = case when n.stopped then 'stopped' when n.hits > 0 and n.hits = cardinality(f.targets) then 'target'
-                     when $5 >= f.until then 'expired' end
-    from looked n where f.signal_id = n.signal_id returning f.instrument_id, f.ended
-)
-select instrument_id from moved group by instrument_id having bool_and(ended is not null)
-"""
 _memory_out = msgspec.json.Encoder(enc_hook=encode_hook)
 _memory_in = msgspec.json.Decoder(Memory, dec_hook=decode_hook)
 
@@ -147,13 +129,6 @@ class SignalsStore:
         row = await self._connection.fetchrow("select * from working where order_id = $1", order_id)
         return working_of(row) if row else None
 
-    async def keep_working(self, order: WorkingOrder, signal: SignalRaised) -> None:
-        await self._connection.execute(
-            """insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
-               values ($1, $2, $3, $4, $5, $6, $7, $8)""",
-            order.order_id, signal.signal_id, order.run_id, order.instrument_id, order.kind, order.side, order.quantity.value, order.stop_level,
-        )  # fmt: skip
-
     async def calendars(self, run_id: RunId) -> list[str]:
         """The calendars of what a run holds."""
         rows = await self._connection.fetch(
@@ -205,43 +180,17 @@ class SignalsStore:
             run_id, instrument, _memory_out.encode(memory).decode(),
         )  # fmt: skip
 
-    async def keep_signal(self, signal: SignalRaised) -> None:
+    async def keep_signal(self, signal: SignalRaised, order: WorkingOrder | None) -> None:
+        """Store what was raised, with the order that will come of it."""
         await self._connection.execute(
-            """insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at, strength, body)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+            """with raised as (insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at,
+               strength, body) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))
+               insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
+               select $12, $1, $2, $5, $6, $13, $14, $15 where $12::uuid is not null""",
             signal.signal_id, signal.run_id, signal.user_id, signal.account_id, signal.instrument.instrument_id, signal.kind,
             signal.session, signal.decided_at, signal.expires_at, signal.strength, encode(signal).decode(),
+            order and order.order_id, order and order.side, order and order.quantity.value, order and order.stop_level,
         )  # fmt: skip
-
-    async def follow(self, signal: SignalRaised, scale: float) -> None:
-        """From the next bar on, look what becomes of a signal. scale: how many of the series' units one of the signal's day is."""
-        levels = [float(one.value) * scale for one in signal.targets]
-        await self._connection.execute(
-            """insert into follow_up (signal_id, instrument_id, session, entry, stop, targets, scale, until)
-               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing""",
-            signal.signal_id, signal.instrument.instrument_id, signal.session, float(signal.price.value) * scale if signal.price else 0.0,
-            float(signal.stop.value) * scale if signal.stop else None, levels, scale,
-            signal.session + timedelta(days=signal.horizon_days or FOLLOWED_DAYS),
-        )  # fmt: skip
-
-    async def followed(self) -> set[InstrumentId]:
-        """The instruments of signals that are not followed to their end yet."""
-        rows = await self._connection.fetch("select distinct instrument_id from follow_up where ended is null")
-        return {InstrumentId(row["instrument_id"]) for row in rows}
-
-    async def follow_up(self, bars: Sequence[tuple[InstrumentId, float, float, float]], session: date) -> set[InstrumentId]:
-        """Move what is followed by one bar each (instrument, high, low, close). Returns the instruments of which nothing is open any more."""
-        rows = await self._connection.fetch(_FOLLOW_UP, *(list(column) for column in zip(*bars, strict=True)), session)
-        return {InstrumentId(row["instrument_id"]) for row in rows}
-
-    async def follow_ups(self, user: UserId, signals: Sequence[UUID]) -> Sequence[asyncpg.Record]:
-        """What became of these signals of a user."""
-        found: Sequence[asyncpg.Record] = await self._connection.fetch(
-            "select f.* from follow_up f join signal s using (signal_id) where s.user_id = $1 and f.signal_id = any($2)",
-            user,
-            list(signals),
-        )
-        return found
 
     async def latest_signals(self, asked: SignalsAsked) -> Sequence[str]:
         """The signals of a user as JSON, the latest first."""

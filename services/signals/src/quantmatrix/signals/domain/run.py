@@ -48,13 +48,8 @@ class Run:
     reason: str = ""
 
     @property
-    def base(self) -> Money:
-        """What it may deploy."""
-        return self.capital.base
-
-    @property
     def cash(self) -> Money:
-        """What of it is free."""
+        """What of its capital is free."""
         return self.capital.cash
 
 

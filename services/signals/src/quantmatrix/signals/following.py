@@ -1,0 +1,66 @@
+"""The table of what became of signals: highest and lowest price since, targets and stop, until the horizon is over."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.names import InstrumentId, UserId
+from quantmatrix.common.runtime.database import Connection
+
+FOLLOWED_DAYS = 30
+"""How long a signal without a horizon is followed, in calendar days."""
+_FOLLOW_UP = """
+with b as (select * from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[]) as b (instrument_id, high, low, close)),
+looked as (
+    select f.signal_id, f.targets, b.*, coalesce(b.low <= f.stop, false) as stopped,
+        greatest(f.targets_hit, (select count(*)::integer from unnest(f.targets) t where t <= b.high)) as hits, f.targets_hit as before
+    from follow_up f join b using (instrument_id) where f.ended is null and f.session < $5
+), moved as (
+    update follow_up f set high = greatest(f.high, n.high), low = least(f.low, n.low), followed_to = $5, stop_hit = n.stopped,
+        close = case when n.stopped then f.stop else n.close end, targets_hit = case when n.stopped then n.before else n.hits end,
+        ended = case when n.stopped then 'stopped' when n.hits > 0 and n.hits = cardinality(f.targets) then 'target'
+                     when $5 >= f.until then 'expired' end
+    from looked n where f.signal_id = n.signal_id returning f.instrument_id, f.ended
+)
+select instrument_id from moved group by instrument_id having bool_and(ended is not null)
+"""
+
+
+class FollowStore:
+    """Reads and writes on one connection; the caller owns the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def follow(self, signal: SignalRaised, scale: float) -> None:
+        """From the next bar on, look what becomes of a signal. scale: how many of the series' units one of the signal's day is."""
+        levels = [float(one.value) * scale for one in signal.targets]
+        await self._connection.execute(
+            """insert into follow_up (signal_id, instrument_id, session, entry, stop, targets, scale, until)
+               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing""",
+            signal.signal_id, signal.instrument.instrument_id, signal.session, float(signal.price.value) * scale if signal.price else 0.0,
+            float(signal.stop.value) * scale if signal.stop else None, levels, scale,
+            signal.session + timedelta(days=signal.horizon_days or FOLLOWED_DAYS),
+        )  # fmt: skip
+
+    async def followed(self) -> set[InstrumentId]:
+        """The instruments of signals that are not followed to their end yet."""
+        rows = await self._connection.fetch("select distinct instrument_id from follow_up where ended is null")
+        return {InstrumentId(row["instrument_id"]) for row in rows}
+
+    async def follow_up(self, bars: Sequence[tuple[InstrumentId, float, float, float]], session: date) -> set[InstrumentId]:
+        """Move what is followed by one bar each (instrument, high, low, close). Returns the instruments of which nothing is open any more."""
+        rows = await self._connection.fetch(_FOLLOW_UP, *(list(column) for column in zip(*bars, strict=True)), session)
+        return {InstrumentId(row["instrument_id"]) for row in rows}
+
+    async def follow_ups(self, user: UserId, signals: Sequence[UUID]) -> Sequence[asyncpg.Record]:
+        """What became of these signals of a user."""
+        found: Sequence[asyncpg.Record] = await self._connection.fetch(
+            "select f.* from follow_up f join signal s using (signal_id) where s.user_id = $1 and f.signal_id = any($2)",
+            user,
+            list(signals),
+        )
+        return found
