@@ -1,5 +1,7 @@
 """The paper venue: a memory of its own, next-open fills with commission, splits once, and no favours."""
 
+import asyncio
+from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -97,6 +99,38 @@ async def test_the_venue_does_not_refuse_a_second_order_under_one_reference_but_
     assert first.broker_order_id != second.broker_order_id
     book = await paper.book()
     assert (book.orders, book.duplicate_orders) == (2, 1)
+
+
+async def test_where_orders_fill_at_once_the_answer_brings_the_execution(paper: PaperBroker, database: Any) -> None:
+    at_once = make(ExecutionSettings(paper_database_url=database.url("paper"), paper_fills="at_once"))
+    await at_once.start()
+
+    outcome = await at_once.submit(request(quantity=1_000, reference_price=Price(25)))
+
+    assert isinstance(outcome, Accepted) and outcome.executions is not None
+    assert (await at_once.changed_since(ACCOUNT, CLOSED_AT))[1] == list(outcome.executions)
+    assert outcome.executions[0].fee == Money.parse("5", "USD")
+    assert await at_once.cash(ACCOUNT) == Money(74_995, "USD")
+    assert await at_once.positions(ACCOUNT) == [BrokerPosition(STOCK.instrument_id, Quantity(1_000))]
+    assert (await found(at_once)).status == "filled"
+    await at_once.stop()
+
+
+async def test_orders_that_come_together_never_spend_the_same_cash(paper: PaperBroker, database: Any) -> None:
+    """Four orders of 30,000 each on an account of 100,000, all at the same time: three are paid."""
+    at_once = make(ExecutionSettings(paper_database_url=database.url("paper"), paper_fills="at_once"))
+    await at_once.start()
+
+    wanted = [request(number, quantity=300, reference_price=Price(100)) for number in range(1, 5)]
+    outcomes = await asyncio.gather(*(at_once.submit(one) for one in wanted))
+
+    fees = sum(
+        (execution.fee.amount for one in outcomes if isinstance(one, Accepted) for execution in one.executions or ()),
+        Decimal(0),
+    )
+    assert Counter(type(one) for one in outcomes) == {Accepted: 3, Rejected: 1}
+    assert await at_once.cash(ACCOUNT) == Money(10_000 - fees, "USD")
+    await at_once.stop()
 
 
 async def test_an_order_the_account_cannot_pay_is_rejected_and_remembered(paper: PaperBroker) -> None:

@@ -236,7 +236,7 @@ class Desk:
                 rows, numbered = await self._register.settle(connection, view, page.said, self._fence())
                 await self._transactions.commit(transaction)
             else:
-                await transaction.rollback()
+                self._transactions.put_back(transaction)
         except BaseException:
             # Also after a commit without an answer: only the tables know, so they are read before going on.
             self._register.doubt()

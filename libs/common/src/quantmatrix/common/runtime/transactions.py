@@ -55,6 +55,10 @@ class Transactions:
         except TRANSIENT as error:
             log.debug("rollback.failed", error=repr(error))
 
+    def put_back(self, transaction: Transaction) -> None:
+        """Nothing was done but reading: the next page may have it."""
+        self._ahead, self._ahead_since = transaction, self._clock.monotonic()
+
     async def begin_ahead(self) -> None:
         """After a commit: where one message came, the next one should not have to wait for the word `begin`."""
         if not self._worked or self._ahead is not None or self._own is None or self._own.is_closed():

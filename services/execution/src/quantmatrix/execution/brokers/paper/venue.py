@@ -7,6 +7,7 @@ book is the independent witness of every recovery test.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 
 import asyncpg
 
@@ -14,6 +15,7 @@ from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.names import AccountId, InstrumentId, OrderType, Side, TimeInForce
 from quantmatrix.common.runtime.database import Connection, Pool
+from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.execution.brokers.paper.matching import fill_price
 from quantmatrix.execution.domain.commission import CommissionSchedule
@@ -28,6 +30,9 @@ from quantmatrix.execution.ports import (
     SubmitOutcome,
     VenueBook,
 )
+
+LOOKS_MAX = 3
+NONE_YET = Decimal(0)
 
 TABLES = """
 create table if not exists account (
@@ -115,26 +120,35 @@ class PaperVenue:
             )
 
     async def submit(self, request: OrderRequest) -> SubmitOutcome:
-        """Take an order into the book, or refuse it; where market orders fill at once, its execution is in the answer."""
-        async with self._pool.acquire(timeout=5) as connection, connection.transaction():
-            look = await connection.fetchrow(
-                """with a as (select currency, cash from account where account_id = $1 for update)
-                   select a.*, (select count(*) from venue_order where account_id = $1 and client_ref = $2) as times,
-                   (select coalesce(sum(quantity), 0) from holding where account_id = $1 and instrument_id = $3) as held from a""",
-                request.account_id,
-                request.client_ref,
-                request.instrument.instrument_id,
-            )
-            if look is None:
-                return Rejected("ACCOUNT_UNKNOWN", f"the venue has no account {request.account_id}")
-            order_id = short_token("venue-order", request.account_id, request.client_ref, look["times"], length=16)
-            if refusal := _refuses(request, look):
-                await self._insert(connection, order_id, request, "rejected", f"{refusal.code}: {refusal.detail}")
-                return refusal
-            order = await self._insert(connection, order_id, request, "working", "")
-            price = request.reference_price if self._rules.fill_at_once and request.order_type is OrderType.MARKET else None
-            executions = (await self._fill(connection, order, price, request.at.date(), request.at),) if price is not None else ()
-        return Accepted(order_id, executions)
+        """Take an order into the book, or refuse it; where market orders fill at once, its execution is in the answer.
+
+        Raises TryLater when the account moves each time between the look and the entry; nothing is then in the book.
+        """
+        async with self._pool.acquire(timeout=5) as connection:
+            for _ in range(LOOKS_MAX):
+                outcome = await self._submitted(connection, request)
+                if outcome is not None:
+                    return outcome
+        raise TryLater(f"account {request.account_id} moved while its order was taken")
+
+    async def _submitted(self, connection: Connection, request: OrderRequest) -> SubmitOutcome | None:
+        look = await connection.fetchrow(
+            """select currency, cash, (select count(*) from venue_order where account_id = $1 and client_ref = $2) as times,
+               (select coalesce(sum(quantity), 0) from holding where account_id = $1 and instrument_id = $3) as held
+               from account where account_id = $1""",
+            request.account_id,
+            request.client_ref,
+            request.instrument.instrument_id,
+        )
+        if look is None:
+            return Rejected("ACCOUNT_UNKNOWN", f"the venue has no account {request.account_id}")
+        order_id = short_token("venue-order", request.account_id, request.client_ref, look["times"], length=16)
+        refusal = _refuses(request, look)
+        at_once = self._rules.fill_at_once and request.order_type is OrderType.MARKET and refusal is None
+        execution = self._execute(order_id, request) if at_once else None
+        if not await self._enter(connection, order_id, request, look, refusal, execution):
+            return None
+        return refusal or Accepted(order_id, (execution,) if execution is not None else ())
 
     async def cancel(self, account_id: AccountId, client_ref: str, at: datetime) -> SubmitOutcome:
         """Take a working order out of the book. Raises nothing: an order that is done already is a refusal."""
@@ -248,19 +262,60 @@ class PaperVenue:
             raise RuntimeError("a count returned no row")
         return VenueBook(orders=row["orders"], duplicate_orders=int(row["doubles"]), executions=row["executions"])
 
-    async def _insert(self, connection: Connection, order_id: str, request: OrderRequest, status: str, reason: str) -> asyncpg.Record:
+    def _execute(self, order_id: str, request: OrderRequest) -> Execution | None:
+        """All of a new market order at its reference price."""
+        price = request.reference_price
+        if price is None:
+            return None
         one = request.instrument
-        row = await connection.fetchrow(
-            """insert into venue_order (venue_order_id, account_id, client_ref, instrument_id, symbol, currency, multiplier, side, quantity,
-               order_type, time_in_force, limit_price, stop_price, status, reason, accepted_at, changed_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16) returning *""",
+        value = notional(price, request.quantity, one.multiplier, one.currency)
+        fee = self._rules.commission.of_fill(Money.zero(one.currency), request.quantity.value, value)
+        return Execution(
+            execution_id=short_token("execution", order_id, NONE_YET, length=16),
+            client_ref=request.client_ref,
+            broker_order_id=order_id,
+            side=request.side,
+            quantity=request.quantity,
+            price=price,
+            fee=fee,
+            session=request.at.date(),
+            executed_at=request.at,
+        )
+
+    async def _enter(
+        self,
+        connection: Connection,
+        order_id: str,
+        request: OrderRequest,
+        look: asyncpg.Record,
+        refusal: Rejected | None,
+        execution: Execution | None,
+    ) -> bool:
+        """Write an order as it was decided on this look, with its execution; False when the account has moved since."""
+        one = request.instrument
+        status, reason = ("rejected", f"{refusal.code}: {refusal.detail}") if refusal else ("filled" if execution else "working", "")
+        filled, charged = (execution.quantity.value, execution.fee.amount) if execution else (NONE_YET, NONE_YET)
+        paid = notional(execution.price, execution.quantity, one.multiplier, one.currency).amount if execution else NONE_YET
+        entered = await connection.fetchval(
+            """with seen as (update account set cash = cash - $21 where account_id = $2 and cash = $22
+               and $23 = (select coalesce(sum(quantity), 0) from holding where account_id = $2 and instrument_id = $4) returning 1),
+               entered as (insert into venue_order (venue_order_id, account_id, client_ref, instrument_id, symbol, currency, multiplier, side,
+               quantity, order_type, time_in_force, limit_price, stop_price, status, reason, filled, charged, accepted_at, changed_at)
+               select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $18 from seen
+               on conflict do nothing returning venue_order_id),
+               held as (insert into holding as h (account_id, instrument_id, quantity) select $2, $4, $20 from seen where $19::text is not null
+               on conflict (account_id, instrument_id) do update set quantity = h.quantity + excluded.quantity),
+               executed as (insert into execution (execution_id, venue_order_id, account_id, client_ref, instrument_id, side, quantity, price,
+               fee, currency, session, executed_at) select $19, $1, $2, $3, $4, $8, $16, $24, $17, $6, $25, $18 from seen
+               where $19::text is not null)
+               select count(*) from entered""",
             order_id, request.account_id, request.client_ref, one.instrument_id, one.symbol, one.currency, one.multiplier.value,
             request.side, request.quantity.value, request.order_type, request.time_in_force,
-            request.limit_price and request.limit_price.value, request.stop_price and request.stop_price.value, status, reason, request.at,
+            request.limit_price and request.limit_price.value, request.stop_price and request.stop_price.value, status, reason,
+            filled, charged, request.at, execution and execution.execution_id, filled * request.side.sign,
+            paid * request.side.sign + charged, look["cash"], look["held"], execution and execution.price.value, request.at.date(),
         )  # fmt: skip
-        if row is None:
-            raise RuntimeError("an insert returned no row")
-        return row
+        return bool(entered)
 
     async def _fill(self, connection: Connection, order: asyncpg.Record, price: Price, session: date, at: datetime) -> Execution:
         """Fill all that is left of an order: the execution, the holding, the cash and the order move together."""
