@@ -179,7 +179,7 @@ def test_tastytrade_costs_have_one_sign_in_both_shapes_and_the_shapes_merge() ->
     older, newer = check_files([File("old", samples.TASTY_OLDER.encode()), File("new", samples.TASTY_NEWER.encode())])
     assert older.statement is not None and newer.statement is not None
     costs = [
-        entry.fee for one in (older, newer) if one.statement for entry in one.statement.entries if entry.symbol == "PLTR  240816P00026000"
+        entry.fee for one in (older, newer) if one.statement for entry in one.statement.entries if entry.symbol == "PLTR 240816P00026000"
     ]
 
     assert [str(fee) for fee in costs if fee] == ["1.152 USD", "1.15 USD"]

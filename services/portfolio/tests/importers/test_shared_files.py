@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from services.portfolio.tests.domain.tax.shared import shared
 
+from quantmatrix.portfolio.domain.statements_identities import COMMISSION_LEFT_OUT
 from quantmatrix.portfolio.import_report import ImportTold, told
 from quantmatrix.portfolio.importing import File, check_files
 
@@ -24,12 +25,14 @@ class Wanted:
 
 
 ACTIVITY = {
-    # These five are not a broker's own: their printed summaries do not add up to the lines above them.
-    "2020.csv": Wanted("ibkr_activity", 147, 50, 81, 73, (4, 4), frozenset({"I6"})),
-    "2021.csv": Wanted("ibkr_activity", 204, 76, 119, 111, (4, 4), frozenset({"I1", "I6"})),
-    "2022.csv": Wanted("ibkr_activity", 236, 96, 112, 103, (4, 0), frozenset({"I6"})),
-    "2023.csv": Wanted("ibkr_activity", 345, 202, 134, 129, (4, 0), frozenset({"I6"})),
-    "2024.csv": Wanted("ibkr_activity", 329, 192, 125, 116, (4, 0), frozenset({"I3", "I6"})),
+    # These five are made up, as the data's manifest says. Their summaries do not add up to the lines above them (I6), some marks
+    # have the wrong sign (I2), some gains leave the commission out (I3), one amount is six cents off its price (I1): no named
+    # cause explains any of it, so nothing of them is booked.
+    "2020.csv": Wanted("ibkr_activity", 147, 50, 81, 73, (4, 4), frozenset({"I2", "I3", "I6"})),
+    "2021.csv": Wanted("ibkr_activity", 204, 76, 119, 111, (4, 4), frozenset({"I1", "I2", "I3", "I6"})),
+    "2022.csv": Wanted("ibkr_activity", 236, 96, 112, 103, (4, 0), frozenset({"I2", "I3", "I6"})),
+    "2023.csv": Wanted("ibkr_activity", 345, 202, 134, 129, (4, 0), frozenset({"I3", "I6"})),
+    "2024.csv": Wanted("ibkr_activity", 329, 192, 125, 116, (4, 0), frozenset({"I2", "I3", "I6"})),
 }
 SINGLE = {
     "ibkr_flex/cash-transactions.xml": Wanted("ibkr_flex_xml", 3, 3, 0, 0),
@@ -71,7 +74,7 @@ def test_five_chained_years_of_activity_statements() -> None:
 
     for one in found:
         hold(one, ACTIVITY[one["file"]])
-        assert all(difference["cause"] for difference in one["closings"])
+        assert all(difference["cause"] or difference["note"] == COMMISSION_LEFT_OUT for difference in one["closings"])
     assert [one["identities"]["I8"]["checked"] for one in found] == [0, 22, 25, 25, 24]
     assert [one["identities"]["I8"]["differences"] for one in found] == [[], [], [], [], []]
 
@@ -94,6 +97,20 @@ def test_the_overlapping_histories_of_one_account_merge() -> None:
 
     assert sum(one["booked"] for one in forwards) == sum(one["booked"] for one in backwards)
     assert sum(one["duplicates"] for one in forwards) == sum(one["duplicates"] for one in backwards) > 0
+
+
+def test_the_older_and_the_newer_shape_of_one_history_merge() -> None:
+    """The whole history in the newer shape brings every row of the older files but ten, which its edited copy does not have."""
+    folder = shared("tastytrade")
+    names = ("2018-02_2024-08.csv", "2018_2020-05.csv", "2020-05_2020-12.csv", "2021.csv", "2021-2022.csv")
+
+    keys = []
+    for name in names:
+        (checked,) = check_files([File(name, (folder / name).read_bytes())])
+        assert checked.statement is not None
+        keys.append({entry.broker_key for entry in checked.statement.entries})
+
+    assert [len(own - keys[0]) for own in keys[1:]] == [2, 6, 0, 2]
 
 
 @pytest.mark.parametrize("name", ["exports/degiro.csv", "exports/schwab.csv", "exports/trading212.csv", "exports/revolut-invest.csv"])

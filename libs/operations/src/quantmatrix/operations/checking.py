@@ -33,7 +33,23 @@ async def check(ask: Ask) -> list[Check]:
             found.append(Check(book.account_id, "the portfolio knows the account", False, book.account_id, "absent"))
             continue
         found += _positions(book, ledger) + _cash(book, ledger) + _orders(book, ledger)
+    for ledger in sums.accounts:
+        if ledger.statement is not None:
+            found += _imported(ledger, "; ".join(ledger.statement))
     return found
+
+
+def _imported(ledger: LedgerAccount, ends: str) -> list[Check]:
+    """An account that no broker connection keeps: its statements are what it must agree with."""
+    one = ledger.account_id
+    rebuilt = "; ".join(ledger.differences)
+    return [
+        _same(one, "Σ lots = position", _words(ledger.lots), _words(ledger.positions)),
+        Check(one, "booking the statements anew changes nothing", not rebuilt, rebuilt or "nothing", "nothing"),
+        _same(one, "cash = Σ cash entries", str(ledger.cash), str(ledger.cash_entries)),
+        _same(one, "realised by closings = realised by positions", str(ledger.realised_closings), str(ledger.realised_positions)),
+        Check(one, "positions and cash = the end of the latest statement", not ends, ends or "equal", "equal"),
+    ]
 
 
 def _positions(book: AccountBook, ledger: LedgerAccount) -> list[Check]:

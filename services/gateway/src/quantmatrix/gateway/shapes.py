@@ -33,7 +33,7 @@ HOT, WARM, COOL = 0.75, 0.5, 0.25
 class PositionShape(msgspec.Struct, frozen=True):
     product_id: str
     crypto_balance: Decimal
-    usd_invested: Decimal
+    usd_invested: Decimal | None
     current_value: Decimal | None
     unrealized_pnl: Decimal | None
     pnl_pct: Decimal | None
@@ -79,17 +79,17 @@ def portfolio_shape(portfolio: Portfolio) -> PortfolioShape:
     accounts = [one for one in portfolio.accounts if one.equity.currency == "USD"]
     return PortfolioShape(
         total_usd_balance=cents(sum((one.equity for one in accounts), zero)),
-        positions=tuple(_position(one) for one in portfolio.positions if one.basis.currency == "USD"),
+        positions=tuple(_position(one) for one in portfolio.positions if one.instrument.currency == "USD"),
         total_pnl=cents(sum((one.realised + one.unrealised for one in accounts), zero)),
     )
 
 
 def _position(one: PositionSummary) -> PositionShape:
-    pnl = percent(one.unrealised, abs(one.basis)) if one.unrealised is not None else None
+    pnl = percent(one.unrealised, abs(one.basis)) if one.unrealised is not None and one.basis is not None else None
     return PositionShape(
         product_id=one.instrument.symbol,
         crypto_balance=one.quantity.value,
-        usd_invested=cents(one.basis),
+        usd_invested=cents(one.basis) if one.basis is not None else None,
         current_value=cents(one.value) if one.value is not None else None,
         unrealized_pnl=cents(one.unrealised) if one.unrealised is not None else None,
         pnl_pct=round_half_even(pnl, PCT_DIGITS) if pnl is not None else None,

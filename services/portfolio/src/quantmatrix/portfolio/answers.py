@@ -1,5 +1,6 @@
 """What portfolio answers when it is asked."""
 
+from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 
@@ -30,6 +31,7 @@ from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, notional, plain
 from quantmatrix.portfolio.rebuild import differences
+from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.store import Account, PortfolioStore
 
 LIMIT_MAX = 1_000
@@ -105,11 +107,22 @@ async def snapshots(asked: SnapshotsAsked, connection: Connection) -> Snapshots:
 async def ledger_sums(asked: LedgerSumsAsked, connection: Connection) -> LedgerSums:
     store = PortfolioStore(connection)
     found: dict[AccountId, list[str]] = {}
+    ledger = StatementLedger(connection)
+    stated = {one.account_id: one for one in await ledger.accounts() if one.booked}
     if asked.rebuild:
         for account, books in groupby(await store.books(), key=itemgetter(0)):
-            found[account.account_id] = await differences(account, [instrument for _, instrument in books], store)
+            if account.account_id not in stated:
+                found[account.account_id] = await differences(account, [instrument for _, instrument in books], store)
+        for one in stated.values():
+            found[one.account_id] = await ledger.differences(one)
+    ends = {account_id: tuple(await ledger.end_differences(one)) for account_id, one in stated.items()}
     return LedgerSums(
-        tuple([await _sums(account, found.get(account.account_id, []), connection) for account in await _accounts(connection)])
+        tuple(
+            [
+                await _sums(account, found.get(account.account_id, []), ends.get(account.account_id), connection)
+                for account in await _accounts(connection)
+            ]
+        )
     )
 
 
@@ -117,7 +130,7 @@ async def _accounts(connection: Connection) -> list[Account]:
     return await PortfolioStore(connection).accounts()
 
 
-async def _sums(account: Account, found: list[str], connection: Connection) -> LedgerAccount:
+async def _sums(account: Account, found: list[str], ends: tuple[str, ...] | None, connection: Connection) -> LedgerAccount:
     one, currency = account.account_id, account.currency
     row = await connection.fetchrow(
         """select (select coalesce(sum(amount), 0) from cash where account_id = $1) as cash,
@@ -149,6 +162,7 @@ async def _sums(account: Account, found: list[str], connection: Connection) -> L
         fills=row["fills"],
         fill_ids_digest=digest_rows({"fills": fills}),
         differences=tuple(found),
+        statement=ends,
     )
 
 
@@ -209,11 +223,17 @@ def _instrument(row: asyncpg.Record) -> Instrument:
     )
 
 
+def _amount(amount: Decimal | None, currency: str) -> Money | None:
+    """An amount that may wait for a basis."""
+    return None if amount is None else Money(amount, currency)
+
+
 def _marked(row: asyncpg.Record) -> tuple[Money | None, Money | None]:
     if row["price"] is None:
         return None, None
     value = notional(Price(row["price"]), Quantity(row["quantity"]), Quantity(row["multiplier"]), row["currency"])
-    return value, value - Money(row["basis"], row["currency"])
+    basis = _amount(row["basis"], row["currency"])
+    return value, None if basis is None else value - basis
 
 
 def _position(row: asyncpg.Record) -> PositionSummary:
@@ -222,7 +242,7 @@ def _position(row: asyncpg.Record) -> PositionSummary:
         account_id=AccountId(row["account_id"]),
         instrument=_instrument(row),
         quantity=Quantity(row["quantity"]),
-        basis=Money(row["basis"], row["currency"]),
+        basis=_amount(row["basis"], row["currency"]),
         realised=Money(row["realised"], row["currency"]),
         price=Price(row["price"]) if row["price"] is not None else None,
         priced_on=row["priced_on"],
@@ -235,9 +255,10 @@ def _value(row: asyncpg.Record, positions: tuple[PositionSummary, ...]) -> Accou
     currency = row["currency"]
     market_value = unrealised = Money.zero(currency)
     for position in positions:
-        if position.account_id == row["account_id"] and position.value is not None and position.unrealised is not None:
-            market_value += position.value
-            unrealised += position.unrealised
+        if position.account_id != row["account_id"] or position.value is None or position.value.currency != currency:
+            continue
+        market_value += position.value
+        unrealised += position.unrealised if position.unrealised is not None else Money.zero(currency)
     cash = Money(row["cash"], currency)
     return AccountValue(
         account_id=AccountId(row["account_id"]),
@@ -262,7 +283,7 @@ def _lot(row: asyncpg.Record) -> LotSummary:
         instrument=_instrument(row),
         quantity=Quantity(row["quantity"]),
         opened_quantity=Quantity(row["opened_quantity"]),
-        basis=Money(row["basis"], row["currency"]),
+        basis=_amount(row["basis"], row["currency"]),
         opened_on=row["opened_on"],
         opened_at=row["opened_at"],
         triggered_by=row["triggered_by"],
@@ -281,9 +302,9 @@ def _closing(row: asyncpg.Record) -> ClosingSummary:
         symbol=row["symbol"],
         instrument_id=InstrumentId(row["instrument_id"]),
         quantity=Quantity(row["quantity"]),
-        proceeds=Money(row["proceeds"], currency),
-        basis=Money(row["basis"], currency),
-        realised=Money(row["realised"], currency),
+        proceeds=_amount(row["proceeds"], currency),
+        basis=_amount(row["basis"], currency),
+        realised=_amount(row["realised"], currency),
         opened_on=row["opened_on"],
         closed_on=row["closed_on"],
         closed_at=row["closed_at"],

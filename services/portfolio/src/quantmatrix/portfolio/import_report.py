@@ -2,20 +2,31 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from enum import StrEnum
 from hashlib import sha256
 from typing import TypedDict
 
 from quantmatrix.common.values import plain
 from quantmatrix.portfolio.domain.statements_closings import Closings, Ends
 from quantmatrix.portfolio.domain.statements_identities import Difference, Identity
-from quantmatrix.portfolio.importing import Checked
+from quantmatrix.portfolio.importing import Checked, Status
 
 SHOWN_MAX = 100
 DUPLICATE = "booked before under the same key"
 
 
+class State(StrEnum):
+    """Where a file stands on its way into the ledger. Of one that is partially completed some rows were not understood."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    PARTIALLY_COMPLETED = "partially completed"
+    FAILED = "failed"
+
+
 class DifferenceTold(TypedDict):
-    """One difference; line is None for a figure of the whole file."""
+    """One difference; line is None for a figure of the whole file. note: what one without a cause looks like."""
 
     line: int | None
     about: str
@@ -24,6 +35,7 @@ class DifferenceTold(TypedDict):
     difference: str
     currency: str
     cause: str | None
+    note: str
 
 
 class CompareTold(TypedDict):
@@ -67,7 +79,10 @@ class ImportTold(TypedDict):
     cash: CompareTold
     totals: CompareTold
     status: str
+    state: str
+    quality: int
     why: str
+    account_ids: list[str]
 
 
 def told(checked: Checked) -> ImportTold:
@@ -104,8 +119,39 @@ def told(checked: Checked) -> ImportTold:
         "cash": _ends(checked.cash),
         "totals": _ends(checked.totals),
         "status": checked.status_text,
+        "state": _state(checked).value,
+        "quality": _quality(checked),
         "why": checked.why,
+        "account_ids": [],
     }
+
+
+def refused(report: ImportTold, why: str) -> ImportTold:
+    """The report of a file that is whole and is not booked."""
+    found = report.copy()
+    found["status"], found["state"], found["why"] = Status.REJECTED.value, State.FAILED.value, why
+    return found
+
+
+def _state(checked: Checked) -> State:
+    if checked.statement is None or checked.status is Status.REJECTED:
+        return State.FAILED
+    return State.PARTIALLY_COMPLETED if checked.statement.unread else State.COMPLETED
+
+
+def _quality(checked: Checked) -> int:
+    """Of a hundred: the share of rows that were understood and of figures that agree or differ by a named cause; 0 when nothing was read."""
+    statement = checked.statement
+    if statement is None or not statement.rows:
+        return 0
+    looked, wrong = statement.rows, len(statement.unread)
+    closings = checked.closings or Closings(0, 0, ())
+    ends = [one for one in (checked.positions, checked.cash, checked.totals) if one is not None]
+    compared: list[Identity | Closings | Ends] = [*checked.identities, closings, *ends]
+    for one in compared:
+        looked += one.checked
+        wrong += sum(difference.cause is None for difference in one.differences)
+    return 100 * (looked - wrong) // looked
 
 
 def _identity(one: Identity) -> CompareTold:
@@ -127,6 +173,7 @@ def _differences(differences: Sequence[Difference]) -> list[DifferenceTold]:
             "difference": plain(one.amount.amount),
             "currency": one.printed.currency,
             "cause": one.cause.value if one.cause else None,
+            "note": one.note,
         }
         for one in differences[:SHOWN_MAX]
     ]

@@ -154,7 +154,8 @@ def _why(statement: Statement, identities: Sequence[Identity]) -> str:
     if damaged:
         return f"line {damaged[0].place.line}: {damaged[0].why}" + (f", and {len(damaged) - 1} rows more" if damaged[1:] else "")
     open_ones = [
-        f"{one.name} at line {difference.line} by {difference.amount}" if difference.line else f"{one.name} by {difference.amount}"
+        f"{one.name}{f' at line {difference.line}' if difference.line else ''} by {difference.amount}"
+        + (f" ({difference.note})" if difference.note else "")
         for one in identities
         for difference in one.differences
         if difference.cause is None

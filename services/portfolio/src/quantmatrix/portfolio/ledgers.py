@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 import asyncpg
 
@@ -99,11 +100,12 @@ class Books:
             lots += [
                 OpenedLot(str(lot.lot_id), lot.triggered_by, lot.opened_on, lot.quantity, lot.known_basis, self.values.get(lot.lot_id))
                 for lot in own.values()
+                if lot.basis is not None
             ]
             parts += [
                 ClosedPart(str(one.lot_id), one.closed_on, one.known_proceeds, one.known_basis)
                 for one in ledger.closings
-                if one.lot_id in own
+                if one.lot_id in own and one.realised is not None
             ]
         return lots, parts
 
@@ -203,6 +205,11 @@ class LedgerReader:
         return [ShareSplit(InstrumentId(row["instrument_id"]), split_of_fact(row["body"])) for row in rows]
 
 
+def _amount(amount: Decimal | None, currency: str) -> Money | None:
+    """An amount that may wait for a basis."""
+    return None if amount is None else Money(amount, currency)
+
+
 def _closing(row: asyncpg.Record) -> Closing:
     currency = row["currency"]
     return Closing(
@@ -210,9 +217,9 @@ def _closing(row: asyncpg.Record) -> Closing:
         lot_id=LotId(row["lot_id"]),
         fill_id=FillId(row["fill_id"]),
         quantity=Quantity(row["quantity"]),
-        proceeds=Money(row["proceeds"], currency),
-        basis=Money(row["basis"], currency),
-        realised=Money(row["realised"], currency),
+        proceeds=_amount(row["proceeds"], currency),
+        basis=_amount(row["basis"], currency),
+        realised=_amount(row["realised"], currency),
         left=Quantity(0),
         opened_on=row["opened_on"],
         closed_on=row["closed_on"],

@@ -353,7 +353,7 @@ def lot_of(row: asyncpg.Record) -> Lot:
         instrument=instrument_of(row),
         opened_quantity=Quantity(row["opened_quantity"]),
         quantity=Quantity(row["quantity"]),
-        basis=Money(row["basis"], row["currency"]),
+        basis=None if row["basis"] is None else Money(row["basis"], row["currency"]),
         opened_on=row["opened_on"],
         opened_at=row["opened_at"],
         triggered_by=row["triggered_by"],

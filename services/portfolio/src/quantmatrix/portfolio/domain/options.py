@@ -81,7 +81,7 @@ def book_end(end: Ended, lots: Sequence[Lot], fold_premium: bool = True, pick: P
     if not fold_premium:
         return EndBooked(booked, _delivery(end, None))
     premium = _given_on(booked.closings, end.option.currency)
-    closings = tuple(_without_gain(closing) for closing in booked.closings)
+    closings = tuple(without_gain(closing) for closing in booked.closings)
     return EndBooked(replace(booked, closings=closings), _delivery(end, premium))
 
 
@@ -131,7 +131,7 @@ def _given_on(closings: Sequence[Closing], currency: str) -> Premium:
     return Premium(total)
 
 
-def _without_gain(closing: Closing) -> Closing:
+def without_gain(closing: Closing) -> Closing:
     """The basis went into the stock: what the option brought is what it cost."""
     gain = None if closing.basis is None else Money.zero(closing.basis.currency)
     return replace(closing, proceeds=closing.basis, realised=gain)

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Statement
-from quantmatrix.portfolio.domain.statements_identities import Cause, Difference, is_option, is_refunded
+from quantmatrix.portfolio.domain.statements_cash import moves_of
+from quantmatrix.portfolio.domain.statements_identities import COMMISSION_LEFT_OUT, Cause, Difference, is_option, is_refunded
 from quantmatrix.portfolio.domain.statements_replay import Replay, Step
 from quantmatrix.portfolio.domain.statements_standing import Key
 
@@ -51,7 +52,8 @@ def closings_of(statement: Statement, replay: Replay) -> Closings:
         checked += 1
         if abs(own + printed).amount > CENT:
             cause = Cause.SPUN_OFF if step.entry.symbol in spun else _cause(step, own + printed, statement)
-            differences.append(Difference(step.entry.place.line, step.entry.symbol or "", -printed, own, cause))
+            note = "" if cause else _looks_like(step, own + printed)
+            differences.append(Difference(step.entry.place.line, step.entry.symbol or "", -printed, own, cause, note))
     return Closings(checked, pending, tuple(_averaged(differences, statement)))
 
 
@@ -76,8 +78,6 @@ def _cause(step: Step, difference: Money, statement: Statement) -> Cause | None:
     units = abs(entry.quantity).value if entry.quantity else Decimal(0)
     if is_option(entry) and size <= units * _PER_CONTRACT:
         return Cause.COMMISSION_ADJUSTMENT
-    if step.fees and abs(size - abs(step.fees).amount) <= CENT:
-        return Cause.COMMISSION_LEFT_OUT
     if entry.printed and "LD" in entry.printed.codes:
         return Cause.WASH_SALE
     if statement.figures.wash_sales and difference.amount < 0:
@@ -85,6 +85,10 @@ def _cause(step: Step, difference: Money, statement: Statement) -> Cause | None:
     if difference.amount > 0 and _taxed_again(entry, statement):
         return Cause.RETURN_OF_CAPITAL
     return None
+
+
+def _looks_like(step: Step, difference: Money) -> str:
+    return COMMISSION_LEFT_OUT if step.fees and abs(abs(difference).amount - abs(step.fees).amount) <= CENT else ""
 
 
 def _taxed_again(entry: Entry, statement: Statement) -> bool:
@@ -105,7 +109,7 @@ def _averaged(differences: Sequence[Difference], statement: Statement) -> list[D
     for one in differences:
         counts[one.about] += 1
     return [
-        replace(one, cause=Cause.SEVERAL_EXECUTIONS) if counts[one.about] > 1 and abs(sums[one.about]).amount <= CENT else one
+        replace(one, cause=Cause.SEVERAL_EXECUTIONS, note="") if counts[one.about] > 1 and abs(sums[one.about]).amount <= CENT else one
         for one in differences
     ]
 
@@ -133,7 +137,7 @@ def cash_of(statement: Statement) -> Ends:
     """Each currency's cash at the end: what was there, and what the entries moved."""
     moved: dict[str, Money] = {}
     for entry in statement.entries:
-        for amount in _moves(entry):
+        for amount in moves_of(entry):
             moved[amount.currency] = moved[amount.currency] + amount if amount.currency in moved else amount
     differences = []
     for summary in statement.figures.cash:
@@ -141,16 +145,6 @@ def cash_of(statement: Statement) -> Ends:
         if abs(summary.end - expected).amount > CENT:
             differences.append(Difference(0, summary.name, summary.end, expected, None))
     return Ends(len(statement.figures.cash), tuple(differences))
-
-
-def _moves(entry: Entry) -> list[Money]:
-    moved = entry.realised if entry.asset.startswith(("Futures", "CFD")) else entry.amount
-    found = [moved] if moved is not None else []
-    if entry.fee is not None:
-        found.append(-entry.fee)
-    if entry.kind is EntryKind.CONVERSION and entry.symbol and entry.quantity:
-        found.append(Money(entry.quantity.value, entry.symbol.replace("/", ".").split(".")[0]))
-    return found
 
 
 def totals_of(statement: Statement) -> Ends:

@@ -35,20 +35,26 @@ class Cause(StrEnum):
     SPUN_OFF = "spun-off security with zero basis"
     OPTION_PREMIUM = "option premium of an assignment or exercise"
     ROUNDING = "rounding by the broker, below two cents"
-    COMMISSION_LEFT_OUT = "the printed figure leaves the commission out"
-    OPPOSITE_SIGN = "the day's mark is printed with the opposite sign"
     UNVESTED_GRANT = "grant that has not vested"
+
+
+COMMISSION_LEFT_OUT = "as large as the commission, as if it had been left out"
+OPPOSITE_SIGN = "the same figure with the opposite sign"
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One place where an identity does not hold. line is 0 for a figure of the whole file."""
+    """One place where an identity does not hold. line is 0 for a figure of the whole file.
+
+    note: what it looks like, where no cause explains it.
+    """
 
     line: int
     about: str
     printed: Money
     expected: Money
     cause: Cause | None
+    note: str = ""
 
     @property
     def amount(self) -> Money:
@@ -120,8 +126,8 @@ def _marks(trades: Sequence[Entry]) -> Identity:
         expected = _times(step, entry.quantity, entry.multiplier, printed.marked.currency)
         if _agrees(entry, printed.marked, expected, CENTS):
             continue
-        cause = Cause.OPPOSITE_SIGN if _near(-printed.marked, expected, CENTS) else None
-        differences.append(Difference(entry.place.line, entry.symbol or "", printed.marked, expected, cause))
+        note = OPPOSITE_SIGN if _near(-printed.marked, expected, CENTS) else ""
+        differences.append(Difference(entry.place.line, entry.symbol or "", printed.marked, expected, None, note))
     return Identity("I2", checked, tuple(differences))
 
 
@@ -158,7 +164,8 @@ def _realised(trades: Sequence[Entry], statement: Statement) -> tuple[Identity, 
             continue
         cause = _cause(entry, entry.realised - expected, statement)
         kept = washed if cause is Cause.WASH_SALE else plain
-        kept.append(Difference(entry.place.line, entry.symbol or "", entry.realised, expected, cause))
+        note = "" if cause else _looks_like(entry, entry.realised - expected)
+        kept.append(Difference(entry.place.line, entry.symbol or "", entry.realised, expected, cause, note))
     explained = _premium_differences(premiums, _premiums(trades))
     return Identity("I3", checked, tuple(plain)), Identity("I4", delivered, tuple(explained)), Identity("I5", checked, tuple(washed))
 
@@ -243,10 +250,12 @@ def _cause(entry: Entry, difference: Money, statement: Statement) -> Cause | Non
         return Cause.COMMISSION_ADJUSTMENT
     if abs(difference).amount <= CENTS:
         return Cause.ROUNDING
-    fee = abs(entry.fee).amount if entry.fee else Decimal(0)
-    if fee and abs(difference).amount in (fee, 2 * fee):
-        return Cause.COMMISSION_LEFT_OUT
     return None
+
+
+def _looks_like(entry: Entry, difference: Money) -> str:
+    fee = abs(entry.fee).amount if entry.fee else Decimal(0)
+    return COMMISSION_LEFT_OUT if fee and abs(difference).amount in (fee, 2 * fee) else ""
 
 
 def _sums(name: str, summary: Summary | None, tolerance: Decimal) -> Identity:

@@ -1,29 +1,28 @@
-"""A statement's entries booked into lots, first in first out, apart from the ledger: what the broker's printed basis is held against.
+"""A statement's entries booked into lots, first in first out, by the same booking as live fills.
 
-What was held before the statement begins is a lot of unknown basis, unless the replay of the statement before brings it.
+What was held before a file begins is a lot of unknown basis, unless lots that are here already agree with it.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, time, timedelta
-from decimal import Decimal
-from uuid import UUID
+from datetime import UTC, date, datetime, time, timedelta
 
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, short_token
-from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, Side
-from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Premium, age, book_fill
+from quantmatrix.common.names import LotId
+from quantmatrix.common.values import Money, Quantity
+from quantmatrix.portfolio.domain.lots import Booked, Closing, Fill, Lot, Premium, age, book_fill
+from quantmatrix.portfolio.domain.options import without_gain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, PriorPosition, Statement
 from quantmatrix.portfolio.domain.statements_identities import Delivery, delivery_of, is_option
+from quantmatrix.portfolio.domain.statements_securities import MICROSECOND, Holder, at_of, fill_of, instrument_of, key_of, lot_of, spelled
 from quantmatrix.portfolio.domain.statements_standing import Key, closed_before_opened, standing
 
 Premiums = dict[Delivery, tuple[Money | None, Quantity]]
 """What delivering options leave to the stock: the amount, None while it is unknown, and the units it is for."""
+Group = tuple[str, object, str]
+"""What the rows of one corporate action have in common."""
 _REMOVED = frozenset({EntryKind.EXPIRY, EntryKind.ASSIGNMENT, EntryKind.EXERCISE})
 _DELIVERED = {"A", "Ex", "GEA"}
-_MICROSECOND = timedelta(microseconds=1)
 _OLD = ".OLD"
 
 
@@ -36,12 +35,24 @@ class Step:
     fees: Money
 
 
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """What was held when a file begins, in units. inferred: worked out from what is held at its end."""
+
+    first: date
+    held: tuple[PriorPosition, ...]
+    inferred: bool = False
+
+
 @dataclass(slots=True)
 class Replay:
-    """Open lots by account and symbol, and the trades that were booked."""
+    """Open lots by account and symbol, the trades that were booked, and every lot and closing there ever was."""
 
+    holder: Holder = field(default_factory=Holder)
     lots: dict[Key, list[Lot]] = field(default_factory=lambda: defaultdict(list))
     steps: list[Step] = field(default_factory=list)
+    closings: list[Closing] = field(default_factory=list)
+    every: dict[LotId, Lot] = field(default_factory=dict)
     inferred: set[Key] = field(default_factory=set)
     opening_fees: dict[LotId, tuple[Money, Quantity]] = field(default_factory=dict)
 
@@ -52,98 +63,121 @@ class Replay:
         return total
 
 
+@dataclass(slots=True)
+class _Course:
+    """What a run over entries knows of those to come: actions by their rows, days and strikes at which stock is delivered."""
+
+    currency: str
+    actions: dict[Group, list[Entry]]
+    deliveries: set[Delivery]
+    premiums: Premiums = field(default_factory=dict)
+
+
 def replayed(statement: Statement, before: Replay | None = None) -> Replay:
-    """The lots that a statement makes, from those that the replay before it left."""
+    """The lots that one statement makes, from those that the replay before it left."""
     replay = Replay()
     if before is not None:
         replay.opening_fees.update(before.opening_fees)
         for key, lots in before.lots.items():
             replay.lots[key] = [lot for lot in lots if lot.quantity]
-    entries = sorted(standing(statement.entries), key=_order)
-    _open_inventory(replay, statement, entries)
-    actions: dict[tuple[str, object, str], list[Entry]] = defaultdict(list)
-    for entry in entries:
-        if entry.kind is EntryKind.CORPORATE_ACTION:
-            actions[_action(entry)].append(entry)
-    premiums: Premiums = {}
-    for index, entry in enumerate(entries):
-        _apply(replay, entry, index, actions, premiums, statement.currency)
+    entries = sorted(standing(statement.entries), key=order)
+    prior = prior_of(statement, entries)
+    if prior.inferred:
+        replay.inferred = {(one.account, spelled(one.symbol)) for one in prior.held}
+    open_inventory(replay, prior, statement.currency)
+    run(replay, entries, statement.currency)
     return replay
 
 
-def _order(entry: Entry) -> tuple[datetime, bool]:
+def run(replay: Replay, entries: Sequence[Entry], currency: str, before_entry: Callable[[int], None] = lambda _: None) -> None:
+    """Book entries in their order. before_entry is called with the place of each before it is booked."""
+    actions: dict[Group, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if entry.kind is EntryKind.CORPORATE_ACTION:
+            actions[_action(entry)].append(entry)
+    course = _Course(currency, actions, {about for entry in entries if (about := _delivered_stock(entry)) is not None})
+    for index, entry in enumerate(entries):
+        before_entry(index)
+        _apply(replay, entry, index, course)
+
+
+def order(entry: Entry) -> tuple[datetime, bool]:
     """By time; options before the stock they deliver; what is equal stays in the order of the statement's entries."""
     return at_of(entry), not is_option(entry)
 
 
-def at_of(entry: Entry) -> datetime:
-    """When it happened; where only the day is known, its beginning."""
-    return entry.at or datetime.combine(entry.session, time(), UTC)
+def open_inventory(replay: Replay, prior: Prior, currency: str) -> None:
+    """Put what was held before at the front: lots that are here where they agree with it, else one lot of unknown basis."""
+    before = datetime.combine(prior.first, time(), UTC) - timedelta(days=1)
+    for one in prior.held:
+        key = (one.account, spelled(one.symbol))
+        if replay.held(key) != one.quantity:
+            for lot in replay.lots[key]:
+                nothing = Money.zero(lot.instrument.currency)
+                replay.every[lot.lot_id] = replace(lot, quantity=Quantity(0), basis=nothing)
+            replay.lots[key] = []
+            if one.quantity:
+                _append(replay, key, lot_of(replay.holder, key, one.quantity, None, before, currency, "held before"))
 
 
-def _open_inventory(replay: Replay, statement: Statement, entries: Sequence[Entry]) -> None:
-    """Put what was held before at the front: carried lots where they agree with it, else one lot of unknown basis."""
-    first = datetime.combine(statement.first, time(), UTC) - timedelta(days=1)
-    for prior in _prior(statement, entries, replay):
-        key = (prior.account, prior.symbol)
-        if replay.held(key) != prior.quantity:
-            unknown = _lot(key, prior.quantity, None, first, statement.currency, "held before")
-            replay.lots[key] = [unknown] if prior.quantity else []
-
-
-def _prior(statement: Statement, entries: Sequence[Entry], replay: Replay) -> list[PriorPosition]:
+def prior_of(statement: Statement, entries: Sequence[Entry]) -> Prior:
     """What was held before, as printed; else what is held at the end less what moved; else what closings need."""
     if statement.figures.prior is not None:
-        return [PriorPosition(one.account, one.symbol, one.quantity) for one in statement.figures.prior]
+        return Prior(statement.first, statement.figures.prior)
     if not statement.positions:
-        return closed_before_opened(entries)
-    left: dict[Key, Quantity] = {(held.account, held.symbol): held.quantity for held in statement.positions}
+        return Prior(statement.first, tuple(closed_before_opened(entries)))
+    held = tuple(PriorPosition(one.account, one.symbol, one.quantity) for one in statement.positions)
+    return Prior(statement.first, left_before(held, entries), inferred=True)
+
+
+def left_before(held: Sequence[PriorPosition], entries: Sequence[Entry]) -> tuple[PriorPosition, ...]:
+    """What was held before entries that ended in this; nothing is said of what a corporate action touched."""
+    left: dict[Key, Quantity] = {(one.account, one.symbol): one.quantity for one in held}
     for entry in entries:
         if entry.kind is EntryKind.CORPORATE_ACTION and entry.symbol:
             left.pop((entry.account, entry.symbol), None)
         elif entry.quantity and entry.symbol and entry.kind is not EntryKind.CONVERSION and (entry.account, entry.symbol) in left:
             left[entry.account, entry.symbol] -= entry.quantity
-    replay.inferred = set(left)
-    return [PriorPosition(account, symbol, quantity) for (account, symbol), quantity in left.items()]
+    return tuple(PriorPosition(account, symbol, quantity) for (account, symbol), quantity in left.items())
 
 
-def _apply(
-    replay: Replay,
-    entry: Entry,
-    index: int,
-    actions: dict[tuple[str, object, str], list[Entry]],
-    premiums: Premiums,
-    currency: str,
-) -> None:
+def _apply(replay: Replay, entry: Entry, index: int, course: _Course) -> None:
     if entry.symbol is None or not entry.quantity:
         return
-    key = (entry.account, entry.symbol)
     if entry.kind is EntryKind.TRADE or entry.kind in _REMOVED:
-        _trade(replay, entry, index, premiums, currency)
+        _trade(replay, entry, index, course)
     elif entry.kind in (EntryKind.TRANSFER, EntryKind.GRANT):
-        _move(replay, key, entry.quantity, None, entry, index, currency)
+        _move(replay, key_of(entry), entry, entry.basis, index, course.currency)
     elif entry.kind is EntryKind.CORPORATE_ACTION:
-        group = actions.pop(_action(entry), [])
+        group = course.actions.pop(_action(entry), [])
         if group:
-            _act(replay, group, index, currency)
+            _act(replay, group, index, course.currency)
 
 
-def _trade(replay: Replay, entry: Entry, index: int, premiums: Premiums, currency: str) -> None:
-    """Book a trade; an option that delivers leaves its basis to the stock of the same day."""
-    assert entry.symbol is not None and entry.quantity is not None
-    key = (entry.account, entry.symbol)
-    delivered = entry.kind in (EntryKind.ASSIGNMENT, EntryKind.EXERCISE) or (
-        entry.printed is not None and bool(_DELIVERED & set(entry.printed.codes))
-    )
-    premium = _premium(entry, premiums) if delivered and not is_option(entry) else None
-    fill = _fill(key, entry, index, premium, currency)
+def _delivers(entry: Entry) -> bool:
+    codes = set(entry.printed.codes) if entry.printed is not None else set()
+    return entry.kind in (EntryKind.ASSIGNMENT, EntryKind.EXERCISE) or bool(_DELIVERED & codes)
+
+
+def _delivered_stock(entry: Entry) -> Delivery | None:
+    return delivery_of(entry) if entry.quantity and not is_option(entry) and _delivers(entry) else None
+
+
+def _trade(replay: Replay, entry: Entry, index: int, course: _Course) -> None:
+    """Book a trade; an option that delivers leaves its basis to the stock of the same day, and has no gain of its own."""
+    assert entry.quantity is not None
+    key, delivers, option = key_of(entry), _delivers(entry), is_option(entry)
+    premium = _premium(entry, course.premiums) if delivers and not option else None
+    fill = fill_of(replay.holder, key, entry, index, premium, course.currency)
     booked = _booked(replay, key, fill)
-    _keep(replay, key, booked)
     about = delivery_of(entry)
-    if delivered and is_option(entry) and about is not None:
-        amount, units = premiums.get(about, (Money.zero(fill.fee.currency), Quantity(0)))
+    if delivers and option and about in course.deliveries:
+        amount, units = course.premiums.get(about, (Money.zero(fill.fee.currency), Quantity(0)))
         left = _sum([amount, *(closing.basis for closing in booked.closings)], fill.fee.currency)
-        premiums[about] = (left, units + Quantity(abs(entry.quantity).value * (entry.multiplier or Quantity(100)).value))
+        course.premiums[about] = (left, units + Quantity(abs(entry.quantity).value * (entry.multiplier or Quantity(100)).value))
+        booked = replace(booked, closings=tuple(without_gain(closing) for closing in booked.closings))
+    _keep(replay, key, booked)
+    replay.closings += booked.closings
     if booked.opened is not None:
         replay.opening_fees[booked.opened.lot_id] = (_opening_fee(fill, booked), booked.opened.quantity)
     replay.steps.append(Step(entry, booked, _fees_used(replay, booked, fill.fee.currency)))
@@ -203,22 +237,36 @@ def _keep(replay: Replay, key: Key, booked: Booked) -> None:
     """Put what is left in the place of what was used up: lots lie oldest first, and the oldest were used."""
     lots = replay.lots[key]
     lots[: len(booked.changed)] = [lot for lot in booked.changed if lot.quantity]
+    replay.every.update((lot.lot_id, lot) for lot in booked.changed)
     if booked.opened is not None:
-        lots.append(booked.opened)
+        _append(replay, key, booked.opened)
 
 
-def _move(replay: Replay, key: Key, quantity: Quantity, basis: Money | None, entry: Entry, index: int, currency: str) -> None:
-    """Units that come without a price make a lot of this basis; units that go take the oldest lots with them."""
-    if not any(lot.quantity.value * quantity.value < 0 for lot in replay.lots[key]):
-        replay.lots[key].append(_lot(key, quantity, basis, at_of(entry) + index * _MICROSECOND, currency, entry.broker_key))
+def _append(replay: Replay, key: Key, *lots: Lot) -> None:
+    replay.lots[key].extend(lots)
+    replay.every.update((lot.lot_id, lot) for lot in lots)
+
+
+def _move(replay: Replay, key: Key, entry: Entry, basis: Money | None, index: int, currency: str) -> None:
+    """Units that come without a price make a lot of this basis; units that go take the oldest lots with them, without a gain."""
+    assert entry.quantity is not None
+    if not any(lot.quantity.value * entry.quantity.value < 0 for lot in replay.lots[key]):
+        _append(replay, key, _arrived(replay.holder, key, entry, basis, index, currency))
         replay.lots[key].sort(key=age)
         return
-    fill = _fill(key, replace(entry, quantity=quantity, amount=Money.zero(currency), fee=None), index, None, currency)
-    booked = _booked(replay, key, fill)
-    _keep(replay, key, booked)
+    fill = fill_of(replay.holder, key, replace(entry, amount=Money.zero(currency), fee=None), index, None, currency)
+    _keep(replay, key, _booked(replay, key, fill))
 
 
-# Corporate actions
+def _arrived(holder: Holder, key: Key, entry: Entry, basis: Money | None, index: int, currency: str) -> Lot:
+    """The lot of an arrival; its holding goes back to the day it was acquired, where that is known."""
+    assert entry.quantity is not None
+    at = at_of(entry) + index * MICROSECOND
+    lot = lot_of(holder, key, entry.quantity, basis, at, currency, entry.broker_key)
+    if entry.acquired_on is None:
+        return replace(lot, dated=basis is not None)
+    acquired = datetime.combine(entry.acquired_on, at.timetz())
+    return replace(lot, opened_on=entry.acquired_on, opened_at=acquired, dated=True, arrived_on=entry.session)
 
 
 def _action(entry: Entry) -> tuple[str, object, str]:
@@ -236,37 +284,44 @@ def _act(replay: Replay, group: Sequence[Entry], index: int, currency: str) -> N
     for entry in gone:
         key = _old_key(replay, entry)
         assert entry.quantity is not None
-        fill = _fill(key, replace(entry, amount=entry.amount or Money.zero(currency)), index, None, currency)
-        _keep(replay, key, _booked(replay, key, fill))
+        fill = fill_of(replay.holder, key, replace(entry, amount=entry.amount or Money.zero(currency)), index, None, currency)
+        booked = _booked(replay, key, fill)
+        _keep(replay, key, booked)
+        replay.closings += booked.closings
     for entry in came:
-        assert entry.symbol is not None and entry.quantity is not None
-        key = (entry.account, entry.symbol)
+        assert entry.quantity is not None
+        key = key_of(entry)
         if not gone and ("Split" in entry.text or "Stock Dividend" in entry.text) and replay.held(key):
-            replay.lots[key] = _scaled(replay.lots[key], replay.held(key) + entry.quantity)
+            _replace(replay, key, _scaled(replay.lots[key], replay.held(key) + entry.quantity))
         else:
             basis = Money.zero(currency) if "Spinoff" in entry.text or "Spin-Off" in entry.text else None
-            _move(replay, key, entry.quantity, basis, entry, index, currency)
+            _move(replay, key, entry, basis, index, currency)
 
 
 def _old_key(replay: Replay, entry: Entry) -> Key:
     """Where the lots are: after a rename brokers print the old symbol with a suffix."""
-    symbol = entry.symbol or ""
-    plain = symbol.removesuffix(_OLD)
-    return (entry.account, symbol) if replay.lots.get((entry.account, symbol)) else (entry.account, plain)
+    key = key_of(entry)
+    return key if replay.lots.get(key) else (entry.account, key[1].removesuffix(_OLD))
 
 
 def _exchange(replay: Replay, gone: Entry, came: Entry) -> None:
     """One security for another, or a reverse split: the lots move with basis and dates, only their units change."""
     assert came.symbol is not None and came.quantity is not None and gone.quantity is not None
-    old, new = _old_key(replay, gone), (came.account, came.symbol)
+    old, new = _old_key(replay, gone), key_of(came)
     lots = replay.lots.pop(old, [])
     held = Quantity(0)
     for lot in lots:
         held += lot.quantity
     if held:
         target = came.quantity if held == -gone.quantity else came.quantity.scaled(_units(held), _units(-gone.quantity))
-        replay.lots[new] += [replace(lot, instrument=_instrument(new, lot.instrument.currency, None)) for lot in _scaled(lots, target)]
+        into = instrument_of(replay.holder, new, came, lots[0].instrument.currency)
+        _replace(replay, new, [*replay.lots[new], *(replace(lot, instrument=into) for lot in _scaled(lots, target))])
         replay.lots[new].sort(key=age)
+
+
+def _replace(replay: Replay, key: Key, lots: Sequence[Lot]) -> None:
+    replay.lots[key] = []
+    _append(replay, key, *lots)
 
 
 def _units(quantity: Quantity) -> int:
@@ -284,46 +339,3 @@ def _scaled(lots: Sequence[Lot], target: Quantity) -> list[Lot]:
         found.append(replace(lot, quantity=quantity, opened_quantity=quantity))
         left -= quantity
     return [*found, replace(lots[-1], quantity=left, opened_quantity=left)] if lots else []
-
-
-# Values for the booking of lots
-
-
-def _instrument(key: Key, currency: str, multiplier: Quantity | None) -> Instrument:
-    identity = InstrumentId(short_token("statement", *key))
-    return Instrument(identity, key[1], AssetClass.STOCK, currency, multiplier or Quantity(1))
-
-
-def _fill(key: Key, entry: Entry, index: int, premium: Premium | None, base: str) -> Fill:
-    """An entry as a fill; the place in the file settles equal times."""
-    assert entry.quantity is not None
-    currency = entry.amount.currency if entry.amount is not None else base
-    fee = entry.fee if entry.fee is not None and entry.fee.currency == currency else Money.zero(currency)
-    return Fill(
-        fill_id=FillId(_id(entry, index)),
-        account_id=AccountId(key[0]),
-        user_id=FIRST_ADMINISTRATOR,
-        instrument=_instrument(key, currency, entry.multiplier),
-        side=Side.BUY if entry.quantity.value > 0 else Side.SELL,
-        quantity=abs(entry.quantity),
-        price=entry.price or Price(Decimal(0)),
-        fee=fee,
-        session=entry.session,
-        executed_at=at_of(entry) + index * _MICROSECOND,
-        triggered_by="statement",
-        amount=abs(entry.amount) if entry.amount is not None else Money.zero(currency),
-        premium=premium,
-    )
-
-
-def _id(entry: Entry, index: int) -> UUID:
-    return derived_id("statement", entry.broker_key, entry.place.line, index)
-
-
-def _lot(key: Key, quantity: Quantity, basis: Money | None, at: datetime, currency: str, why: str) -> Lot:
-    identity = derived_id("statement lot", *key, at, why)
-    return Lot(
-        lot_id=LotId(identity), fill_id=FillId(identity), account_id=AccountId(key[0]), user_id=FIRST_ADMINISTRATOR,
-        instrument=_instrument(key, currency, None), opened_quantity=quantity, quantity=quantity, basis=basis,
-        opened_on=at.date(), opened_at=at, triggered_by="statement", dated=basis is not None,
-    )  # fmt: skip

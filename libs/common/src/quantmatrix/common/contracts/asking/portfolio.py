@@ -13,12 +13,12 @@ from quantmatrix.common.values import Money, Price, Quantity
 
 
 class PositionSummary(msgspec.Struct, frozen=True):
-    """A position marked at the latest raw price; values are absent while no price is known."""
+    """A position marked at the latest raw price; values are absent while no price is known, the basis while a lot's is unknown."""
 
     account_id: AccountId
     instrument: Instrument
     quantity: Quantity
-    basis: Money
+    basis: Money | None
     realised: Money
     price: Price | None
     priced_on: date | None
@@ -56,13 +56,15 @@ class PortfolioAsked(Question[Portfolio], frozen=True, kw_only=True):
 
 
 class LotSummary(msgspec.Struct, frozen=True):
+    """A lot; the basis is absent while it is unknown."""
+
     lot_id: LotId
     fill_id: FillId
     account_id: AccountId
     instrument: Instrument
     quantity: Quantity
     opened_quantity: Quantity
-    basis: Money
+    basis: Money | None
     opened_on: date
     opened_at: Instant
     triggered_by: str
@@ -87,6 +89,8 @@ class LotsAsked(Question[Lots], frozen=True, kw_only=True):
 
 
 class ClosingSummary(msgspec.Struct, frozen=True):
+    """A closing; basis and gain are absent while they wait for the basis of the lot."""
+
     closing_id: ClosingId
     lot_id: LotId
     fill_id: FillId
@@ -94,9 +98,9 @@ class ClosingSummary(msgspec.Struct, frozen=True):
     symbol: str
     instrument_id: InstrumentId
     quantity: Quantity
-    proceeds: Money
-    basis: Money
-    realised: Money
+    proceeds: Money | None
+    basis: Money | None
+    realised: Money | None
     opened_on: date
     closed_on: date
     closed_at: Instant
@@ -151,7 +155,10 @@ class SnapshotsAsked(Question[Snapshots], frozen=True, kw_only=True):
 
 
 class LedgerAccount(msgspec.Struct, frozen=True):
-    """An account's sums, each computed from its own table. `differences` says what does not agree inside the ledger."""
+    """An account's sums, each computed from its own table. `differences` says what does not agree inside the ledger.
+
+    statement: of an account that imported statements make, what differs from the end figures of its latest file; None for others.
+    """
 
     account_id: AccountId
     opening_cash: Money
@@ -165,6 +172,7 @@ class LedgerAccount(msgspec.Struct, frozen=True):
     fills: int
     fill_ids_digest: str
     differences: tuple[str, ...]
+    statement: tuple[str, ...] | None = None
 
 
 class LedgerSums(msgspec.Struct, frozen=True):

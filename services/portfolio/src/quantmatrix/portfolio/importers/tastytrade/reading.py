@@ -88,7 +88,7 @@ class _History:
         if row.text("Sub Type") in _ACTIONS:
             self._exchanged[_pair(row)] += value
         if row.text("Sub Type") == "Dividend" and value > 0:
-            self._dividends.add((row.text("Date")[:10], row.text("Symbol")))
+            self._dividends.add((row.text("Date")[:10], _symbol(row)))
 
     def _book(self, row: Row) -> None:
         kind, sub = row.text("Type"), row.text("Sub Type")
@@ -123,7 +123,7 @@ class _History:
     def _removal(self, row: Row, kind: EntryKind) -> Entry:
         """Assigned options were short and exercised ones long; an expired one is whichever the file holds."""
         units = Quantity(row.needed_decimal("Quantity"))
-        held = self._held.get(row.text("Symbol"), Decimal(0))
+        held = self._held.get(_symbol(row), Decimal(0))
         quantity: Quantity | None = abs(units)
         if kind is EntryKind.EXERCISE or (kind is EntryKind.EXPIRY and held > 0):
             quantity = -abs(units)
@@ -140,7 +140,7 @@ class _History:
 
     def _moved(self, row: Row, kind: EntryKind) -> Entry:
         value = row.needed_money("Value", row.needed("Currency"))
-        symbol = row.text("Symbol")
+        symbol = _symbol(row)
         if kind is EntryKind.DIVIDEND and value.amount < 0 and (row.text("Date")[:10], symbol) in self._dividends:
             kind = EntryKind.WITHHOLDING_TAX
         elif kind is EntryKind.DEPOSIT and symbol:
@@ -161,7 +161,7 @@ class _History:
     ) -> Entry:
         at: datetime = moment_of(row.needed("Date"), "Date", "%Y-%m-%dT%H:%M:%S%z")
         return Entry(
-            kind, "", row.place, "", at.date(), at, amount, fee=self._cost(row), symbol=row.text("Symbol") or None, quantity=quantity,
+            kind, "", row.place, "", at.date(), at, amount, fee=self._cost(row), symbol=_symbol(row) or None, quantity=quantity,
             price=price, asset=row.text("Instrument Type"), multiplier=multiplier, printed=printed, text=text or row.text("Description"),
         )  # fmt: skip
 
@@ -177,6 +177,11 @@ def _step(average: Decimal | None, multiplier: Quantity) -> Price:
     exponent = average.as_tuple().exponent if average is not None else 0
     step = Decimal(1).scaleb(exponent if isinstance(exponent, int) else 0) / multiplier.value
     return Price(max(step, Decimal(1).scaleb(-12)).quantize(Decimal(1).scaleb(-12)))
+
+
+def _symbol(row: Row) -> str:
+    """The symbol with single blanks: the shapes pad the roots of contracts to different lengths."""
+    return " ".join(row.text("Symbol").split())
 
 
 def _pair(row: Row) -> _Pair:
