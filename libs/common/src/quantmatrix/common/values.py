@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow
+from functools import lru_cache
 from typing import Self, TypeVar
 
 FRACTION_DIGITS_MAX = 12
@@ -14,6 +15,8 @@ _LIMIT = Decimal(10) ** INTEGER_DIGITS_MAX
 # (also the unary ones) round to 28 digits and are not used here: an admitted value has up to 30.
 _EXACT = Context(prec=64, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 _ROUNDING = Context(prec=64, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+# What has more digits than are admitted before or after the point raises here.
+_ADMITTING = Context(prec=INTEGER_DIGITS_MAX + FRACTION_DIGITS_MAX, traps=[InvalidOperation, Inexact])
 
 
 class NotExactError(ValueError):
@@ -52,12 +55,18 @@ def _admitted(value: object, what: str) -> Decimal:
         value = Decimal(value)
     if not isinstance(value, Decimal):
         raise NotExactError(f"{what} is made of a Decimal or an int, not of {type(value).__name__} {value!r}")
+    try:
+        if not value.quantize(_QUANTUM, context=_ADMITTING).is_nan():
+            return value
+    except (InvalidOperation, Inexact):
+        pass
+    raise NotExactError(_why_not(value, what))
+
+
+def _why_not(value: Decimal, what: str) -> str:
     if not value.is_finite() or value.copy_abs() >= _LIMIT:
-        raise NotExactError(f"{what} must be finite and below 10^{INTEGER_DIGITS_MAX}, got {value}")
-    exponent = value.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -FRACTION_DIGITS_MAX and value != value.quantize(_QUANTUM, context=_ROUNDING):
-        raise NotExactError(f"{what} has more than {FRACTION_DIGITS_MAX} digits after the point: {value}")
-    return value
+        return f"{what} must be finite and below 10^{INTEGER_DIGITS_MAX}, got {value}"
+    return f"{what} has more than {FRACTION_DIGITS_MAX} digits after the point: {value}"
 
 
 def round_half_even(value: Decimal, digits: int = FRACTION_DIGITS_MAX) -> Decimal:
@@ -169,6 +178,11 @@ class Price(_Exact):
         return Price(_EXACT.multiply(ticks, tick_size.value))
 
 
+@lru_cache(maxsize=1_000)
+def _is_code(currency: str) -> bool:
+    return re.fullmatch(r"[A-Z][A-Z0-9]{2,9}", currency) is not None
+
+
 class Money:
     """An amount in one currency (ISO 4217 code, or a coin's code)."""
 
@@ -177,7 +191,7 @@ class Money:
     currency: str
 
     def __init__(self, amount: Decimal | int, currency: str) -> None:
-        if not re.fullmatch(r"[A-Z][A-Z0-9]{2,9}", currency):
+        if not _is_code(currency):
             raise NotExactError(f"expected a currency code such as 'USD', got {currency!r}")
         object.__setattr__(self, "amount", _admitted(amount, "Money"))
         object.__setattr__(self, "currency", currency)
