@@ -10,12 +10,12 @@ from services.signals.tests.backtest.making import history
 from quantmatrix.common.names import Side
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.app import strategies_in_slot
-from quantmatrix.signals.backtest.history import History, PastBar, as_statistics
+from quantmatrix.signals.backtest.history import History, PastBar
 from quantmatrix.signals.backtest.rules import Commission
 from quantmatrix.signals.backtest.run import Job, backtest
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
-from quantmatrix.signals.domain.series import Series
+from quantmatrix.signals.domain.series import RawBar, Series
 from quantmatrix.signals.ports import Strategy
 
 CASH = Money(100_000, "USD")
@@ -56,7 +56,7 @@ class Live:
                     series.apply(split)
                     self._split(Decimal(split.numerator) / split.denominator)
             self._open(bar)
-            series.append(as_statistics(bar))
+            series.append(RawBar(bar.session, *(float(getattr(bar, name).value) for name in ("open", "high", "low", "close", "volume"))))
             self._decide(series, bar)
         return self.fills
 

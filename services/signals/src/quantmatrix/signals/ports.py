@@ -50,6 +50,20 @@ class Remembers(Protocol):
         """What to keep after this bar; asked on every bar on which `decide` was asked, with the same situation."""
 
 
+@runtime_checkable
+class ScreeningStrategy(Strategy, Protocol):
+    """A strategy that offers its screen as columns, too: a backtest then looks only at the bars on which something can happen.
+
+    Null means no. Both may say yes too often, never too seldom; the contract of the slot tries every bar.
+    """
+
+    def may_enter(self) -> pl.Expr:
+        """Whether `decide` might decide anything while nothing is held."""
+
+    def may_leave(self) -> pl.Expr:
+        """Whether it might while something is held, besides on closes at or below the holding's stop level, which are always looked at."""
+
+
 class History(Protocol):
     """Where past bars come from. Raises TryLater when they cannot be had now."""
 

@@ -16,7 +16,7 @@ from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holdin
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.ports import ScreeningStrategy, Strategy
 
 US_STOCK_DOOR = Door(Price.parse("0.01"), Quantity(1), Quantity(1), 1.0)
 EQUITY = Money(100_000, "USD")
@@ -192,6 +192,20 @@ class StrategyContract:
                     screened += 1
                     assert not strategy.decide(self.shown(strategy, known, holding)), f"skipped at {known.last_session}"
         assert screened, "the screen never screened anything: it would not be missed"
+
+    def test_screening_by_columns_never_skips_a_decision(self) -> None:
+        strategy = self.made()
+        if not isinstance(strategy, ScreeningStrategy):
+            return
+        screened = 0
+        for known in self.cuts():
+            latest = known.latest({"enter": strategy.may_enter(), "leave": strategy.may_leave(), "close": pl.col("close")})
+            for holding in self.holdings():
+                stopped = holding.stop_level is not None and (latest["close"] or 0.0) <= holding.stop_level
+                if not (latest["leave"] or stopped if holding.quantity else latest["enter"]):
+                    screened += 1
+                    assert not strategy.decide(self.shown(strategy, known, holding)), f"skipped at {known.last_session}"
+        assert screened, "the columns never screened anything: they would not be missed"
 
     def test_the_columns_of_a_holding_are_all_that_its_decision_reads(self) -> None:
         strategy = self.made()

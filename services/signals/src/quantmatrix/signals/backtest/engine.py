@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 
 from quantmatrix.common.names import Side, SignalKind
-from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, check
+from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
+from quantmatrix.signals.backtest.history import BacktestError, History, check
 from quantmatrix.signals.backtest.lanes import Lane, Working
 from quantmatrix.signals.backtest.rules import FillRules, touched
 from quantmatrix.signals.domain.book import RunFill, cash_after, holding_after, realised_by
@@ -78,20 +79,22 @@ class Engine:
         self._memory = strategy if isinstance(strategy, Remembers) else None
         self._base = self._cash = cash
         self._rules = rules
-        self._lanes = [Lane(one, strategy) for one in sorted(histories, key=lambda one: one.instrument_id)]
+        ordered = sorted(histories, key=lambda one: one.instrument_id)
+        self._lanes = [Lane(number, one, strategy) for number, one in enumerate(ordered)]
+        self._entries = _by_session(self._lanes) if not strategy.catalogue.sees_portfolio else None
+        self._active: list[Lane] = []
         self._reserved = Money.zero(cash.currency)
         self._number = 0
         self._outcome = Outcome()
 
     def run(self, first: date | None = None, last: date | None = None, on_progress: Progress | None = None) -> Outcome:
         """Every session from `first` to `last`; earlier bars serve as history only."""
-        sessions = sorted({bar.session for lane in self._lanes for bar in lane.history.bars})
+        sessions = sorted(set().union(*(lane.history.sessions for lane in self._lanes)))
         chosen = [one for one in sessions if (first is None or one >= first) and (last is None or one <= last)]
         if not chosen:
             raise BacktestError(f"there are no bars between {first} and {last}; the first is of {sessions[0]}, the last of {sessions[-1]}")
         for lane in self._lanes:
-            for session in sessions[: sessions.index(chosen[0])]:
-                lane.reach(session)
+            lane.start_before(chosen[0])
         for done, session in enumerate(chosen, start=1):
             self._session(session)
             if on_progress is not None:
@@ -101,7 +104,8 @@ class Engine:
 
     def _session(self, session: date) -> None:
         trading = []
-        for lane in self._lanes:
+        touched = self._touched(session)
+        for lane in touched:
             lane.split_before(session)
             if lane.reach(session):
                 trading.append(lane)
@@ -119,35 +123,46 @@ class Engine:
         self._outcome.curve.append(Point(session, equity, self._cash))
         self._reserved = Money.zero(equity.currency)
         for lane in trading:
-            self._decide(lane, equity)
+            if not self._is_quiet(lane):
+                self._decide(lane, equity)
+        self._active = [lane for lane in touched if lane.holding.quantity or lane.working]
+
+    def _touched(self, session: date) -> list[Lane]:
+        """The lanes on which something can happen in a session: those that hold or have ordered something, and those that may enter."""
+        if self._entries is None:
+            return self._lanes
+        found = {lane.number: lane for lane in (*self._active, *self._entries.get(session, ()))}
+        return [found[number] for number in sorted(found)]
 
     def _orders(self) -> list[tuple[Working, Lane]]:
-        found = [(order, lane) for lane in self._lanes for order in lane.working]
+        found = [(order, lane) for lane in self._active for order in lane.working]
         return sorted(found, key=lambda one: one[0].number)
 
     def _equity(self) -> Money:
-        equity = self._cash
-        for lane in self._lanes:
-            if lane.holding.quantity:
-                equity += lane.value()
-        return equity
+        units = sum(lane.value_units() for lane in self._active if lane.holding.quantity)
+        return self._cash + Money(Decimal(units).scaleb(-FRACTION_DIGITS_MAX), self._cash.currency)
 
     def _at_the_open(self, order: Working, lane: Lane) -> None:
-        side = order.decision.side
+        side, quantity = order.decision.side, order.quantity
         if side is None:
             return
-        bar, quantity = lane.bar, order.quantity
-        most = self._rules.most(bar, lane.history.lot_size)
-        if most is not None and most < quantity:
-            self._refuse(bar.session, lane, "VOLUME", f"{quantity} wanted, {most} is what volume {bar.volume} allows; the rest expired")
-            quantity = most
-        price = self._rules.slippage.worse(side, bar.open, lane.history.tick_size)
+        if self._rules.volume_pct is not None:
+            quantity = self._within_volume(lane, quantity)
+        price = self._rules.slippage.worse(side, lane.open, lane.history.tick_size)
         if side is Side.BUY:
-            quantity = self._affordable(bar, lane, quantity, price)
+            quantity = self._affordable(lane, quantity, price)
         if quantity:
             self._fill(lane, order.decision, order.decided_on, quantity, price)
 
-    def _affordable(self, bar: PastBar, lane: Lane, quantity: Quantity, price: Price) -> Quantity:
+    def _within_volume(self, lane: Lane, quantity: Quantity) -> Quantity:
+        bar = lane.bar
+        most = self._rules.most(bar, lane.history.lot_size)
+        if most is None or most >= quantity:
+            return quantity
+        self._refuse(bar.session, lane, "VOLUME", f"{quantity} wanted, {most} is what volume {bar.volume} allows; the rest expired")
+        return most
+
+    def _affordable(self, lane: Lane, quantity: Quantity, price: Price) -> Quantity:
         """As many whole lots as the free cash pays, commission included."""
         wanted = quantity
         while quantity:
@@ -158,7 +173,7 @@ class Engine:
             fits = min(lane.door().lots(self._cash - fee, price), quantity - lane.history.lot_size)
             quantity = max(fits, Quantity(0))
         if quantity < wanted:
-            self._refuse(bar.session, lane, "CASH", f"{wanted} wanted at {price}, {self._cash} pays for {quantity}")
+            self._refuse(lane.session, lane, "CASH", f"{wanted} wanted at {price}, {self._cash} pays for {quantity}")
         return quantity
 
     def _fill(self, lane: Lane, decision: Decision, decided_on: date, quantity: Quantity, price: Price) -> None:
@@ -167,17 +182,18 @@ class Engine:
         fee = self._rules.commission.of(quantity, lane.worth(price, quantity))
         own = RunFill(decision.side, quantity, price, fee, lane.history.multiplier)
         self._cash = cash_after(self._cash, own)
-        before, lane.holding = lane.holding, holding_after(lane.holding, own, decision.stop_level)
+        before = lane.holding
+        lane.hold(holding_after(before, own, decision.stop_level))
         if self._memory is not None:
             gained = realised_by(before, lane.holding, own) if decision.side is Side.SELL else None
-            lane.memory = after_fill(lane.memory, lane.bar.session, price, gained, flat=lane.holding == FLAT)
+            lane.memory = after_fill(lane.memory, lane.session, price, gained, flat=lane.holding == FLAT)
         if decision.side is Side.BUY:
             lane.stop_level = decision.stop_level
             lane.target_level = float(decision.targets[0].value) * lane.factor if decision.targets else None
         self._outcome.fills.append(
             Fill(
                 number=len(self._outcome.fills) + 1,
-                session=lane.bar.session,
+                session=lane.session,
                 decided_on=decided_on,
                 symbol=lane.history.symbol,
                 side=decision.side,
@@ -212,27 +228,34 @@ class Engine:
         for decision in self._decisions(lane, equity):
             if decision.level is not None:
                 done = lane.holding.levels_done | {decision.level}
-                lane.holding = replace(lane.holding, levels_done=done)
+                lane.hold(replace(lane.holding, levels_done=done))
             if decision.side is None or decision.quantity is None:
                 self._outcome.warnings.append(decision)
                 continue
             if self._allowed(lane, decision, decision.quantity):
                 self._number += 1
-                lane.working.append(Working(self._number, decision, decision.quantity, lane.bar.session))
+                lane.working.append(Working(self._number, decision, decision.quantity, lane.session))
+
+    def _is_quiet(self, lane: Lane) -> bool:
+        try:
+            return lane.is_quiet()
+        except Exception as error:
+            raise self._failed(lane, error) from error
+
+    def _failed(self, lane: Lane, error: Exception) -> BacktestError:
+        return BacktestError(f"{self._strategy.name} raised {type(error).__name__} on {lane.place()}: {error}")
 
     def _decisions(self, lane: Lane, equity: Money) -> Sequence[Decision]:
         try:
-            if self._strategy.nothing_can_happen(lane.screen(), lane.holding):
-                return ()
             situation = Situation(
                 row=lane.row(),
-                close=lane.bar.close,
+                close=lane.close,
                 holding=lane.holding,
                 pending=bool(lane.working),
                 equity=equity,
                 door=lane.door(),
                 portfolio=self._portfolio(lane) if self._strategy.catalogue.sees_portfolio else None,
-                at=closed_at(lane.bar.session),
+                at=closed_at(lane.session),
                 memory=lane.memory,
             )
             decisions = self._strategy.decide(situation)
@@ -240,7 +263,7 @@ class Engine:
                 lane.memory = self._memory.remember(situation)
             return decisions
         except Exception as error:
-            raise BacktestError(f"{self._strategy.name} raised {type(error).__name__} on {lane.place()}: {error}") from error
+            raise self._failed(lane, error) from error
 
     def _portfolio(self, lane: Lane) -> Portfolio:
         known = [one for one in self._lanes if one.index is not None]
@@ -249,7 +272,7 @@ class Engine:
             base=self._base,
             cash=self._cash,
             values={one.history.symbol: one.value() for one in known},
-            prices={one.history.symbol: one.bar.close for one in known},
+            prices={one.history.symbol: one.close for one in known},
         )
 
     def _allowed(self, lane: Lane, decision: Decision, quantity: Quantity) -> bool:
@@ -257,18 +280,30 @@ class Engine:
         if decision.side is Side.SELL:
             selling = sum((one.quantity.value for one in lane.working if one.decision.side is Side.SELL), quantity.value)
             if selling > lane.holding.quantity.value:
-                self._refuse(lane.bar.session, lane, "POSITION_SHORT", f"held {lane.holding.quantity}, selling {selling}")
+                self._refuse(lane.session, lane, "POSITION_SHORT", f"held {lane.holding.quantity}, selling {selling}")
                 return False
             return True
-        needed, free = lane.worth(lane.bar.close, quantity), self._cash - self._reserved
+        needed, free = lane.worth(lane.close, quantity), self._cash - self._reserved
         if needed > free:
-            self._refuse(lane.bar.session, lane, "BUYING_POWER", f"needed {needed}, free {free}")
+            self._refuse(lane.session, lane, "BUYING_POWER", f"needed {needed}, free {free}")
             return False
         self._reserved += needed
         return True
 
     def _refuse(self, session: date, lane: Lane, code: str, detail: str) -> None:
         self._outcome.refusals.append(Refusal(session, lane.history.symbol, code, detail))
+
+
+def _by_session(lanes: Sequence[Lane]) -> dict[date, list[Lane]] | None:
+    """Which lanes may enter in which session; None when a lane cannot tell."""
+    found: dict[date, list[Lane]] = {}
+    for lane in lanes:
+        sessions = lane.entries()
+        if sessions is None:
+            return None
+        for session in sessions:
+            found.setdefault(session, []).append(lane)
+    return found
 
 
 def _resting(kind: SignalKind, quantity: Quantity, level: Price | None) -> Decision:

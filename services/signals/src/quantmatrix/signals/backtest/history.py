@@ -2,7 +2,8 @@
 
 import hashlib
 import math
-import struct
+import sys
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ import polars as pl
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import NotExactError, Price, Quantity
-from quantmatrix.signals.domain.series import RawBar, Split, series_from
+from quantmatrix.signals.domain.series import SCHEMA, RawBar, Split
 
 FAULTS_SHOWN_MAX = 20
 _PRICES = ("open", "high", "low", "close")
-_PACKED = struct.Struct("<q5d")
+_COLUMNS = (*_PRICES, "volume")
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 class BacktestError(ValueError):
@@ -46,35 +48,59 @@ class History:
     tick_size: Price
     lot_size: Quantity
     multiplier: Quantity
-    bars: tuple[PastBar, ...]
+    bars: Sequence[PastBar]
     splits: tuple[Split, ...]
 
     @cached_property
     def raw(self) -> tuple[RawBar, ...]:
         """The bars as statistics."""
-        return tuple(as_statistics(bar) for bar in self.bars)
+        return tuple(RawBar(*row) for row in self.columns.iter_rows())
+
+    @cached_property
+    def columns(self) -> pl.DataFrame:
+        """The raw bars as columns session, open, high, low, close, volume."""
+        columns = {name: [float(getattr(bar, name).value) for bar in self.bars] for name in _COLUMNS}
+        return pl.DataFrame({"session": [bar.session for bar in self.bars], **columns}, schema=SCHEMA)
+
+    @cached_property
+    def sessions(self) -> list[date]:
+        """The session of each bar."""
+        return self.columns["session"].to_list()
 
     @cached_property
     def frame(self) -> pl.DataFrame:
         """The forward-adjusted series, the same one that is seen live."""
-        return series_from(self.raw, self.splits).frame
+        if not self.splits:
+            return self.columns
+        factor = pl.Series(self.factors(), dtype=pl.Float64)
+        return self.columns.with_columns(*(pl.col(name) * factor for name in _PRICES), pl.col("volume") / factor)
 
     def factors(self) -> list[float]:
         """How many of each bar's units one unit of the first bar has become by splits, bar by bar."""
         waiting = sorted(self.splits, key=lambda split: split.effective)
         factor, found = 1.0, []
-        for bar in self.bars:
-            while waiting and waiting[0].effective <= bar.session:
+        for session in self.sessions:
+            while waiting and waiting[0].effective <= session:
                 split = waiting.pop(0)
                 factor = factor * split.numerator / split.denominator
             found.append(factor)
         return found
 
+    def open_at(self, index: int) -> Price:
+        """The raw open of one bar."""
+        return self.bars[index].open
 
-def as_statistics(bar: PastBar) -> RawBar:
-    return RawBar(
-        bar.session, float(bar.open.value), float(bar.high.value), float(bar.low.value), float(bar.close.value), float(bar.volume.value)
-    )
+    def close_at(self, index: int) -> Price:
+        """The raw close of one bar."""
+        return self.bars[index].close
+
+    @cached_property
+    def closes(self) -> tuple[list[int], int]:
+        """Every raw close in whole units of 10^-digits, and the digits."""
+        exponents = (bar.close.value.as_tuple().exponent for bar in self.bars)
+        digits = max((-one for one in exponents if isinstance(one, int)), default=0)
+        digits = max(digits, 0)
+        return [int(bar.close.value.scaleb(digits)) for bar in self.bars], digits
 
 
 def past_bar(symbol: str, number: int, session: date, prices: Sequence[object], volume: object) -> PastBar:
@@ -110,15 +136,23 @@ def _faults_of(history: History, bars_min: int) -> list[str]:
     faults = []
     if len(history.bars) < bars_min:
         faults.append(f"{history.symbol} has {len(history.bars)} bars, the strategy wants {bars_min} before it can decide anything")
+    # Statistics keep the order of exact prices; bars that all pass here are not looked at one by one.
+    if history.columns.select(_sound()).item():
+        return faults
     before: date | None = None
-    for number, raw in enumerate(history.raw, start=1):
-        ordered = before is None or raw.session > before
-        # Statistics keep the order of exact prices; a bar that passes here is not looked at again.
-        if not ordered or not 0 < raw.low <= min(raw.open, raw.close) <= max(raw.open, raw.close) <= raw.high or raw.volume < 0:
-            place = f"{history.symbol}, bar {number} ({raw.session})"
-            faults += [f"{place}: {what}" for what in _wrong_with(history.bars[number - 1], before)]
-        before = raw.session
+    for number, bar in enumerate(history.bars, start=1):
+        place = f"{history.symbol}, bar {number} ({bar.session})"
+        faults += [f"{place}: {what}" for what in _wrong_with(bar, before)]
+        before = bar.session
     return faults
+
+
+def _sound() -> pl.Expr:
+    """Whether all bars are in order and every one's prices lie as they must."""
+    low, high, opened, close = pl.col("low"), pl.col("high"), pl.col("open"), pl.col("close")
+    inside = (low > 0) & (low <= opened) & (low <= close) & (opened <= high) & (close <= high)
+    ordered = (pl.col("session").diff() > pl.duration(days=0)).fill_null(True)
+    return (inside & ordered & (pl.col("volume") >= 0)).all()
 
 
 def _wrong_with(bar: PastBar, before: date | None) -> Iterator[str]:
@@ -140,6 +174,17 @@ def digest_of(histories: Sequence[History]) -> str:
         seen.update("\t".join(str(value) for value in head).encode())
         for split in sorted(one.splits, key=lambda known: (known.effective, str(known.action_id))):
             seen.update(f"\n{split.effective}\t{split.numerator}\t{split.denominator}".encode())
-        for bar in one.raw:
-            seen.update(_PACKED.pack(bar.session.toordinal(), bar.open, bar.high, bar.low, bar.close, bar.volume))
+        seen.update(_packed(one.columns))
     return seen.hexdigest()
+
+
+def _packed(columns: pl.DataFrame) -> bytes:
+    """Bar by bar the session's ordinal as an integer and five doubles, eight bytes each, little end first."""
+    width = len(_COLUMNS) + 1
+    cells = array("q", bytes(8 * width * columns.height))
+    cells[::width] = array("q", (columns["session"].cast(pl.Int64) + _EPOCH).to_list())
+    for place, name in enumerate(_COLUMNS, start=1):
+        cells[place::width] = array("q", array("d", columns[name].to_list()).tobytes())
+    if sys.byteorder == "big":
+        cells.byteswap()
+    return cells.tobytes()

@@ -1,6 +1,7 @@
 """From a strategy, its parameters and past bars to a result."""
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
-from quantmatrix.signals.backtest.engine import Engine, Outcome, Progress
+from quantmatrix.signals.backtest.engine import Engine, Fill, Outcome, Progress
 from quantmatrix.signals.backtest.history import BacktestError, History, digest_of
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
@@ -90,7 +91,7 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, str]]:
 
 
 def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Result:
-    numbers = {one.symbol: {bar.session: number for number, bar in enumerate(one.bars)} for one in histories}
+    numbers = {one.symbol: dict(zip(one.sessions, range(len(one.bars)), strict=True)) for one in histories}
     multipliers = {one.symbol: one.multiplier for one in histories}
     trades = trades_of(outcome.fills, multipliers, numbers)
     closed = [trade for trade in trades if not trade.is_open]
@@ -109,7 +110,7 @@ def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Res
         closed=trade_figures([float(one.profit.amount) for one in closed], [one.sessions for one in closed]),
         benchmark=curve_figures(opening, held) if held else None,
         benchmark_equity=tuple(held),
-        symbols=tuple(_symbol(one, trades, outcome, asked) for one in histories),
+        symbols=_symbols(histories, trades, outcome, asked),
         months=monthly([point.session for point in outcome.curve], [1.0 + one for one in returns_of(opening, equity)]),
         fees=fees,
         exposure=sum(invested) / len(invested),
@@ -120,31 +121,34 @@ def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Res
 
 def _benchmark(histories: Sequence[History], sessions: Sequence[date], opening: float) -> list[float]:
     """The same capital in equal parts in every instrument that has a bar at the start, bought at its close and held, without costs."""
-    first, parts = sessions[0], []
+    asked, parts = pl.DataFrame({"session": sessions}), []
     for history in histories:
-        closes = dict(zip((bar.session for bar in history.bars), history.frame["close"].to_list(), strict=True))
-        if first not in closes:
-            continue
-        last, curve = closes[first], []
-        for session in sessions:
-            last = closes.get(session, last)
-            curve.append(last / closes[first])
-        parts.append(curve)
-    return [opening * sum(values) / len(parts) for values in zip(*parts, strict=True)]
+        closes = asked.join(history.frame.select("session", "close"), on="session", how="left", maintain_order="left")["close"]
+        if closes[0] is not None:
+            parts.append((closes.forward_fill() / closes[0]).alias(history.symbol))
+    if not parts:
+        return []
+    return (opening * pl.DataFrame(parts).sum_horizontal() / len(parts)).to_list()
 
 
-def _symbol(history: History, trades: Sequence[Trade], outcome: Outcome, asked: Asked) -> SymbolFigures:
-    own = [trade for trade in trades if trade.symbol == history.symbol]
-    closed = [trade for trade in own if not trade.is_open]
+def _symbols(histories: Sequence[History], trades: Sequence[Trade], outcome: Outcome, asked: Asked) -> tuple[SymbolFigures, ...]:
+    own: dict[str, tuple[list[Trade], list[Fill]]] = {history.symbol: ([], []) for history in histories}
+    for trade in trades:
+        own[trade.symbol][0].append(trade)
+    for fill in outcome.fills:
+        own[fill.symbol][1].append(fill)
+    return tuple(_symbol(one, *own[one.symbol], outcome.held.get(one.symbol, Quantity(0)), asked) for one in histories)
+
+
+def _symbol(history: History, trades: Sequence[Trade], fills: Sequence[Fill], held: Quantity, asked: Asked) -> SymbolFigures:
+    closed = [trade for trade in trades if not trade.is_open]
     profit = fees = Money.zero(history.currency)
     for trade in closed:
         profit += trade.profit
-    for fill in outcome.fills:
-        if fill.symbol == history.symbol:
-            fees += fill.fee
-    bars = [bar for bar in history.bars if asked.first <= bar.session <= asked.last]
-    held = outcome.held.get(history.symbol, Quantity(0))
-    frame = history.frame.filter(pl.col("session").is_between(asked.first, asked.last))
+    for fill in fills:
+        fees += fill.fee
+    first, end = bisect_left(history.sessions, asked.first), bisect_right(history.sessions, asked.last)
+    closes = history.frame["close"]
     return SymbolFigures(
         symbol=history.symbol,
         trades=len(closed),
@@ -152,6 +156,8 @@ def _symbol(history: History, trades: Sequence[Trade], outcome: Outcome, asked: 
         profit=profit,
         fees=fees,
         held=str(held),
-        value=notional(bars[-1].close, held, history.multiplier, history.currency) if bars else Money.zero(history.currency),
-        price_change=frame["close"][-1] / frame["close"][0] - 1.0 if frame.height else None,
+        value=notional(history.close_at(end - 1), held, history.multiplier, history.currency)
+        if end > first
+        else Money.zero(history.currency),
+        price_change=closes[end - 1] / closes[first] - 1.0 if end > first else None,
     )

@@ -27,6 +27,7 @@ ENTRY_WEIGHTS = {"v1": (0.30, 0.20, 0.25, 0.15, 0.10), "v2": (0.35, 0.25, 0.20, 
 STRENGTH_MIN = {"v1": 0.50, "v2": 0.60}
 EXTENDED_AT = {"v1": 10.0, "v2": 12.0}
 CHAINS = {"ema10": "EMA10 ≥ SMA20", "ema21": "EMA21 ≥ SMA21"}
+RATIO_SLACK = 1e-9
 HORIZONS = ((2.0, 18), (3.0, 10), (4.0, 2))
 
 
@@ -72,6 +73,7 @@ class AtrMatrix:
 
     def __init__(self, parameters: AtrMatrixParameters) -> None:
         self._p = parameters
+        self._position, self._risk = (Decimal(str(percent)) / 100 for percent in (parameters.max_position_pct, parameters.risk_pct))
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         always = {"close": pl.col("close"), "bars": bars_so_far(), "atr": atr(ATR_LENGTH), "sma50": sma(50)}
@@ -96,6 +98,23 @@ class AtrMatrix:
         """Without a position only an entry can happen, and no entry lies below the base or not above the short average."""
         close, base, average = row["close"], row["sma50"], row["sma20"]
         return not holding.quantity and (close is None or base is None or average is None or close < base or close <= average)
+
+    def may_enter(self) -> pl.Expr:
+        """What no entry does without, on columns. The ratio's bound is a little wider: it may differ in its last bits."""
+        p, close, base, true_range = self._p, pl.col("close"), sma(50), atr(ATR_LENGTH)
+        risk = close - pl.max_horizontal(close - p.stop_atr * true_range, close * p.stop_floor_pct / 100)
+        reward = base + p.target_levels[0] * true_range - close
+        return (
+            (bars_so_far() >= max(BARS_FOR_ANYTHING, int(p.quality_min * BARS_FOR_ALIGNMENT)))
+            & ((close - base) / true_range).is_between(0, p.distance_max)
+            & (close > self._average())
+            & ((reward > risk * p.risk_reward_min * (1 - RATIO_SLACK)) | (risk <= 0))
+        )
+
+    def may_leave(self) -> pl.Expr:
+        """Below the base, at a scale-out level or extended; the stop is looked at on every close."""
+        distance = (pl.col("close") - sma(50)) / atr(ATR_LENGTH)
+        return (distance < 0) | (distance >= min((*self._p.scale_out_levels, self._p.extended_at)))
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         figures = _figures(situation.row)
@@ -180,8 +199,8 @@ class AtrMatrix:
     def _size(self, situation: Situation, stop: Price) -> Quantity:
         """Turtle sizing: what the largest position allows, and what the risk between entry and stop allows; the smaller."""
         door, equity, close = situation.door, situation.equity, situation.close
-        by_position = door.lots(equity.times(Decimal(str(self._p.max_position_pct)) / 100), close)
-        by_risk = door.lots(equity.times(Decimal(str(self._p.risk_pct)) / 100), close - stop)
+        by_position = door.lots(equity.times(self._position), close)
+        by_risk = door.lots(equity.times(self._risk), close - stop)
         return min(by_position, by_risk)
 
     def _manage(self, situation: Situation, f: Mapping[str, float]) -> Sequence[Decision]:

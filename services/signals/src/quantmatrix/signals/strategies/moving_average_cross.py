@@ -51,10 +51,13 @@ class MovingAverageCross:
         self._p = parameters
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
-        average = sma if self._p.average == "simple" else ema
-        fast, slow = average(self._p.fast), average(self._p.slow)
+        fast, slow = self._averages()
         now = {"fast": fast, "slow": slow}
         return now if held else now | {"fast_before": fast.shift(1), "slow_before": slow.shift(1)}
+
+    def _averages(self) -> tuple[pl.Expr, pl.Expr]:
+        average = sma if self._p.average == "simple" else ema
+        return average(self._p.fast), average(self._p.slow)
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
         return self.columns(held=True)
@@ -63,6 +66,14 @@ class MovingAverageCross:
         """Flat, only a fast average above the slow one can buy; holding, only one below it can sell."""
         fast, slow = row["fast"], row["slow"]
         return fast is None or slow is None or (fast >= slow if holding.quantity else fast <= slow)
+
+    def may_enter(self) -> pl.Expr:
+        fast, slow = self._averages()
+        return (fast > slow) & (fast.shift(1) <= slow.shift(1))
+
+    def may_leave(self) -> pl.Expr:
+        fast, slow = self._averages()
+        return fast < slow
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         fast, slow = situation.row["fast"], situation.row["slow"]
