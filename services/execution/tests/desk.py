@@ -1,11 +1,20 @@
 """Execution with a fake broker, and a person who places and cancels orders there."""
 
 from typing import Any
+from uuid import UUID
 
-from quantmatrix.common.contracts.asking.execution import AccountBook, AccountsAsked, BooksAsked, OrdersAsked, OrderSummary
+from quantmatrix.common.contracts.asking.execution import (
+    AccountBook,
+    AccountsAsked,
+    BooksAsked,
+    BreaksAsked,
+    BreakSummary,
+    OrdersAsked,
+    OrderSummary,
+)
 from quantmatrix.common.contracts.asking.messaging import TraceAsked
 from quantmatrix.common.contracts.codec import decode
-from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder
+from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, ResolveBreak
 from quantmatrix.common.contracts.prices import BarsClosed, InstrumentListed, PricesWatermark
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, order_of
 from quantmatrix.common.names import AccountId, OrderId, OrderState, OrderType, Side, TimeInForce, TradingState, UserId
@@ -87,6 +96,21 @@ class Desk:
             return [one.trading_state for one in found.accounts] == [state]
 
         await wait_until(there, f"the account is {state}")
+
+    async def resolve(self, break_id: UUID, reason: str, **changes: Any) -> None:
+        told = {"user_id": FIRST_ADMINISTRATOR, "account_id": ACCOUNT, "break_id": break_id, "reason": reason, **changes}
+        await self.say(like(ResolveBreak, command_id=derived_id("resolve", break_id, told["user_id"]), **told))
+
+    async def until_break(self, *, resolved: bool) -> BreakSummary:
+        """The one difference that stands first, once it is open, or over."""
+
+        async def there() -> BreakSummary | None:
+            found = (await self._ask("execution", BreaksAsked(user_id=FIRST_ADMINISTRATOR), deadline_s=5)).breaks
+            return found[0] if found and (found[0].resolved_at is not None) is resolved else None
+
+        found = await wait_until(there, "a break is over" if resolved else "a break is open")
+        assert found is not None
+        return found
 
     async def book(self) -> AccountBook:
         (book,) = (await self._ask("execution", BooksAsked(), deadline_s=5)).accounts

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 from services.execution.tests.desk import ACCOUNT, Desk
 
+from quantmatrix.common.contracts.asking.execution import OrderPreviewAsked
 from quantmatrix.common.contracts.commands import CancelOrder, SetTradingState
 from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import OrderState, OrderType, Side, TradingState, UserId
+from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
@@ -183,3 +185,35 @@ async def test_an_order_in_doubt_is_not_sent_again_from_an_account_that_was_halt
 
     await desk.until(order, OrderState.CANCELLED)
     assert desk.broker.requests == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "limit", "code"), [(10, None, None), (40, Price(101), None), (1_000, None, "ORDER_NOTIONAL"), (10, Price(50), "PRICE_COLLAR")]
+)  # fmt: skip
+async def test_a_preview_says_what_the_gate_will_say_and_stores_nothing(
+    desk: Desk, ask: Any, quantity: int, limit: Price | None, code: str | None
+) -> None:
+    await desk.start()
+    kind = OrderType.LIMIT if limit else OrderType.MARKET
+    asked = OrderPreviewAsked(
+        user_id=FIRST_ADMINISTRATOR, account_id=ACCOUNT, instrument=INSTRUMENT, side=Side.BUY, quantity=Quantity(quantity), order_type=kind,
+        limit_price=limit,
+    )  # fmt: skip
+
+    seen = await ask("execution", asked)
+    placed = await desk.until(await desk.place(1, quantity, order_type=kind, limit_price=limit), OrderState.ACCEPTED, OrderState.DENIED)
+
+    assert (seen.code, seen.detail) == (placed.code, placed.detail) and seen.code == code
+    assert (seen.price, seen.value) == (Price(100), Money(quantity * (limit or Price(100)).value, "USD"))
+    assert (seen.free, seen.limits.order_notional_max) == (Money(100_000, "USD"), Money(50_000, "USD"))
+    assert (await desk.book()).orders == (0 if code else 1)
+
+
+async def test_a_preview_on_somebody_elses_account_is_refused(desk: Desk, ask: Any) -> None:
+    await desk.start()
+    asked = OrderPreviewAsked(
+        user_id=UserId(derived_id("stranger")), account_id=ACCOUNT, instrument=INSTRUMENT, side=Side.BUY, quantity=Quantity(1)
+    )
+
+    with pytest.raises(Refused, match="ACCOUNT_UNKNOWN"):
+        await ask("execution", asked)

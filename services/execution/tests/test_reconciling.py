@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from services.execution.tests.desk import Desk
 
+from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, OrderState
 from quantmatrix.common.testing.examples import INSTRUMENT
 from quantmatrix.common.testing.waiting import wait_until
@@ -125,3 +126,29 @@ async def test_a_snapshot_of_positions_that_fails_or_is_empty_erases_nothing(des
 
     desk.broker.positions = whole  # type: ignore[method-assign]
     assert (await desk.agree()).positions == {INSTRUMENT.instrument_id: Quantity(10)}
+
+
+async def test_an_accepted_difference_stops_nothing_until_it_changes(desk: Desk) -> None:
+    """Seven shares were moved in by hand: known, and no reason to stand still; an eighth is a difference of its own."""
+    await desk.start()
+    desk.broker.holdings[INSTRUMENT.instrument_id] = Quantity(7)
+    found = await desk.until_break(resolved=False)
+    await desk.resolve(found.break_id, "moved in by hand", user_id=derived_id("stranger"))
+    await desk.resolve(found.break_id, "moved in by hand")
+
+    accepted = await desk.until_break(resolved=True)
+    order = await desk.until(await desk.place(1), OrderState.ACCEPTED)
+    desk.broker.fill(order.client_ref, Quantity(10), Price(100))
+    await desk.until(order.order_id, OrderState.FILLED)
+    await desk.until(await desk.place(2), OrderState.ACCEPTED)
+
+    assert (accepted.about, accepted.ours, accepted.theirs) == ("position XNYS-ABC", "0", "7")
+    assert accepted.resolution == "accepted: moved in by hand"
+    assert (await desk.book()).open_breaks == ()
+
+    desk.broker.holdings[INSTRUMENT.instrument_id] += Quantity(1)
+
+    another = await desk.until_break(resolved=False)
+    assert (another.ours, another.theirs) == ("10", "18")
+    denied = await desk.until(await desk.place(3), OrderState.DENIED)
+    assert denied.code == "ACCOUNT_BREAK"

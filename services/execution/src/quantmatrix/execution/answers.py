@@ -11,9 +11,14 @@ from quantmatrix.common.contracts.asking.execution import (
     AccountSummary,
     Books,
     BooksAsked,
+    Breaks,
+    BreaksAsked,
+    BreakSummary,
     Fills,
     FillsAsked,
     FillSummary,
+    OrderPreview,
+    OrderPreviewAsked,
     Orders,
     OrdersAsked,
     OrderSummary,
@@ -32,9 +37,12 @@ from quantmatrix.common.names import (
     TimeInForce,
 )
 from quantmatrix.common.runtime.canonical import digest_rows
+from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, round_half_even
+from quantmatrix.execution.domain.risk import Limits
 from quantmatrix.execution.ports import PriceDriven
+from quantmatrix.execution.previewing import preview
 from quantmatrix.execution.reconcile import Brokers
 from quantmatrix.execution.store import Account, ExecutionStore
 
@@ -45,8 +53,10 @@ BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 class Answers:
     """One method per question, over a read-only view."""
 
-    def __init__(self, brokers: Brokers) -> None:
+    def __init__(self, brokers: Brokers, limits: Limits, clock: Clock) -> None:
         self._brokers = brokers
+        self._limits = limits
+        self._clock = clock
 
     async def accounts(self, asked: AccountsAsked, connection: Connection) -> Accounts:
         found = [account for account in await ExecutionStore(connection).accounts() if account.user_id == asked.user_id]
@@ -102,6 +112,27 @@ class Answers:
             max(1, min(asked.limit, LIMIT_MAX)),
         )
         return Fills(tuple(_fill(row) for row in rows))
+
+    async def breaks(self, asked: BreaksAsked, connection: Connection) -> Breaks:
+        rows = await connection.fetch(
+            """select b.* from break b join account a using (account_id) where a.user_id = $1
+               order by b.resolved_at is null desc, b.found_at desc, b.break_id limit $2""",
+            asked.user_id,
+            max(1, min(asked.limit, LIMIT_MAX)),
+        )
+        return Breaks(
+            tuple(
+                BreakSummary(
+                    row["break_id"], AccountId(row["account_id"]), row["about"], row["ours"], row["theirs"], row["found_at"],
+                    row["resolved_at"], row["resolution"],
+                )
+                for row in rows
+            )
+        )  # fmt: skip
+
+    async def preview(self, asked: OrderPreviewAsked, connection: Connection) -> OrderPreview:
+        """The gate's own check, on what the tables say now. Raises Refused for an account that is not the asker's."""
+        return await preview(asked, connection, self._limits, self._clock.now())
 
     async def books(self, _: BooksAsked, connection: Connection) -> Books:
         store = ExecutionStore(connection)

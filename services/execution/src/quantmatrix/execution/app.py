@@ -42,7 +42,7 @@ async def serve(settings: ExecutionSettings, brokers: Brokers | None = None) -> 
         handlers = Handlers(used, dispatcher, limits_of(settings))
         return bus(
             handlers,
-            Answers(used),
+            Answers(used, limits_of(settings), parts.clock),
             (dispatcher.run, lambda: keep_reconciled(parts, used, settings.reconcile_every_s)),
         )
 

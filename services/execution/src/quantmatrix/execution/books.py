@@ -1,7 +1,7 @@
 """The tables behind an account's books: executions, positions and cash, and differences from the broker's."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -10,6 +10,21 @@ from quantmatrix.common.names import AccountId, InstrumentId, Side
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.execution.domain.orders import Execution, Order
+
+GONE = "gone at the next comparison"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What differs, in words; gap: the broker's figure less ours, None where the two cannot be subtracted."""
+
+    about: str
+    ours: str
+    theirs: str
+    gap: Decimal | None
+
+    def __str__(self) -> str:
+        return f"{self.about}: ours {self.ours}, the broker's {self.theirs}"
 
 
 class Books:
@@ -63,30 +78,46 @@ class Books:
 
     # Breaks
 
-    async def find_break(self, break_id: UUID, account_id: AccountId, about: str, ours: str, theirs: str, at: datetime) -> bool:
+    async def find_break(self, break_id: UUID, account_id: AccountId, found: Difference, at: datetime) -> bool:
         """Store a difference; False when the same one is open already."""
         new = await self._connection.fetchval(
-            """insert into break (break_id, account_id, about, ours, theirs, found_at) values ($1, $2, $3, $4, $5, $6)
+            """insert into break (break_id, account_id, about, ours, theirs, gap, found_at) values ($1, $2, $3, $4, $5, $6, $7)
                on conflict do nothing returning true""",
-            break_id,
-            account_id,
-            about,
-            ours,
-            theirs,
-            at,
-        )
+            break_id, account_id, found.about, found.ours, found.theirs, found.gap, at,
+        )  # fmt: skip
         return bool(new)
 
-    async def heal_breaks(self, account_id: AccountId, still_open: Sequence[str], at: datetime) -> int:
-        """Close the differences that are gone."""
+    async def heal_breaks(self, account_id: AccountId, still_open: Sequence[str], at: datetime) -> list[tuple[UUID, str]]:
+        """Close the differences that are gone; returns which, and what they were about."""
         done = await self._connection.fetch(
-            """update break set resolved_at = $3, resolution = 'gone at the next comparison'
-               where account_id = $1 and resolved_at is null and not about = any($2) returning break_id""",
+            """update break set resolved_at = $3, resolution = $4
+               where account_id = $1 and resolved_at is null and not about = any($2) returning break_id, about""",
             account_id,
             list(still_open),
             at,
+            GONE,
         )
-        return len(done)
+        return [(row["break_id"], row["about"]) for row in done]
+
+    async def accept_break(self, break_id: UUID, account_id: AccountId, resolution: str, at: datetime) -> str | None:
+        """Close an open difference, and take it for agreed from now on; returns what it is about, None when it is not open."""
+        about: str | None = await self._connection.fetchval(
+            """with closed as (update break set resolved_at = $4, resolution = $3
+               where break_id = $1 and account_id = $2 and resolved_at is null and gap is not null returning about, gap)
+               insert into accepted_gap as a (account_id, about, instrument_id, gap)
+               select $2, about, nullif(split_part(about, ' ', 2), ''), gap from closed
+               on conflict (account_id, about) do update set gap = excluded.gap returning about""",
+            break_id,
+            account_id,
+            resolution,
+            at,
+        )
+        return about
+
+    async def accepted_gaps(self, account_id: AccountId) -> dict[str, Decimal]:
+        """What a person accepted, by what it is about."""
+        rows = await self._connection.fetch("select about, gap from accepted_gap where account_id = $1", account_id)
+        return {row["about"]: row["gap"] for row in rows}
 
 
 def change_of(order: Order, execution: Execution, direction: int) -> tuple[Decimal, Decimal]:

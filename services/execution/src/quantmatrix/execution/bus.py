@@ -3,9 +3,9 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from quantmatrix.common.contracts.asking.execution import AccountsAsked, BooksAsked, FillsAsked, OrdersAsked
+from quantmatrix.common.contracts.asking.execution import AccountsAsked, BooksAsked, BreaksAsked, FillsAsked, OrderPreviewAsked, OrdersAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
-from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, SetTradingState
+from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, ResolveBreak, SetTradingState
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
 from quantmatrix.common.runtime import hearing
@@ -27,12 +27,15 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
             Hears(PlaceOrder, handlers.place_order),
             Hears(CancelOrder, handlers.cancel_order),
             Hears(SetTradingState, handlers.set_trading_state),
+            Hears(ResolveBreak, handlers.resolve_break),
         ),
         answers=(
             hearing.Answers(AccountsAsked, answers.accounts),
             hearing.Answers(OrdersAsked, answers.orders),
             hearing.Answers(FillsAsked, answers.fills),
             hearing.Answers(BooksAsked, answers.books),
+            hearing.Answers(BreaksAsked, answers.breaks),
+            hearing.Answers(OrderPreviewAsked, answers.preview),
             hearing.Answers(LedgerDigestAsked, answers.ledger_digest),
         ),
         background=background,

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 import structlog
 
-from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, SetTradingState
+from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, ResolveBreak, SetTradingState
 from quantmatrix.common.contracts.fills import MatchedWatermark, SettledWatermark
 from quantmatrix.common.contracts.orders import TradingStateChanged
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
@@ -17,7 +17,7 @@ from quantmatrix.execution.domain.orders import Intent, Order
 from quantmatrix.execution.domain.risk import Denial, Limits, assess, unowned
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import Change, is_over, move, store_approved, store_denial
-from quantmatrix.execution.reconcile import Brokers, take_changes
+from quantmatrix.execution.reconcile import Brokers, say_resolved, take_changes
 from quantmatrix.execution.store import ExecutionStore
 
 log = structlog.get_logger(__name__)
@@ -162,6 +162,17 @@ class Handlers:
             for order in await store.open_orders_of_account(command.account_id):
                 page.because_of(command.head)
                 await self._cancel(order, command.head.occurred_at, page)
+
+    async def resolve_break(self, command: ResolveBreak, page: Page) -> None:
+        """What is gone already stays so; a difference of another figure is a break of its own."""
+        store = ExecutionStore(page.connection)
+        account = await store.account(command.account_id, lock=True)
+        if account is None or account.user_id != command.user_id:
+            return
+        at = command.head.occurred_at
+        about = await store.accept_break(command.break_id, command.account_id, f"accepted: {command.reason}", at)
+        if about is not None:
+            say_resolved(account, command.break_id, about, command.reason, page, at, accepted=True)
 
     async def _consider(self, intent: Intent, now: datetime, page: Page) -> None:
         """The one way from a wish to an order: the same wish heard twice is one order."""

@@ -1,13 +1,16 @@
 """Our books against the brokers': what changed there is booked here, and what differs becomes a break that a person sees."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import structlog
 
 from quantmatrix.common.calendars import NEW_YORK
-from quantmatrix.common.contracts.orders import BreakFound
+from quantmatrix.common.contracts.orders import BreakFound, BreakResolved
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.values import Quantity
+from quantmatrix.execution.books import GONE, Difference
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import book, move
 from quantmatrix.execution.ports import Broker, BrokerOrder, PriceDriven
@@ -15,6 +18,7 @@ from quantmatrix.execution.store import Account, ExecutionStore
 
 log = structlog.get_logger(__name__)
 OVERLAP = timedelta(hours=24)
+NOTHING = Quantity(0)
 
 _ENDED = {"cancelled": OrderEventKind.CANCEL_CONFIRMED, "expired": OrderEventKind.EXPIRED}
 
@@ -75,37 +79,49 @@ async def reconcile(account: Account, broker: Broker, page: Page, now: datetime)
         return []
     fresh = await store.account(account.account_id)
     differences = await _differences(fresh or account, broker, store)
-    for about, ours, theirs in differences:
-        break_id = derived_id("break", account.account_id, about, ours, theirs, now)
-        if await store.find_break(break_id, account.account_id, about, ours, theirs, now):
+    for found in differences:
+        break_id = derived_id("break", account.account_id, found.about, found.ours, found.theirs, now)
+        if await store.find_break(break_id, account.account_id, found, now):
             page.say(
                 BreakFound(
                     user_id=account.user_id,
                     account_id=account.account_id,
-                    subject_of_break=about,
-                    ours=ours,
-                    theirs=theirs,
+                    subject_of_break=found.about,
+                    ours=found.ours,
+                    theirs=found.theirs,
                     found_at=now,
                 ),
                 identity=break_id,
                 occurred_at=now,
             )
-            log.error("break.found", account_id=account.account_id, about=about, ours=ours, theirs=theirs)
-    healed = await store.heal_breaks(account.account_id, [about for about, _, _ in differences], now)
-    if healed:
-        log.info("break.gone", account_id=account.account_id, healed=healed)
-    return [f"{about}: ours {ours}, the broker's {theirs}" for about, ours, theirs in differences]
+            log.error("break.found", account_id=account.account_id, about=found.about, ours=found.ours, theirs=found.theirs)
+    for break_id, about in await store.heal_breaks(account.account_id, [one.about for one in differences], now):
+        say_resolved(account, break_id, about, GONE, page, now, accepted=False)
+        log.info("break.gone", account_id=account.account_id, about=about)
+    return [str(found) for found in differences]
 
 
-async def _differences(account: Account, broker: Broker, store: ExecutionStore) -> list[tuple[str, str, str]]:
+def say_resolved(account: Account, break_id: UUID, about: str, resolution: str, page: Page, at: datetime, *, accepted: bool) -> None:
+    """Tell that a difference is over."""
+    page.say(
+        BreakResolved(
+            user_id=account.user_id, account_id=account.account_id, subject_of_break=about, resolution=resolution, accepted=accepted
+        ),
+        identity=("resolved", break_id),
+        occurred_at=at,
+    )
+
+
+async def _differences(account: Account, broker: Broker, store: ExecutionStore) -> list[Difference]:
+    """Where the two books differ by anything but what a person accepted."""
     ours = await store.positions(account.account_id)
     theirs = {position.instrument_id: position.quantity for position in await broker.positions(account.account_id)}
     found = []
     for instrument in sorted(set(ours) | set(theirs)):
-        left, right = ours.get(instrument), theirs.get(instrument)
-        if left != right:
-            found.append((f"position {instrument}", str(left or 0), str(right or 0)))
+        left, right = ours.get(instrument, NOTHING), theirs.get(instrument, NOTHING)
+        found.append(Difference(f"position {instrument}", str(left), str(right), right.value - left.value))
     cash = await broker.cash(account.account_id)
-    if cash != account.cash:
-        found.append(("cash", str(account.cash), str(cash)))
-    return found
+    same = cash.currency == account.cash.currency
+    found.append(Difference("cash", str(account.cash), str(cash), cash.amount - account.cash.amount if same else None))
+    accepted = await store.accepted_gaps(account.account_id)
+    return [one for one in found if one.gap != accepted.get(one.about, 0)]

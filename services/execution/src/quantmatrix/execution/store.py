@@ -113,6 +113,12 @@ class ExecutionStore(Books):
             denominator,
         )
         await self._connection.execute(
+            "update accepted_gap set gap = gap * $2::int / $3::int where instrument_id = $1",
+            instrument,
+            numerator,
+            denominator,
+        )
+        await self._connection.execute(
             "update mark set price = price * $3::int / $2::int where instrument_id = $1",
             instrument,
             numerator,
@@ -142,14 +148,14 @@ class ExecutionStore(Books):
             "update account set trading_state = $2, version = version + 1 where account_id = $1", account_id, state
         )
 
-    async def look(self, intent: Intent, now: datetime) -> Look | None:
+    async def look(self, intent: Intent, now: datetime, *, lock: bool = True) -> Look | None:
         """Everything that is asked about an intent before it may become an order; None when its account is not known.
 
-        The account's row is locked, so that of two intents each sees what the other reserved.
+        The account's row is locked, so that of two intents each sees what the other reserved; whoever only looks locks nothing.
         """
         row = await self._connection.fetchrow(
-            """
-            with a as (select * from account where account_id = $1 for update),
+            f"""
+            with a as (select * from account where account_id = $1 {"for update" if lock else ""}),
             o as (select * from orders where account_id = $1 and state = any($3))
             select a.*,
               exists (select from orders where intent_id = $4) as known_intent,

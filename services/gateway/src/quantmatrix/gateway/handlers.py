@@ -9,6 +9,7 @@ from quantmatrix.common.contracts.notifications import NotificationRaised
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
     BreakFound,
+    BreakResolved,
     OrderAccepted,
     OrderAdjusted,
     OrderCancelled,
@@ -50,6 +51,7 @@ EVENTS: dict[type[Message], str] = {
     AccountOpened: "account",
     TradingStateChanged: "account",
     BreakFound: "account",
+    BreakResolved: "account",
 }
 """What pages are told of, and the name they know it by."""
 

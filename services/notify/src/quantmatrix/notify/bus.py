@@ -16,6 +16,7 @@ from quantmatrix.common.contracts.asking.notify import (
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.orders import (
     BreakFound,
+    BreakResolved,
     OrderDenied,
     OrderRejected,
     OrderUnknown,
@@ -52,6 +53,7 @@ def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Corouti
             Hears(OrderRejected, handlers.order_refused, patience_s=PATIENCE_S),
             Hears(OrderUnknown, handlers.order_unknown, patience_s=PATIENCE_S),
             Hears(BreakFound, handlers.break_found, patience_s=PATIENCE_S),
+            Hears(BreakResolved, handlers.break_resolved, patience_s=PATIENCE_S),
             Hears(TradingStateChanged, handlers.trading_state_changed, patience_s=PATIENCE_S),
             Hears(MessageParked, handlers.message_parked, patience_s=PATIENCE_S),
         ),

@@ -6,6 +6,7 @@ from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.notifications import NotificationRaised
 from quantmatrix.common.contracts.orders import (
     BreakFound,
+    BreakResolved,
     OrderDenied,
     OrderRejected,
     OrderUnknown,
@@ -131,6 +132,20 @@ class Handlers:
                 title=f"Books differ: {found.subject_of_break}",
                 body=f"Ours {found.ours}, the broker's {found.theirs}. Account {found.account_id} opens no new risk until this is settled.",
                 about=found.head.message_id,
+            ),
+            page,
+        )
+
+    async def break_resolved(self, resolved: BreakResolved, page: Page) -> None:
+        await self._tell(
+            Telling(
+                user_id=resolved.user_id,
+                account_id=resolved.account_id,
+                topic="order",
+                priority=Priority.NORMAL,
+                title=f"{'Difference accepted' if resolved.accepted else 'Books agree again'}: {resolved.subject_of_break}",
+                body=f"{resolved.resolution}. Account {resolved.account_id}.",
+                about=resolved.head.message_id,
             ),
             page,
         )

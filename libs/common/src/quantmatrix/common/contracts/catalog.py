@@ -29,6 +29,7 @@ MESSAGES: tuple[type[Message], ...] = (
     orders.OrderExpired,
     orders.OrderAdjusted,
     orders.BreakFound,
+    orders.BreakResolved,
     fills.OrderFilled,
     fills.FillCorrected,
     fills.MatchedWatermark,
@@ -47,6 +48,7 @@ MESSAGES: tuple[type[Message], ...] = (
     commands.SetTradingState,
     commands.StartRun,
     commands.ChangeRun,
+    commands.ResolveBreak,
     parked.MessageParked,
 )
 

@@ -88,3 +88,14 @@ class ChangeRun(_Command, frozen=True, kw_only=True, tag="ChangeRun"):
     run_id: RunId
     act: RunAct
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+
+
+class ResolveBreak(_Command, frozen=True, kw_only=True, tag="ResolveBreak"):
+    """Accept a difference between the broker's books and ours as it stands: it stops the account no longer, until it changes."""
+
+    SUBJECT = "commands.execution.resolve.{m.account_id}"
+    KEY = "commands.execution.{m.account_id}"
+
+    account_id: AccountToken
+    break_id: UUID
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]

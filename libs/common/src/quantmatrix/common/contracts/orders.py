@@ -147,3 +147,18 @@ class BreakFound(Message, frozen=True, kw_only=True, tag="BreakFound"):
     ours: str
     theirs: str
     found_at: Instant
+
+
+class BreakResolved(Message, frozen=True, kw_only=True, tag="BreakResolved"):
+    """A difference between the broker's books and ours is over: it is gone, or a person accepted it with a reason."""
+
+    OWNER = "execution"
+    FAMILY = "orders"
+    SUBJECT = "orders.break_resolved.{m.account_id}"
+    KEY = "orders.{m.account_id}"
+
+    user_id: UserId
+    account_id: AccountToken
+    subject_of_break: str
+    resolution: str
+    accepted: bool

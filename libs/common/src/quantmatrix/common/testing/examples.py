@@ -225,6 +225,9 @@ _ORDERS: tuple[Message, ...] = (
         theirs="90",
         found_at=CLOSED_AT,
     ),
+    orders.BreakResolved(
+        user_id=USER, account_id=ACCOUNT, subject_of_break="position XNYS-ABC", resolution="ten shares were moved by hand", accepted=True
+    ),
 )
 
 _FILLS: tuple[Message, ...] = (
@@ -311,6 +314,7 @@ _PEOPLE: tuple[Message, ...] = (
         sentence="run atr_matrix on paper, $10000, 20% profit, 80% reinvest",
     ),
     commands.ChangeRun(**_COMMAND, run_id=RunId(an_id("run")), act=RunAct.PAUSE, reason="holiday"),
+    commands.ResolveBreak(**_COMMAND, break_id=derived_id("break"), reason="ten shares were moved by hand"),
     parked.MessageParked(
         service="portfolio",
         parked_id=1,

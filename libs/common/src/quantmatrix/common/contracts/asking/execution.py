@@ -127,6 +127,78 @@ class FillsAsked(Question[Fills], frozen=True, kw_only=True):
     limit: int = 50
 
 
+class BreakSummary(msgspec.Struct, frozen=True):
+    """A difference between the broker's books and ours. resolution: absent while it is open and stops new risk on the account."""
+
+    break_id: UUID
+    account_id: AccountId
+    about: str
+    ours: str
+    theirs: str
+    found_at: Instant
+    resolved_at: Instant | None
+    resolution: str | None
+
+
+class Breaks(msgspec.Struct, frozen=True):
+    """Open ones first, then the latest."""
+
+    breaks: tuple[BreakSummary, ...]
+
+
+class BreaksAsked(Question[Breaks], frozen=True, kw_only=True):
+    VERB = "breaks"
+    ANSWER = Breaks
+
+    user_id: UserId
+    limit: int = 50
+
+
+class OrderLimits(msgspec.Struct, frozen=True):
+    """The hard limits of the risk gate. price_collar_pct: percent from the last price, a decimal."""
+
+    order_quantity_max: Quantity
+    order_notional_max: Money
+    position_notional_max: Money
+    open_orders_max: int
+    price_collar_pct: str
+    short_allowed: bool
+
+
+class OrderPreview(msgspec.Struct, frozen=True):
+    """What the risk gate would say of an order now. code and detail: its no, absent where the order would pass.
+
+    price: the last raw price. value: quantity at the limit or the last price. free: cash that no order under way takes.
+    """
+
+    code: str | None
+    detail: str | None
+    price: Price | None
+    value: Money | None
+    free: Money
+    position: Quantity
+    open_orders: int
+    trading_state: TradingState
+    limits: OrderLimits
+
+
+class OrderPreviewAsked(Question[OrderPreview], frozen=True, kw_only=True):
+    """Ask the risk gate about an order without placing it; what it says may change before the order comes."""
+
+    VERB = "orders.preview"
+    ANSWER = OrderPreview
+
+    user_id: UserId
+    account_id: AccountId
+    instrument: Instrument
+    side: Side
+    quantity: Quantity
+    order_type: OrderType = OrderType.MARKET
+    time_in_force: TimeInForce = TimeInForce.DAY
+    limit_price: Price | None = None
+    stop_price: Price | None = None
+
+
 class AccountBook(msgspec.Struct, frozen=True):
     """An account in our books and in the broker's. Positions by instrument id."""
 
