@@ -16,14 +16,15 @@ from quantmatrix.signals.backtest.history import BacktestError
 SHORT = ("--symbols", "AAPL,MSFT", "--from", "2003-04-01", "--to", "2004-03-31")
 
 
-def qm(folder: Path, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+def qm(folder: Path, *words: str, stored: bool = False, **settings: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings
-    command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words]
+    unstored = ("--no-store",) if words[0] in ("run", "sweep") and not stored else ()
+    command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words, *unstored]
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
 
 
-def answer(folder: Path, *words: str, **settings: str) -> Any:
-    done = qm(folder, *words, "--json", **settings)
+def answer(folder: Path, *words: str, stored: bool = False, **settings: str) -> Any:
+    done = qm(folder, *words, "--json", stored=stored, **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
@@ -138,14 +139,41 @@ def test_a_sweep_tries_every_combination_and_names_its_digests(tmp_path: Path) -
     assert single["digest"] == next(one["digest"] for one in told["tried"] if (one["fast"], one["slow"]) == (5, 40))
 
 
-def test_tables_and_draws_come_with_a_run(tmp_path: Path) -> None:
-    told = answer(tmp_path, "run", "atr_matrix", *SHORT, "--save", "out", "--as", "parquet", "--redraw", "200")
+def test_tables_come_with_a_run(tmp_path: Path) -> None:
+    answer(tmp_path, "run", "atr_matrix", *SHORT, "--save", "out", "--as", "parquet")
 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{name}.parquet" for name in ("curve", "fills", "refusals", "trades")
     ]
-    low, middle, high = told["redrawn"]["final"]
-    assert low < middle < high and told["redrawn"]["runs"] == 200
+
+
+def test_what_is_stored_is_listed_shown_repeated_compared_and_drawn_anew(tmp_path: Path) -> None:
+    first = answer(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "fast=5", "--set", "slow=20", stored=True)
+    swept = answer(tmp_path, "sweep", "moving_average_cross", *SHORT, "--grid", "fast=5,8", "--grid", "slow=20,30", stored=True)
+    refused = qm(tmp_path, "run", "moving_average_cross", "--set", "fast=0", stored=True)
+
+    listed = answer(tmp_path, "list")["backtests"]
+    assert [(one["id"], one["kind"], one["state"]) for one in listed] == [(2, "sweep", "done"), (1, "run", "done")]
+    assert refused.returncode == 4
+
+    shown = answer(tmp_path, "show", "1", "--report", "page.html", "--save", "out")
+    assert shown == first and (tmp_path / "page.html").read_text(encoding="utf-8").count("<svg") == 2
+    assert (tmp_path / "out" / "trades.csv").exists()
+
+    for number, digest in ((1, first["digest"]), (2, swept["digest"])):
+        said = answer(tmp_path, "repeat", str(number))
+        assert (said["same"], said["digest"], said["differs"]) == (True, digest, [])
+
+    rows = {one["name"]: one["values"] for one in answer(tmp_path, "compare", "1", "2")["rows"]}
+    assert rows["digest"] == [first["digest"][:12], swept["digest"][:12]]
+
+    spread = answer(tmp_path, "monte-carlo", "1", "--runs", "200", "--report", "luck.html")
+    assert spread["final"] == sorted(spread["final"]) and spread["runs"] == 200
+    assert "<polygon" in (tmp_path / "luck.html").read_text(encoding="utf-8")
+
+    assert "there is no stored backtest 9" in qm(tmp_path, "show", "9").stderr
+    assert "backtest 1 is no sweep" in qm(tmp_path, "resume", "1").stderr
+    assert "backtest 2 is done" in qm(tmp_path, "resume", "2").stderr
 
 
 def test_parameters_are_json_where_they_read_as_such() -> None:

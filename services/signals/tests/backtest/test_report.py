@@ -9,6 +9,7 @@ import pytest
 from services.signals.tests.backtest.making import USD, Script, bar, history
 
 from quantmatrix.signals.backtest.plots import POINTS_MAX, Line, plot
+from quantmatrix.signals.backtest.record import record_of
 from quantmatrix.signals.backtest.report import report
 from quantmatrix.signals.backtest.result import Result
 from quantmatrix.signals.backtest.run import Job, backtest
@@ -22,7 +23,7 @@ def result() -> Result:
 
 
 def test_the_page_stands_alone_and_is_well_formed(result: Result) -> None:
-    page = report(result)
+    page = report(record_of(result))
 
     for word in ("http:", "https:", "<script", "src=", "@import", "url("):
         assert word not in page
@@ -32,7 +33,7 @@ def test_the_page_stands_alone_and_is_well_formed(result: Result) -> None:
 
 
 def test_the_page_tells_figures_trades_assumptions_and_how_to_repeat_it(result: Result) -> None:
-    page = report(result)
+    page = report(record_of(result))
 
     assert page.count("<svg") == 2
     assert "A&lt;B" in page and "A<B" not in page
@@ -41,7 +42,7 @@ def test_the_page_tells_figures_trades_assumptions_and_how_to_repeat_it(result: 
 
 
 def test_a_run_without_trades_has_a_page_too() -> None:
-    assert "Nothing was traded." in report(backtest(Script, [history(*BARS)], Job({}, USD)))
+    assert "Nothing was traded." in report(record_of(backtest(Script, [history(*BARS)], Job({}, USD))))
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_last_point() -> None:

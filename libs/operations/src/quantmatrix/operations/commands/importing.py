@@ -6,18 +6,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
-import asyncpg
 import typer
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.clock import SystemClock
-from quantmatrix.common.runtime.database import connect
-from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
+from quantmatrix.operations.commands.common import AsJson, run
+from quantmatrix.operations.commands.database import tables_of
 from quantmatrix.operations.output import Exit, err, fail, tell_table
-from quantmatrix.operations.places import Places, SetUpError
-from quantmatrix.operations.servers.postgres import PostgresServer
-from quantmatrix.operations.settings import address_of
-from quantmatrix.operations.supervisor import Plan, Supervisor
 from quantmatrix.portfolio.import_report import ImportTold, told
 from quantmatrix.portfolio.importing import BODY_BYTES_MAX, Checked, File, Status, check_files
 from quantmatrix.portfolio.statement_store import StatementStore
@@ -60,35 +55,8 @@ async def _kept(checked: Sequence[Checked], *, as_json: bool) -> list[ImportTold
 @asynccontextmanager
 async def kept_statements(*, as_json: bool) -> AsyncIterator[StatementStore]:
     """Portfolio's tables of statements. Raises SetUpError when they cannot be reached, or are not there yet."""
-    outside = bool(read_settings(as_json=as_json).nats_operator_password.get_secret_value())
-    async with _database(places(as_json=as_json), outside=outside) as address:
-        try:
-            connection = await connect(address, service="import")
-        except (OSError, asyncpg.PostgresError) as error:
-            raise SetUpError(f"portfolio's database cannot be reached: {error}") from error
-        try:
-            yield StatementStore(connection)
-        except asyncpg.UndefinedTableError as error:
-            raise SetUpError("portfolio's tables are older than this program; restart the installation, or run 'qm migrate'") from error
-        finally:
-            await connection.close()
-
-
-@asynccontextmanager
-async def _database(where: Places, *, outside: bool) -> AsyncIterator[str]:
-    """The address of portfolio's schema: outside, of what runs here, or of an embedded database that is started for the call."""
-    if outside:
-        yield address_of("portfolio")
-        return
-    if where.is_running():
-        yield PostgresServer(where, where.secrets()).url("portfolio")
-        return
-    supervisor = Supervisor(where, Plan(services=()), lambda text: err.print(text, style="dim"))
-    await supervisor.start()
-    try:
-        yield supervisor.postgres.url("portfolio")
-    finally:
-        await supervisor.stop()
+    async with tables_of("portfolio", as_json=as_json) as connection:
+        yield StatementStore(connection)
 
 
 def _show(said: Sequence[ImportTold]) -> None:

@@ -1,13 +1,16 @@
 """A result as one page of HTML: figures, plots, months, trades, assumptions and digests. Nothing is fetched from anywhere."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
 from html import escape
+from typing import Any
 
-from quantmatrix.common.statistics import falls_of
-from quantmatrix.common.values import Money
-from quantmatrix.signals.backtest.plots import Line, plot
-from quantmatrix.signals.backtest.result import Result
-from quantmatrix.signals.backtest.trades import Trade
+import polars as pl
+
+from quantmatrix.signals.backtest.doubt import SHARES, Method, Spread
+from quantmatrix.signals.backtest.plots import Line, bands, heat_map, plot
+from quantmatrix.signals.backtest.record import Record
 
 TRADES_SHOWN_MAX = 500
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -39,6 +42,10 @@ polyline { fill: none; stroke-width: 1.6; }
 .one { stroke: var(--one); }
 .two { stroke: var(--two); }
 .fall { stroke: var(--bad); }
+.one-area { fill: var(--one); opacity: .16; }
+.heat { fill: var(--one); }
+.empty { fill: none; stroke: var(--rule); }
+.heat-text { fill: var(--ink); font-size: 12px; }
 .fall-area { fill: var(--bad); opacity: .18; }
 .legend { font-size: 13px; }
 .one-text { fill: var(--one); }
@@ -48,135 +55,211 @@ code { font-size: .85rem; overflow-wrap: anywhere; }
 """
 
 
-def report(result: Result) -> str:
-    """The whole page."""
-    asked = result.asked
-    sessions = [point.session for point in result.outcome.curve]
-    equity = [float(point.equity.amount) for point in result.outcome.curve]
-    curves = [Line("this run", "one", equity)]
-    if result.benchmark_equity:
-        curves.append(Line("bought and held", "two", result.benchmark_equity))
-    falls = [Line("drawdown", "fall", falls_of(float(asked.cash.amount), equity))]
-    title = f"{asked.strategy} on {', '.join(asked.symbols)}"
+def report(record: Record) -> str:
+    """The whole page of a run or of a sweep."""
+    return _sweep_page(record) if "tried" in record.tables else _run_page(record)
+
+
+def _run_page(record: Record) -> str:
+    """The page of a single run."""
+    told, curve = record.figures, record.tables["curve"]
+    soft = (
+        f"{told['first']} to {told['last']}, {told['sessions']} sessions, opening capital {_money(told['opening_cash'])} {told['currency']}"
+    )
+    return page(
+        record.title,
+        soft,
+        [
+            headline(told),
+            *drawings(record.title, curve),
+            "<h2>Months</h2>" + _months(told["months"]),
+            "<h2>Instruments</h2>" + _symbols(told["per_symbol"]),
+            "<h2>Trades</h2>" + _trades(record.tables["trades"]),
+            "<h2>What was assumed</h2>",
+            "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told["assumptions"]) + "</ul>",
+            _refusals(record.tables["refusals"]),
+            _repeat(told),
+        ],
+    )
+
+
+def _sweep_page(record: Record) -> str:
+    told, tried = record.figures, record.tables["tried"]
+    soft = f"{told['first']} to {told['last']}, {told['combinations']} combinations, opening capital {_money(told['opening_cash'])}"
+    names = [name for name in tried.columns if name.startswith("parameter ")]
+    rows = [
+        [
+            *(escape(one[name]) for name in names),
+            number(one["sharpe"]),
+            percent(one["deflated_sharpe"]),
+            percent(one["total_return"], signed=True),
+            percent(one["max_drawdown"]),
+            str(one["trades"]),
+        ]
+        for one in tried.head(TRADES_SHOWN_MAX).iter_rows(named=True)
+    ]
+    heads = [*(escape(name.removeprefix("parameter ")) for name in names), "Sharpe", "Deflated", "Return", "Largest drawdown", "Trades"]
+    said = "Deflated: the probability that the true ratio is above what the best of so many tries shows by luck alone."
+    assumed = "<h2>What was assumed</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in told["assumptions"]) + "</ul>"
+    return page(
+        f"Sweep of {record.title}",
+        soft,
+        [*heat(tried, names), "<h2>Every combination</h2>", f'<p class="soft">{said}</p>', table(heads, rows), assumed, _repeat(told)],
+    )
+
+
+def heat(tried: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    """The Sharpe ratio by the first two parameters of a sweep, the best of all others; nothing when one was swept."""
+    if len(names) < 2:
+        return []
+    across, down = names[0], names[1]
+    best: dict[tuple[str, str], float] = {}
+    for one in tried.drop_nulls("sharpe").iter_rows(named=True):
+        place = (one[down], one[across])
+        best[place] = max(best.get(place, one["sharpe"]), one["sharpe"])
+    ordered = tried.sort("number")
+    columns, rows = (list(dict.fromkeys(ordered[name].to_list())) for name in (across, down))
+    title = f"Sharpe ratio by {across.removeprefix('parameter ')} (across) and {down.removeprefix('parameter ')} (down)"
+    cells = [[best.get((row, column)) for column in columns] for row in rows]
+    return [f"<h2>{escape(title)}</h2>" + heat_map(title, columns, rows, cells)]
+
+
+def luck_page(record: Record, spread: Spread) -> str:
+    """The page of a run's trades drawn anew."""
+    said = "each once, in another order" if spread.method is Method.SHUFFLE else "with replacement"
+    soft = f"{spread.trades} closed trades drawn {spread.runs} times, {said}, seed {spread.seed}; {spread.ruined:.1%} of the runs lost half"
+    names = [f"{share:.0%}" for share in SHARES]
+    rows = [
+        [name, *(percent(one, signed=True) for one in values)]
+        for name, values in (("Return at the end", spread.final), ("Largest drawdown", spread.drawdown))
+    ]
+    drawn = bands("Return after so many trades", spread.after, spread.bands, names)
+    return page(f"Luck of {record.title}", soft, ["<h2>Return after so many trades</h2>", drawn, table(("Of the runs", *names), rows)])
+
+
+def page(title: str, soft: str, parts: Sequence[str]) -> str:
+    """A page of HTML that needs no other file; title and soft are text, parts are markup."""
     return "\n".join(
         [
             "<!doctype html>",
             f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
             f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body><main>',
             f"<h1>{escape(title)}</h1>",
-            f'<p class="soft">{asked.first} to {asked.last}, {len(sessions)} sessions, opening capital {_money(asked.cash)}</p>',
-            _headline(result),
-            "<h2>Equity</h2>",
-            plot(f"Equity of {title}", sessions, curves),
-            "<h2>Drawdown</h2>",
-            plot(f"Drawdown of {title}", sessions, falls, percent=True, area=True),
-            "<h2>Months</h2>",
-            _months(result),
-            "<h2>Instruments</h2>",
-            _symbols(result),
-            f"<h2>Trades</h2>{_trades(result.trades)}",
-            "<h2>What was assumed</h2>",
-            "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in asked.assumptions) + "</ul>",
-            _refusals(result),
-            _repeat(result),
+            f'<p class="soft">{escape(soft)}</p>',
+            *parts,
             "</main></body></html>",
         ]
     )
 
 
-def _headline(result: Result) -> str:
-    curve, closed, held = result.curve, result.closed, result.benchmark
+def drawings(title: str, curve: pl.DataFrame) -> list[str]:
+    """Equity beside what buying and holding would be worth, and the drawdown, as SVG under their headings."""
+    sessions: list[date] = curve["session"].to_list()
+    lines = [Line("this run", "one", curve["equity"].cast(pl.Float64).to_list())]
+    if not curve["benchmark"].has_nulls():
+        lines.append(Line("bought and held", "two", curve["benchmark"].to_list()))
+    falls = [Line("drawdown", "fall", curve["drawdown"].to_list())]
+    return [
+        "<h2>Equity</h2>" + plot(f"Equity of {title}", sessions, lines),
+        "<h2>Drawdown</h2>" + plot(f"Drawdown of {title}", sessions, falls, percent=True, area=True),
+    ]
+
+
+def headline(told: Mapping[str, Any]) -> str:
+    """The figures that people ask for first, as a list of definitions."""
+    curve, closed, held = told["curve"], told["closed_trades"], told["benchmark"]
     figures = [
-        ("Return", _percent(curve.total_return)),
-        ("Bought and held", _percent(held.total_return) if held else "–"),
-        ("CAGR", _percent(curve.cagr)),
-        ("Largest drawdown", _percent(curve.max_drawdown)),
-        ("Longest drawdown", f"{curve.max_drawdown_sessions} sessions"),
-        ("Volatility a year", _percent(curve.volatility)),
-        ("Sharpe", _number(curve.sharpe)),
-        ("Sortino", _number(curve.sortino)),
-        ("Calmar", _number(curve.calmar)),
-        ("Trades closed", str(closed.trades)),
-        ("Win rate", _percent(closed.win_rate)),
-        ("Profit factor", _number(closed.profit_factor)),
-        ("Expectancy a trade", _number(closed.expectancy)),
-        ("Exposure", _percent(result.exposure)),
-        ("Turnover a year", _number(result.turnover)),
-        ("Costs", _money(result.fees)),
+        ("Return", percent(curve["total_return"], signed=True)),
+        ("Bought and held", percent(held["total_return"] if held else None, signed=True)),
+        ("CAGR", percent(curve["cagr"])),
+        ("Largest drawdown", percent(curve["max_drawdown"])),
+        ("Longest drawdown", f"{curve['max_drawdown_sessions']} sessions"),
+        ("Volatility a year", percent(curve["volatility"])),
+        ("Sharpe", number(curve["sharpe"])),
+        ("Sortino", number(curve["sortino"])),
+        ("Calmar", number(curve["calmar"])),
+        ("Trades closed", str(closed["trades"])),
+        ("Win rate", percent(closed["win_rate"])),
+        ("Profit factor", number(closed["profit_factor"])),
+        ("Expectancy a trade", number(closed["expectancy"])),
+        ("Exposure", percent(told["exposure"])),
+        ("Turnover a year", number(told["turnover"])),
+        ("Costs", _money(told["fees"])),
     ]
     return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures) + "</dl>"
 
 
-def _months(result: Result) -> str:
-    rows = [[str(one.year), *(_percent(value, signed=True) for value in (*one.months, one.total))] for one in result.months]
-    return _table(("Year", *MONTHS, "Year"), rows)
+def _months(months: Sequence[Mapping[str, Any]]) -> str:
+    rows = [[str(one["year"]), *(percent(value, signed=True) for value in (*one["months"], one["total"]))] for one in months]
+    return table(("Year", *MONTHS, "Whole year"), rows)
 
 
-def _symbols(result: Result) -> str:
+def _symbols(symbols: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         [
-            escape(one.symbol),
-            str(one.trades),
-            str(one.won),
-            _money(one.profit),
-            _money(one.fees),
-            one.held,
-            _money(one.value),
-            _percent(one.price_change),
+            escape(one["symbol"]),
+            str(one["trades"]),
+            str(one["won"]),
+            _signed(float(one["profit"]), _money(one["profit"])),
+            _money(one["fees"]),
+            one["held"],
+            _money(one["value"]),
+            percent(one["price_change"], signed=True),
         ]
-        for one in result.symbols
+        for one in symbols
     ]
-    return _table(("Symbol", "Trades", "Won", "Profit", "Costs", "Still held", "Its value", "Price"), rows)
+    return table(("Symbol", "Trades", "Won", "Profit", "Costs", "Still held", "Its value", "Price"), rows)
 
 
-def _trades(trades: Sequence[Trade]) -> str:
-    rows = [
-        [
-            escape(one.symbol),
-            str(one.opened_on),
-            f"{one.closed_on}{' (open)' if one.is_open else ''}",
-            str(one.bought),
-            "–" if one.is_open else _signed(float(one.profit.amount), _money(one.profit)),
-            "–" if one.is_open else _percent(float(one.gain_pct) / 100, signed=True),
-            str(one.sessions),
-            escape(one.closed_by),
-            f'<td class="words">{escape("; ".join(one.opened_because))}</td>',
-        ]
-        for one in trades[:TRADES_SHOWN_MAX]
-    ]
-    more = f'<p class="soft">{len(trades) - TRADES_SHOWN_MAX} more are not shown.</p>' if len(trades) > TRADES_SHOWN_MAX else ""
+def _trades(trades: pl.DataFrame) -> str:
+    rows = [_trade(one) for one in trades.head(TRADES_SHOWN_MAX).iter_rows(named=True)]
+    more = f'<p class="soft">{trades.height - TRADES_SHOWN_MAX} more are not shown.</p>' if trades.height > TRADES_SHOWN_MAX else ""
     heads = ("Symbol", "Opened", "Closed", "Bought", "Profit", "Gain", "Sessions", "Last sale", "Why it was opened")
-    return _table(heads, rows) + more if rows else "<p>Nothing was traded.</p>"
+    return table(heads, rows) + more if rows else "<p>Nothing was traded.</p>"
 
 
-def _refusals(result: Result) -> str:
-    if not result.outcome.refusals:
+def _trade(one: Mapping[str, Any]) -> list[str]:
+    profit, cost = float(one["profit"]), float(one["cost"])
+    return [
+        escape(one["symbol"]),
+        str(one["opened_on"]),
+        f"{one['closed_on']}{' (open)' if one['is_open'] else ''}",
+        one["bought"],
+        "–" if one["is_open"] else _signed(profit, _money(one["profit"])),
+        "–" if one["is_open"] or not cost else percent(profit / cost, signed=True),
+        str(one["sessions"]),
+        escape(one["closed_by"]),
+        f'<td class="words">{escape(one["opened_because"].replace(" | ", "; "))}</td>',
+    ]
+
+
+def _refusals(refusals: pl.DataFrame) -> str:
+    if not refusals.height:
         return ""
-    rows = [[str(one.session), escape(one.symbol), one.code, escape(one.detail)] for one in result.outcome.refusals[:TRADES_SHOWN_MAX]]
-    return "<h2>Orders that were not filled, or not whole</h2>" + _table(("Session", "Symbol", "Code", "Why"), rows)
+    shown = refusals.head(TRADES_SHOWN_MAX).iter_rows(named=True)
+    rows = [[str(one["session"]), escape(one["symbol"]), one["code"], f'<td class="words">{escape(one["detail"])}</td>'] for one in shown]
+    return "<h2>Orders that were not filled, or not whole</h2>" + table(("Session", "Symbol", "Code", "Why"), rows)
 
 
-def _repeat(result: Result) -> str:
-    asked = result.asked
+def _repeat(told: Mapping[str, Any]) -> str:
     rows = [
-        ["parameters", f"<code>{escape(repr(dict(asked.parameters)))}</code>"],
-        ["seed", str(asked.seed)],
-        *(
-            [name, f"<code>{digest}</code>"]
-            for name, digest in (("code", asked.code_digest), ("data", asked.data_digest), ("result", result.digest))
-        ),
+        ["parameters", f"<code>{escape(json.dumps(told['parameters']))}</code>"],
+        ["seed", str(told["seed"])],
+        *([name, f"<code>{told[key]}</code>"] for name, key in (("code", "code_digest"), ("data", "data_digest"), ("result", "digest"))),
     ]
     body = "".join(f'<tr><td>{name}</td><td class="words">{value}</td></tr>' for name, value in rows)
     return f'<h2>To repeat it</h2><div class="wide"><table>{body}</table></div>'
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table that scrolls by itself; cells are markup, a cell that begins with <td stands as it is."""
     head = "".join(f"<th>{one}</th>" for one in heads)
     body = "".join("<tr>" + "".join(one if one.startswith("<td") else f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _percent(value: float | None, *, signed: bool = False) -> str:
+def percent(value: float | None, *, signed: bool = False) -> str:
+    """A fraction as percent; signed ones are coloured."""
     if value is None:
         return "–"
     return _signed(value, f"{100 * value:.2f} %") if signed else f"{100 * value:.2f} %"
@@ -186,9 +269,10 @@ def _signed(value: float, text: str) -> str:
     return f'<span class="{"bad" if value < 0 else "good" if value > 0 else "soft"}">{text}</span>'
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Two digits, or a dash."""
     return "–" if value is None else f"{value:,.2f}"
 
 
-def _money(value: Money) -> str:
-    return f"{float(value.amount):,.2f}"
+def _money(amount: str) -> str:
+    return f"{float(amount):,.2f}"

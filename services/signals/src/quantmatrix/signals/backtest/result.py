@@ -108,6 +108,7 @@ class Result:
             "curve": asdict(self.curve),
             "closed_trades": asdict(self.closed),
             "benchmark": asdict(self.benchmark) if self.benchmark else None,
+            "months": [{"year": one.year, "months": list(one.months), "total": one.total} for one in self.months],
             "per_symbol": [_plain(asdict(one)) for one in self.symbols],
             "assumptions": list(asked.assumptions),
             "seed": asked.seed,

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.backtest.engine import Engine, Fill, Outcome, Progress
-from quantmatrix.signals.backtest.history import BacktestError, History, digest_of
+from quantmatrix.signals.backtest.history import BacktestError, History, check, digest_of
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
@@ -47,6 +47,22 @@ def made(strategy: type[Strategy], parameters: Mapping[str, Any]) -> Strategy:
         wrong = [f"{'.'.join(str(part) for part in one['loc']) or 'together'}: {one['msg']}" for one in error.errors()]
         known = ", ".join([*strategy.parameters.model_fields, EXITS])
         raise BacktestError(f"{strategy.name} cannot be made:\n  " + "\n  ".join(wrong) + f"\n  its parameters: {known}") from error
+
+
+def refuse_unless_possible(strategy: type[Strategy], histories: Sequence[History], job: Job, *, bars: bool = True) -> None:
+    """Look through everything that can be wrong before anything is computed. Raises BacktestError with the place of whatever is.
+
+    bars: look through the bars too; without, only at the parameters.
+    """
+    made(strategy, job.parameters)
+    if not bars:
+        return
+    check(histories, strategy.catalogue.bars_min)
+    sessions = sorted({one for history in histories for one in history.sessions})
+    if not any((job.first is None or one >= job.first) and (job.last is None or one <= job.last) for one in sessions):
+        raise BacktestError(
+            f"there are no bars between {job.first} and {job.last}; the first is of {min(sessions)}, the last of {max(sessions)}"
+        )
 
 
 def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, on_progress: Progress | None = None) -> Result:

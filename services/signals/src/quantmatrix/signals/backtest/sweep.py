@@ -1,27 +1,47 @@
 """A sweep: one strategy over every combination of some parameters, each a whole backtest, the highest Sharpe ratio first, and deflated."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from quantmatrix.common.statistics import SESSIONS_PER_YEAR, returns_of
-from quantmatrix.signals.backtest.doubt import deflated_sharpe
+from quantmatrix.common.statistics import returns_of
+from quantmatrix.common.values import plain
+from quantmatrix.signals.backtest.doubt import Moments, deflated, moments_of, spread_of
 from quantmatrix.signals.backtest.history import BacktestError, History
-from quantmatrix.signals.backtest.result import Result
-from quantmatrix.signals.backtest.run import Job, backtest, made
+from quantmatrix.signals.backtest.run import Job, backtest, refuse_unless_possible
+from quantmatrix.signals.backtest.workers import spread
 from quantmatrix.signals.ports import Strategy
 
 COMBINATIONS_MAX = 1_000
+Shared = tuple[type[Strategy], Sequence[History], Job]
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One combination. deflated: its Sharpe ratio deflated by all that were tried, a probability (`doubt.deflated`)."""
+    """One combination. chosen: its values of the grid; figures: curve, closed_trades, equity, moments; all plain values.
 
-    parameters: Mapping[str, Any]
-    result: Result
+    deflated: its Sharpe ratio deflated by all that were tried, a probability (`doubt.deflated`).
+    """
+
+    number: int
+    chosen: Mapping[str, Any]
+    figures: Mapping[str, Any]
+    digest: str
     deflated: float | None = None
+
+    @property
+    def sharpe(self) -> float | None:
+        found: float | None = self.figures["curve"]["sharpe"]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What somebody wants to hear of a sweep: each combination that is done, and how many of how many, a few times a second."""
+
+    on_tried: Callable[[Tried], None] = lambda _: None
+    on_progress: Callable[[int, int], None] = lambda _, __: None
 
 
 def combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -32,29 +52,69 @@ def combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
     return found
 
 
+def refuse_unless_all_possible(strategy: type[Strategy], histories: Sequence[History], job: Job, grid: Mapping[str, Sequence[Any]]) -> None:
+    """Every combination must make a strategy, and the bars must do, before any is run. Raises BacktestError."""
+    for chosen in combinations(grid):
+        refuse_unless_possible(strategy, histories, replace(job, parameters={**job.parameters, **chosen}), bars=False)
+    refuse_unless_possible(strategy, histories, replace(job, parameters={**job.parameters, **combinations(grid)[0]}))
+
+
 def sweep(
     strategy: type[Strategy],
     histories: Sequence[History],
     job: Job,
     grid: Mapping[str, Sequence[Any]],
-    on_progress: Callable[[int, int], None] | None = None,
+    watch: Watch | None = None,
+    *,
+    known: Sequence[Tried] = (),
+    workers: int = 1,
 ) -> list[Tried]:
-    """Run every combination over the same bars; the highest Sharpe ratio first. Each must make a strategy before any is run."""
-    wanted = [{**job.parameters, **one} for one in combinations(grid)]
-    for parameters in wanted:
-        made(strategy, parameters)
-    tried = []
-    for done, parameters in enumerate(wanted, start=1):
-        tried.append(Tried(parameters, backtest(strategy, histories, replace(job, parameters=parameters))))
-        if on_progress is not None:
-            on_progress(done, len(wanted))
-    return sorted(_doubted(tried), key=lambda one: (-(one.result.curve.sharpe or float("-inf")), repr(sorted(one.parameters.items()))))
+    """Run every combination over the same bars; the highest Sharpe ratio first. known: those that need not be run again.
+
+    The outcome does not depend on the number of workers. Only figures are kept of each, so that memory does not grow with
+    the bars. Raises BacktestError that names a combination when one fails.
+    """
+    refuse_unless_all_possible(strategy, histories, job, grid)
+    watch = watch or Watch()
+    wanted = list(enumerate(combinations(grid), start=1))
+    done = {one.number: one for one in known}
+    missing = [task for task in wanted if task[0] not in done]
+
+    def keep(_: int, one: Tried) -> None:
+        done[one.number] = one
+        watch.on_tried(one)
+        watch.on_progress(len(done), len(wanted))
+
+    watch.on_progress(len(done), len(wanted))
+    spread(
+        tried, (strategy, histories, job), missing, workers=workers, on_done=keep, on_tick=lambda: watch.on_progress(len(done), len(wanted))
+    )
+    return ranked(list(done.values()))
 
 
-def _doubted(tried: Sequence[Tried]) -> Iterator[Tried]:
-    """With the deflated Sharpe ratio of each."""
-    per_session = [(one.result.curve.sharpe or 0.0) / SESSIONS_PER_YEAR**0.5 for one in tried]
-    for one in tried:
-        opening = float(one.result.asked.cash.amount)
-        returns = returns_of(opening, [float(point.equity.amount) for point in one.result.outcome.curve])
-        yield replace(one, deflated=deflated_sharpe(returns, per_session))
+def tried(shared: Shared, task: tuple[int, Mapping[str, Any]]) -> Tried:
+    """Run one combination. Raises BacktestError with its parameters."""
+    (strategy, histories, job), (number, chosen) = shared, task
+    try:
+        result = backtest(strategy, histories, replace(job, parameters={**job.parameters, **chosen}))
+    except BacktestError as error:
+        raise BacktestError(f"with {', '.join(f'{name}={value}' for name, value in chosen.items())}: {error}") from error
+    equity = result.outcome.curve[-1].equity
+    returns = returns_of(float(job.cash.amount), [float(point.equity.amount) for point in result.outcome.curve])
+    figures = {
+        "curve": asdict(result.curve),
+        "closed_trades": asdict(result.closed),
+        "equity": plain(equity.amount),
+        "fees": plain(result.fees.amount),
+        "trades_digest": result.trades_digest,
+        "moments": asdict(moments_of(returns)),
+    }
+    return Tried(number, dict(chosen), figures, result.digest)
+
+
+def ranked(found: Sequence[Tried]) -> list[Tried]:
+    """The highest Sharpe ratio first, each deflated by all of them."""
+    moments = [Moments(**one.figures["moments"]) for one in found]
+    luck = spread_of([one.sharpe for one in moments])
+    judged = [replace(one, deflated=deflated(own, luck, len(found))) for one, own in zip(found, moments, strict=True)]
+    return sorted(judged, key=lambda one: (-(one.sharpe if one.sharpe is not None else float("-inf")), one.number))

@@ -1,10 +1,15 @@
-"""A result as tables: fills, trades, curve, orders that were not filled. Money as decimal strings, so that nothing is rounded."""
+"""A result as tables: fills, trades, curve, orders that were not filled. Money as decimal strings, so that nothing is rounded.
 
+The curve's drawdown and benchmark (what buying and holding would be worth) are statistics.
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import polars as pl
 
+from quantmatrix.common.statistics import falls_of
 from quantmatrix.common.values import plain
 from quantmatrix.signals.backtest.result import Result
 
@@ -29,6 +34,8 @@ def tables(result: Result) -> dict[str, pl.DataFrame]:
         for one in result.trades
     ]  # fmt: skip
     text, day = pl.String, pl.Date
+    drawdowns = falls_of(float(result.asked.cash.amount), [float(one.equity.amount) for one in outcome.curve])
+    held = result.benchmark_equity or (None,) * len(outcome.curve)
     return {
         "fills": pl.DataFrame(
             fills,
@@ -44,8 +51,11 @@ def tables(result: Result) -> dict[str, pl.DataFrame]:
             orient="row",
         ),
         "curve": pl.DataFrame(
-            [(one.session, plain(one.equity.amount), plain(one.cash.amount)) for one in outcome.curve],
-            schema={"session": day, "equity": text, "cash": text},
+            [
+                (one.session, plain(one.equity.amount), plain(one.cash.amount), drawdown, benchmark)
+                for one, drawdown, benchmark in zip(outcome.curve, drawdowns, held, strict=True)
+            ],
+            schema={"session": day, "equity": text, "cash": text, "drawdown": pl.Float64, "benchmark": pl.Float64},
             orient="row",
         ),
         "refusals": pl.DataFrame(
@@ -56,11 +66,11 @@ def tables(result: Result) -> dict[str, pl.DataFrame]:
     }  # fmt: skip
 
 
-def save(result: Result, folder: Path, kind: Format) -> list[Path]:
+def save(made: Mapping[str, pl.DataFrame], folder: Path, kind: Format) -> list[Path]:
     """Write every table into a folder, which is made; files of the same name are replaced."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, frame in tables(result).items():
+    for name, frame in made.items():
         path = folder / f"{name}.{kind}"
         if kind == "csv":
             frame.write_csv(path)

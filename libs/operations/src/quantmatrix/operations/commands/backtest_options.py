@@ -1,0 +1,105 @@
+"""The options that commands of `qm backtest` share, and how what a person wrote becomes a job."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from quantmatrix.common.values import Money
+from quantmatrix.operations.backtests import parameters_of
+from quantmatrix.operations.output import err
+from quantmatrix.signals.backtest.history import BacktestError
+from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
+from quantmatrix.signals.backtest.run import Job
+
+Name = Annotated[str, typer.Argument(help="Name of a strategy in the slot, such as atr_matrix.")]
+Symbols = Annotated[str, typer.Option(help="Symbols, separated by commas; all of the feed when left out.")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter of the strategy; may be repeated.")]
+First = Annotated[str, typer.Option("--from", metavar="DATE", help="First session (YYYY-MM-DD); earlier bars are history.")]
+Last = Annotated[str, typer.Option("--to", metavar="DATE", help="Last session (YYYY-MM-DD).")]
+Cash = Annotated[str, typer.Option(help="Capital, in dollars.")]
+SlippageBps = Annotated[str, typer.Option(help="Slippage against us, in basis points of the price.")]
+VolumePct = Annotated[str, typer.Option(help="Largest share of a bar's volume that fills, in percent; 0 for no limit.")]
+CommissionPct = Annotated[str, typer.Option(help="Commission in percent of the value, instead of the paper venue's per share.")]
+InsideBar = Annotated[bool, typer.Option("--inside-bar", help="Let stops and first targets rest in the market.")]
+Seed = Annotated[int, typer.Option(help="Seed; part of the digest, for what draws lots.")]
+Store = Annotated[bool, typer.Option("--store/--no-store", help="Store it; the embedded database is started for it when nothing runs.")]
+Page = Annotated[Path | None, typer.Option("--report", metavar="FILE", help="Write a page with plots (HTML, no other file needed).")]
+Folder = Annotated[Path | None, typer.Option("--save", metavar="FOLDER", help="Write fills, trades and curve as tables.")]
+Kind = Annotated[str, typer.Option("--as", metavar="csv|parquet", help="How tables are written.")]
+Grid = Annotated[list[str], typer.Option("--grid", metavar="NAME=V1,V2,…", help="Values of a parameter; may be repeated.")]
+Workers = Annotated[int, typer.Option(min=0, max=64, help="Processes that work on it; 0 for one a core.")]
+Id = Annotated[int, typer.Argument(metavar="ID", help="Number of a stored backtest, as qm backtest list shows it.")]
+
+
+def job_of(given: Sequence[str] | None, cash: str, first: str, last: str, rules: FillRules | None = None, seed: int = 0) -> Job:
+    """Raises BacktestError that names the option which is wrong."""
+    return Job(parameters_of(given or ()), _capital(cash), rules or FillRules(), _day("from", first), _day("to", last), seed)
+
+
+def rules_of(slippage_bps: str, volume_pct: str, commission_pct: str, *, inside_bar: bool) -> FillRules:
+    """Raises BacktestError that names the option which is wrong."""
+    none = Decimal(0)
+    commission = Commission(none, none, none, _number("commission-pct", commission_pct)) if commission_pct else Commission()
+    return FillRules(commission, Slippage(_number("slippage-bps", slippage_bps)), _number("volume-pct", volume_pct) or None, inside_bar)
+
+
+def grid_of(given: Sequence[str]) -> dict[str, list[Any]]:
+    """The values by parameter. Raises BacktestError when one is named twice or has no values."""
+    found: dict[str, list[Any]] = {}
+    for one in given:
+        name, equals, values = one.partition("=")
+        if not equals or not values.strip():
+            raise BacktestError(f"--grid: expected name=value,value,…, got {one!r}")
+        if name.strip() in found:
+            raise BacktestError(f"--grid: {name.strip()} is given twice")
+        found[name.strip()] = [parameters_of([f"value={value}"])["value"] for value in values.split(",")]
+    return found
+
+
+def check_kind(kind: str) -> None:
+    """Raises BacktestError for a kind of tables that is not written."""
+    if kind not in ("csv", "parquet"):
+        raise BacktestError(f"--as: tables are written as csv or parquet, not as {kind!r}")
+
+
+def symbols_of(given: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip().upper() for part in given.split(",") if part.strip()))
+
+
+def progress_bar() -> Progress:
+    """A bar with the time left, on standard error, gone afterwards."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"))
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=err, transient=True)
+
+
+def rounded(value: object) -> object:
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _number(name: str, given: str) -> Decimal:
+    try:
+        value = Decimal(given)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or not 0 <= value < 10**12:
+        raise BacktestError(f"--{name}: expected a number of zero or more, got {given!r}")
+    return value
+
+
+def _capital(given: str) -> Money:
+    amount = Money(_number("cash", given), "USD")
+    if not amount:
+        raise BacktestError("the capital is above zero")
+    return amount
+
+
+def _day(name: str, given: str) -> date | None:
+    try:
+        return date.fromisoformat(given) if given else None
+    except ValueError as error:
+        raise BacktestError(f"--{name}: expected a date such as 2005-02-28, got {given!r}") from error

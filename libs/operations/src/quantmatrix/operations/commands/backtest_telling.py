@@ -1,0 +1,53 @@
+"""What commands of `qm backtest` print of a record."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from quantmatrix.operations.commands.backtest_options import rounded
+from quantmatrix.operations.output import out, tell_json, tell_table
+from quantmatrix.signals.backtest.record import Record
+from quantmatrix.signals.backtest.report import report
+from quantmatrix.signals.backtest.tables import save
+
+
+def hand_over(record: Record, backtest_id: int | None, page: Path | None, folder: Path | None, kind: str, *, as_json: bool) -> None:
+    """Write what was asked for, then tell the figures; with the number under which it is stored."""
+    if page is not None:
+        page.write_text(report(record), encoding="utf-8")
+    if folder is not None:
+        save(record.tables, folder, "parquet" if kind == "parquet" else "csv")
+    if as_json:
+        tried = {"tried": [_combination(one) for one in record.tables["tried"].iter_rows(named=True)]} if "tried" in record.tables else {}
+        tell_json({**record.figures, **tried, "id": backtest_id})
+        return
+    tell_record(record)
+    if page is not None:
+        out.print(f"The page with plots: {page}", highlight=False)
+    if backtest_id is not None:
+        out.print(f"Stored as {backtest_id}: qm backtest show {backtest_id}, qm backtest repeat {backtest_id}", highlight=False)
+
+
+def tell_record(record: Record) -> None:
+    """Figures, instruments and assumptions as tables; of a sweep its combinations."""
+    told = record.figures
+    if "tried" in record.tables:
+        tried = record.tables["tried"].drop("number", "digest")
+        names = [name.removeprefix("parameter ") for name in tried.columns]
+        tell_table(
+            f"{told['strategy']}: {told['combinations']} combinations", names, [[rounded(one) for one in row] for row in tried.rows()]
+        )
+        out.print(f"digest {told['digest']}", highlight=False)
+        return
+    rows = [(name, value) for name, value in told.items() if not isinstance(value, dict | list)]
+    rows += [(name.replace("_", " "), rounded(value)) for part in ("curve", "closed_trades") for name, value in told[part].items()]
+    tell_table(record.title, ("", "value"), rows, right=("value",))
+    columns = ("symbol", "trades", "won", "profit", "fees", "held", "value")
+    tell_table("Instruments", columns, [[one[name] for name in columns] for one in told["per_symbol"]], right=columns[1:])
+    for line in told["assumptions"]:
+        out.print(f"· {line}", highlight=False)
+
+
+def _combination(row: dict[str, Any]) -> dict[str, Any]:
+    chosen = {name.removeprefix("parameter "): json.loads(value) for name, value in row.items() if name.startswith("parameter ")}
+    return chosen | {name: value for name, value in row.items() if not name.startswith("parameter ")}
