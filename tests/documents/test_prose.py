@@ -27,7 +27,7 @@ PAGES = sorted(
 MADE_LATER = ("deploy/secrets",)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _CODE = re.compile(r"`([^`\n]+)`")
-_QM = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?qm ([a-z]+(?: [a-z]+)?)")
+_QM = re.compile(r"(?<![\w./-])(?:\.venv/bin/)?qm ([a-z][a-z-]*(?: [a-z][a-z-]*)?)")
 
 
 def everywhere() -> Iterator[tuple[Path, str]]:

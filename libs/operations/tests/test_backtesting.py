@@ -172,7 +172,6 @@ def test_what_is_stored_is_listed_shown_repeated_compared_and_drawn_anew(tmp_pat
     assert "<polygon" in (tmp_path / "luck.html").read_text(encoding="utf-8")
 
     assert "there is no stored backtest 9" in qm(tmp_path, "show", "9").stderr
-    assert "backtest 1 is no sweep" in qm(tmp_path, "resume", "1").stderr
     assert "backtest 2 is done" in qm(tmp_path, "resume", "2").stderr
 
 

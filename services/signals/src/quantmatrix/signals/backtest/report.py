@@ -13,6 +13,8 @@ from quantmatrix.signals.backtest.plots import Line, bands, heat_map, plot
 from quantmatrix.signals.backtest.record import Record
 
 TRADES_SHOWN_MAX = 500
+STEEP = 4.0
+"""From this ratio of the highest to the lowest value on, equity is drawn on a logarithmic scale."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --paper: #fff; --soft: #66717f; --rule: #d9dee5;
@@ -159,8 +161,10 @@ def drawings(title: str, curve: pl.DataFrame) -> list[str]:
     if not curve["benchmark"].has_nulls():
         lines.append(Line("bought and held", "two", curve["benchmark"].to_list()))
     falls = [Line("drawdown", "fall", curve["drawdown"].to_list())]
+    values = [value for line in lines for value in line.values]
+    steep = min(values) > 0 and max(values) > STEEP * min(values)
     return [
-        "<h2>Equity</h2>" + plot(f"Equity of {title}", sessions, lines),
+        f"<h2>Equity{' (logarithmic)' if steep else ''}</h2>" + plot(f"Equity of {title}", sessions, lines, logarithmic=steep),
         "<h2>Drawdown</h2>" + plot(f"Drawdown of {title}", sessions, falls, percent=True, area=True),
     ]
 
@@ -190,8 +194,8 @@ def headline(told: Mapping[str, Any]) -> str:
 
 
 def _months(months: Sequence[Mapping[str, Any]]) -> str:
-    rows = [[str(one["year"]), *(percent(value, signed=True) for value in (*one["months"], one["total"]))] for one in months]
-    return table(("Year", *MONTHS, "Whole year"), rows)
+    rows = [[str(one["year"]), *(_share(value) for value in (*one["months"], one["total"]))] for one in months]
+    return table(("Percent", *MONTHS, "Year"), rows)
 
 
 def _symbols(symbols: Sequence[Mapping[str, Any]]) -> str:
@@ -263,6 +267,10 @@ def percent(value: float | None, *, signed: bool = False) -> str:
     if value is None:
         return "–"
     return _signed(value, f"{100 * value:.2f} %") if signed else f"{100 * value:.2f} %"
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else _signed(value, f"{100 * value:.2f}")
 
 
 def _signed(value: float, text: str) -> str:
