@@ -34,7 +34,7 @@ def record_of_sweep(
 
 def asked_of(strategy: type[Strategy], histories: Sequence[History], job: Job) -> dict[str, Any]:
     """What decides the outcome, as plain values: the same names as in the record of a single run."""
-    sessions = [bar.session for one in histories for bar in one.bars]
+    sessions = {one for history in histories for one in history.sessions}
     chosen = [one for one in sessions if (job.first is None or one >= job.first) and (job.last is None or one <= job.last)]
     return {
         "strategy": strategy.name,
