@@ -92,6 +92,7 @@ class Floor:
         """A new process: the series in memory are gone, the tables stay."""
         handlers = Handlers(Slate(self.market.history), {self._strategy.name: self._strategy}, self._default)
         self.starting = handlers.starting
+        self.following = handlers.following
         standings = self.pages._standings if hasattr(self, "pages") else {}
         self.pages = Pages(self._connection, bus(handlers, Charts(self.market.history)))
         self.pages._standings.update(standings)
@@ -120,6 +121,11 @@ class Floor:
         said = await self.pages.hear(watermark)
         assert isinstance(said[-1], SignalsWatermark)
         return [message for message in said if isinstance(message, SignalRaised)]
+
+    async def follow(self) -> None:
+        """What the service does a moment after its decisions."""
+        async with self._connection.transaction():
+            await self.following.catch_up(self.pages.page())
 
     async def filled(
         self, signal: SignalRaised, quantity: Quantity | None = None, leaves: int = 0, price: Price | None = None

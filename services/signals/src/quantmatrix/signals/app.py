@@ -32,6 +32,7 @@ async def serve(settings: SignalsSettings) -> None:
 
     async def build(parts: Parts) -> Bus:
         history = MarketHistory(parts.ask)
-        return bus(Handlers(Slate(history), known, settings.default_strategy), Charts(history))
+        handlers = Handlers(Slate(history), known, settings.default_strategy)
+        return bus(handlers, Charts(history), (lambda: handlers.following.run(parts.desk),))
 
     await run_service(settings, build)

@@ -1,5 +1,8 @@
 """Signals' face towards NATS: what it hears, what it answers. What it says stands in `contracts/signals.py`."""
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
@@ -27,7 +30,7 @@ BARS_PATIENCE_S = 0.05
 """Bars are decided on when their watermark comes; until then they wait for it."""
 
 
-def bus(handlers: Handlers, charts: Charts) -> Bus:
+def bus(handlers: Handlers, charts: Charts, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()) -> Bus:
     """The table of contents."""
     return Bus(
         hears=(
@@ -56,6 +59,7 @@ def bus(handlers: Handlers, charts: Charts) -> Bus:
             Answers(ChartAsked, charts.chart),
             Answers(LedgerDigestAsked, ledger_digest),
         ),
+        background=background,
     )
 
 

@@ -44,7 +44,6 @@ class Turn:
     slate: Slate
     moment: Moment
     page: Page
-    raised: list[SignalRaised]
     reserved: Money | None = None
     selling: dict[InstrumentId, Quantity] | None = None
 
@@ -150,7 +149,6 @@ class Turn:
         more = (cause,) if cause is not None else ()
         signal_id = SignalId(derived_id("signal", run.run_id, instrument, self.moment.at, decision.kind, decision.level or 0, *more))
         signal = self.page.say(self._signal(signal_id, one, situation, decision), identity=signal_id, starts_trace=True)
-        self.raised.append(signal)
         order = None
         if decision.side is not None and decision.quantity is not None:
             order = WorkingOrder(

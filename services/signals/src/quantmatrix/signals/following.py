@@ -1,15 +1,28 @@
-"""The table of what became of signals: highest and lowest price since, targets and stop, until the horizon is over."""
+"""What became of signals: highest and lowest price since, targets and stop, until the horizon is over.
 
+People look at it, no decision does; so it is worked out a moment after the bars, when their decisions are on the way.
+"""
+
+import asyncio
 from collections.abc import Sequence
 from datetime import date, timedelta
 from uuid import UUID
 
 import asyncpg
+import structlog
 
+from quantmatrix.common.contracts.message import Head
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.names import InstrumentId, UserId
 from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.desk import Desk
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.page import Page, origin
+from quantmatrix.signals.slate import Slate
 
+log = structlog.get_logger(__name__)
+PAUSE_S = 0.2
+"""Decisions go first; and what one wake-up finds is several sessions of a fast replay."""
 FOLLOWED_DAYS = 30
 """How long a signal without a horizon is followed, in calendar days."""
 _FOLLOW_UP = """
@@ -17,16 +30,53 @@ with b as (select * from unnest($1::text[], $2::float8[], $3::float8[], $4::floa
 looked as (
     select f.signal_id, f.targets, b.*, coalesce(b.low <= f.stop, false) as stopped,
         greatest(f.targets_hit, (select count(*)::integer from unnest(f.targets) t where t <= b.high)) as hits, f.targets_hit as before
-    from follow_up f join b using (instrument_id) where f.ended is null and f.session < $5
-), moved as (
-    update follow_up f set high = greatest(f.high, n.high), low = least(f.low, n.low), followed_to = $5, stop_hit = n.stopped,
-        close = case when n.stopped then f.stop else n.close end, targets_hit = case when n.stopped then n.before else n.hits end,
-        ended = case when n.stopped then 'stopped' when n.hits > 0 and n.hits = cardinality(f.targets) then 'target'
-                     when $5 >= f.until then 'expired' end
-    from looked n where f.signal_id = n.signal_id returning f.instrument_id, f.ended
+    from follow_up f join b using (instrument_id) where f.ended is null and coalesce(f.followed_to, f.session) < $5
 )
-select instrument_id from moved group by instrument_id having bool_and(ended is not null)
+update follow_up f set high = greatest(f.high, n.high), low = least(f.low, n.low), followed_to = $5, stop_hit = n.stopped,
+    close = case when n.stopped then f.stop else n.close end, targets_hit = case when n.stopped then n.before else n.hits end,
+    ended = case when n.stopped then 'stopped' when n.hits > 0 and n.hits = cardinality(f.targets) then 'target'
+                 when $5 >= f.until then 'expired' end
+from looked n where f.signal_id = n.signal_id
 """
+
+
+class Following:
+    """Follows signals on the slate's bars; what a restart left out is caught up with the next bars."""
+
+    def __init__(self, slate: Slate) -> None:
+        self._slate = slate
+        self._decided = asyncio.Event()
+        self._at: Head | None = None
+
+    def decided(self, head: Head) -> None:
+        """There are new bars on the slate, and they were decided on."""
+        self._at = head
+        self._decided.set()
+
+    async def run(self, desk: Desk) -> None:
+        """Work until cancelled."""
+        while True:
+            await self._decided.wait()
+            await asyncio.sleep(PAUSE_S)
+            self._decided.clear()
+            if self._at is None:
+                continue
+            try:
+                await desk.do(self.catch_up, origin("following", self._at.message_id, occurred_at=self._at.occurred_at))
+            except TRANSIENT as error:
+                log.warning("following.waiting", error=repr(error))
+                self._decided.set()
+
+    async def catch_up(self, page: Page) -> None:
+        """Look at every session on the slate that has not been looked at."""
+        store = FollowStore(page.connection)
+        sessions: dict[date, list[tuple[InstrumentId, float, float, float]]] = {}
+        for instrument, since in (await store.open_since()).items():
+            series = self._slate.series(instrument)
+            for session, high, low, close in series.bars_after(since) if series is not None else ():
+                sessions.setdefault(session, []).append((instrument, high, low, close))
+        for session, bars in sorted(sessions.items()):
+            await store.follow_up(bars, session)
 
 
 class FollowStore:
@@ -46,15 +96,16 @@ class FollowStore:
             signal.session + timedelta(days=signal.horizon_days or FOLLOWED_DAYS),
         )  # fmt: skip
 
-    async def followed(self) -> set[InstrumentId]:
-        """The instruments of signals that are not followed to their end yet."""
-        rows = await self._connection.fetch("select distinct instrument_id from follow_up where ended is null")
-        return {InstrumentId(row["instrument_id"]) for row in rows}
+    async def open_since(self) -> dict[InstrumentId, date]:
+        """Up to which session the signals of each instrument were followed that are not at their end."""
+        rows = await self._connection.fetch(
+            "select instrument_id, min(coalesce(followed_to, session)) as session from follow_up where ended is null group by instrument_id"
+        )
+        return {InstrumentId(row["instrument_id"]): row["session"] for row in rows}
 
-    async def follow_up(self, bars: Sequence[tuple[InstrumentId, float, float, float]], session: date) -> set[InstrumentId]:
-        """Move what is followed by one bar each (instrument, high, low, close). Returns the instruments of which nothing is open any more."""
-        rows = await self._connection.fetch(_FOLLOW_UP, *(list(column) for column in zip(*bars, strict=True)), session)
-        return {InstrumentId(row["instrument_id"]) for row in rows}
+    async def follow_up(self, bars: Sequence[tuple[InstrumentId, float, float, float]], session: date) -> None:
+        """Move what is followed by one session's bars (instrument, high, low, close); a session that was looked at already changes nothing."""
+        await self._connection.execute(_FOLLOW_UP, *(list(column) for column in zip(*bars, strict=True)), session)
 
     async def follow_ups(self, user: UserId, signals: Sequence[UUID]) -> Sequence[asyncpg.Record]:
         """What became of these signals of a user."""

@@ -7,7 +7,7 @@ import structlog
 from quantmatrix.common.contracts.fills import MatchedWatermark
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalsWatermark
-from quantmatrix.common.names import ActionKind, InstrumentId, RunState
+from quantmatrix.common.names import ActionKind, RunState
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.signals.answers import Answers
 from quantmatrix.signals.booking import Booking
@@ -15,7 +15,7 @@ from quantmatrix.signals.deciding import Moment, Turn
 from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.engines import Engines
-from quantmatrix.signals.following import FollowStore
+from quantmatrix.signals.following import Following
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.slate import Slate
@@ -36,7 +36,7 @@ class Handlers:
         self.answers = Answers(self._engines)
         self._known: dict[str, list[KnownInstrument]] = {}
         self._loaded: tuple[Page, list[RunAtWork]] | None = None
-        self._followed: set[InstrumentId] | None = None
+        self.following = Following(slate)
 
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
         await SignalsStore(page.connection).keep_instrument(listed)
@@ -88,33 +88,18 @@ class Handlers:
         known = await self._instruments(watermark.calendar, store)
         await self._slate.load([one.instrument.instrument_id for one in known], watermark.calendar, watermark.session)
         moment = Moment(watermark.calendar, watermark.session, watermark.moment)
-        await self._follow_up(known, moment, FollowStore(page.connection))
         # `may_decide` has just read the runs on this very page, and nothing was changed since.
         loaded_on, runs = self._loaded if self._loaded is not None else (None, [])
         for run, holdings, working in runs if loaded_on is page else await store.running():
-            turn = Turn(run, holdings, working, known, self._slate, moment, page, [])
+            turn = Turn(run, holdings, working, known, self._slate, moment, page)
             if run.state is RunState.STOPPING:
                 await turn.leave(run.reason, None)
             else:
                 await turn.decide(self._engines.of(run))
-            if self._followed is not None:
-                self._followed |= {signal.instrument.instrument_id for signal in turn.raised}
         page.say(
             SignalsWatermark(calendar=watermark.calendar, timeframe=watermark.timeframe, session=watermark.session, moment=watermark.moment)
         )
-
-    async def _follow_up(self, known: list[KnownInstrument], moment: Moment, store: FollowStore) -> None:
-        """What this moment's bars made of earlier signals. What is remembered of which are open may be too much, never too little."""
-        if self._followed is None:
-            self._followed = await store.followed()
-        bars = []
-        for one in known:
-            instrument = one.instrument.instrument_id
-            series = self._slate.series(instrument) if instrument in self._followed else None
-            if series is not None and series.last_session == moment.session:
-                bars.append((instrument, *series.last_bar()))
-        if bars:
-            self._followed -= await store.follow_up(bars, moment.session)
+        page.after_commit(lambda: self.following.decided(watermark.head))
 
     async def _instruments(self, calendar: str, store: SignalsStore) -> list[KnownInstrument]:
         """What is listed; read again whenever a listing was heard."""

@@ -180,7 +180,7 @@ class Starting:
             known = await store.instruments(calendar)
             await self._slate.load([one.instrument.instrument_id for one in known], calendar, reached.session)
             moment = Moment(calendar, reached.session, reached.moment)
-            await Turn(run, holdings, working, known, self._slate, moment, page, []).leave(command.reason, command.command_id)
+            await Turn(run, holdings, working, known, self._slate, moment, page).leave(command.reason, command.command_id)
 
 
 def _valid(strategy: type[Strategy], parameters: dict[str, Any]) -> dict[str, str] | Misunderstood:

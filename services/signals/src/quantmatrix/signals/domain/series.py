@@ -53,10 +53,10 @@ class Series:
     def last_session(self) -> date | None:
         return self.frame.item(-1, "session") if self.frame.height else None
 
-    def last_bar(self) -> tuple[float, float, float]:
-        """High, low and close of the latest bar, as the series has them. Raises IndexError for a series without bars."""
-        high, low, close = self.frame.select("high", "low", "close").row(-1)
-        return high, low, close
+    def bars_after(self, session: date) -> list[tuple[date, float, float, float]]:
+        """Session, high, low and close of every bar after a session, as the series has them."""
+        start = self.frame["session"].search_sorted(session, side="right")
+        return self.frame[start:].select("session", "high", "low", "close").rows()
 
     def apply(self, split: Split) -> None:
         """From the next bar on, one unit counts as denominator/numerator of the series' units. Hearing it twice changes nothing."""
