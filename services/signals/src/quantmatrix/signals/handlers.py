@@ -9,13 +9,13 @@ from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnou
 from quantmatrix.common.contracts.signals import SignalsWatermark
 from quantmatrix.common.names import ActionKind, RunState
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.signals.aftermath import Following
 from quantmatrix.signals.answers import Answers
 from quantmatrix.signals.booking import Booking
 from quantmatrix.signals.deciding import Moment, Turn
 from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.engines import Engines
-from quantmatrix.signals.following import Following
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.slate import Slate
