@@ -171,6 +171,43 @@ async def test_the_performance_page_shows_what_the_api_says(desk: Desk) -> None:
     assert unknown.status_code == 200 and "No instrument has the symbol NOSUCH" in unknown.text
 
 
+async def test_wash_sales_are_those_of_the_realised_gains(desk: Desk) -> None:
+    washed = (await desk.get("/api/v1/portfolio/wash-sales")).json()
+    (found,) = (await desk.get("/api/v1/portfolio/performance")).json()["performances"]
+    page = await desk.get("/performance/taxes")
+
+    disallowed = sum(Decimal(one["disallowed"]["amount"]) for one in found["tax_years"])
+    assert sum(Decimal(one["disallowed"]["amount"]) for one in washed["sales"]) == disallowed
+    assert sum(Decimal(one["carried"]["amount"]) for one in washed["years"]) == disallowed
+    assert page.status_code == 200 and "How accounts are taxed" in page.text
+
+
+async def test_the_allocation_is_the_account_in_parts(desk: Desk) -> None:
+    (account,) = (await desk.get("/api/v1/portfolio/summary")).json()["accounts"]
+    parts = (await desk.get("/api/v1/portfolio/allocation")).json()["parts"]
+    page = await desk.get("/performance/allocation")
+
+    for by in ("class", "sector", "account", "symbol"):
+        assert sum(Decimal(one["value"]["amount"]) for one in parts if one["by"] == by) == Decimal(account["equity"]["amount"])
+    assert page.status_code == 200 and "By sector" in page.text and "not classified" in page.text
+
+
+async def test_how_an_account_is_taxed_is_chosen_and_written_down(desk: Desk) -> None:
+    (account,) = (await desk.get("/api/v1/portfolio/summary")).json()["accounts"]
+    path = f"/api/v1/portfolio/treatments/{account['account_id']}"
+
+    chosen = await desk.post(path, {"treatment": "tax-deferred"})
+    (found,) = (await desk.get("/api/v1/portfolio/performance")).json()["performances"]
+    back = await desk.post(path, {"treatment": "taxable"})
+
+    assert (chosen.status_code, chosen.json()["treatment"], back.json()["treatment"]) == (200, "tax-deferred", "taxable")
+    assert {one["treatment"] for one in found["tax_years"]} == {"tax-deferred"}
+    assert (await desk.post(path, {"treatment": "free"})).status_code == 422
+    assert (await desk.post("/api/v1/portfolio/treatments/NOBODYS", {"treatment": "taxable"})).status_code == 404
+    rows = await desk.database.fetch("gateway", "select about from audit where action = 'account.treatment' order by id")
+    assert rows[0]["about"] == f"{account['account_id']}: tax-deferred"
+
+
 async def test_an_order_has_its_whole_history(desk: Desk) -> None:
     filled = next(one for one in (await desk.get("/api/v1/orders/?limit=200")).json()["orders"] if one["state"] == "filled")
     history = (await desk.get(f"/api/v1/orders/{filled['order_id']}")).json()

@@ -27,6 +27,7 @@ from quantmatrix.common.contracts.asking.performance import (
     StrategyReturn,
     TaxYear,
 )
+from quantmatrix.common.contracts.asking.taxes import AccountTreatment, Allocation, AllocationPart, WashSale, WashSales, WashYear
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.signals import Reason, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
@@ -34,6 +35,7 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import (
     AccountId,
     AssetClass,
+    ClosingId,
     FillId,
     InstrumentId,
     LotId,
@@ -55,6 +57,7 @@ from quantmatrix.gateway.routes.notifications import InboxPage
 from quantmatrix.gateway.routes.orders import FillPage
 from quantmatrix.gateway.routes.performance import Shown
 from quantmatrix.gateway.routes.signals import SignalPage
+from quantmatrix.gateway.routes.taxes import Taxes
 from quantmatrix.gateway.security import CHART_STYLE, POLICY, comes_from_elsewhere, style_hash
 from quantmatrix.gateway.web import STATIC, document
 
@@ -188,10 +191,20 @@ def _performance() -> Shown:
     return Shown((found,), (ACCOUNT,), LossCandidates(day, (candidate,)), Income((IncomeTotal(2024, EVIL, EVIL, amount, 1),)), EVIL)
 
 
+def _taxes() -> Taxes:
+    amount, day, lot = Money(1, "USD"), date(2024, 3, 5), LotId(UUID(int=1))
+    sale = WashSale(
+        ClosingId(UUID(int=1)), lot, ACCOUNT, EVIL, Quantity(1), day, day, amount, amount, True, lot, AccountId(EVIL), None
+    )  # fmt: skip
+    return Taxes((AccountTreatment(AccountId(EVIL), "taxable", False),), WashSales((WashYear(2024, "USD", 1, amount, amount),), (sale,), 1))
+
+
 @pytest.mark.parametrize(
     ("template", "name", "value"),
     [
         ("performance.html", "performance", _performance()),
+        ("taxes.html", "taxes", _taxes()),
+        ("allocation.html", "allocation", Allocation((AllocationPart(EVIL, EVIL, Money(1, "USD"), 0.5),), (EVIL,))),
         ("derivation.html", "derivation", Derivation((DerivedLine(1, EVIL, Money(1, "USD"), EVIL, EVIL),), (EVIL,))),
         ("orders.html", "fills", FillPage((_fill(),), "next")),
         ("signals.html", "signals", SignalPage((_signal(),), None)),

@@ -17,6 +17,8 @@ _PEOPLE = ("users", "session", "audit")
 """The gateway's tables that have nothing to do with the paper ledger."""
 _STATEMENTS = ("statement_import", "statement_entry", "statement_unread")
 """Portfolio's tables of imported statements, which no replay makes again."""
+_CHOICES = ("tax_choice", "sector_choice")
+"""What people said of their accounts and instruments in portfolio."""
 _BACKTESTS = ("backtest", "backtest_table", "backtest_part")
 """Signals' tables of stored backtests: they belong to no ledger."""
 
@@ -54,7 +56,7 @@ async def forget_replay(superuser_url: str) -> None:
             rows = await connection.fetch(
                 "select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname = any($1) and not tablename = any($2)",
                 list(_LEDGER_SCHEMAS),
-                [*_ALWAYS_KEPT, *_PEOPLE, *_STATEMENTS, *_BACKTESTS],
+                [*_ALWAYS_KEPT, *_PEOPLE, *_STATEMENTS, *_CHOICES, *_BACKTESTS],
             )
             if rows:
                 await connection.execute(f"truncate {', '.join(row['name'] for row in rows)} restart identity cascade")

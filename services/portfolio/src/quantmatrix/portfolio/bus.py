@@ -9,11 +9,18 @@ from quantmatrix.common.contracts.asking.portfolio import (
     PortfolioAsked,
     SnapshotsAsked,
 )
+from quantmatrix.common.contracts.asking.taxes import (
+    AccountTreatmentsAsked,
+    AllocationAsked,
+    ChooseSector,
+    ChooseTreatment,
+    WashSalesAsked,
+)
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
-from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
-from quantmatrix.portfolio import answers, handlers, performance_answers
+from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
+from quantmatrix.portfolio import answers, handlers, performance_answers, tax_answers
 
 MARKS_PATIENCE_S = 0.05
 """Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
@@ -41,7 +48,14 @@ def bus() -> Bus:
             Answers(LossCandidatesAsked, performance_answers.loss_candidates),
             Answers(DerivationAsked, performance_answers.derivation),
             Answers(IncomeAsked, performance_answers.income),
+            Answers(WashSalesAsked, tax_answers.wash_sales),
+            Answers(AccountTreatmentsAsked, tax_answers.treatments),
+            Answers(AllocationAsked, tax_answers.allocated),
             Answers(LedgerSumsAsked, answers.ledger_sums),
             Answers(LedgerDigestAsked, answers.ledger_digest),
+        ),
+        does=(
+            Does(ChooseTreatment, tax_answers.choose_treatment),
+            Does(ChooseSector, tax_answers.choose_sector),
         ),
     )

@@ -61,6 +61,7 @@ class Books:
     prices: dict[InstrumentId, tuple[Price, date]] = field(default_factory=dict)
     priced_on: date | None = None
     splits: list[ShareSplit] = field(default_factory=list)
+    treatments: dict[AccountId, Treatment] = field(default_factory=dict)
     _lines: list[Line] | None = None
 
     @property
@@ -68,9 +69,11 @@ class Books:
         return {lot_id: lot for ledger in self.ledgers.values() for lot_id, lot in ledger.lots.items()}
 
     def holdings(self) -> list[Holding]:
-        """Every account of this ledger is taxable: none is told to be otherwise."""
+        """Of every account, taxable unless its owner said otherwise."""
         return [
-            one for account_id, ledger in self.ledgers.items() for one in holdings_of(account_id, ledger, Treatment.TAXABLE, self.splits)
+            one
+            for account_id, ledger in self.ledgers.items()
+            for one in holdings_of(account_id, ledger, self.treatments.get(account_id, Treatment.TAXABLE), self.splits)
         ]
 
     def lines(self) -> list[Line]:
@@ -145,7 +148,7 @@ class LedgerReader:
 
     async def books(self, user_id: UserId) -> Books:
         """Lots and closings of all the user's accounts, with the latest prices."""
-        books = Books(splits=await self._splits(user_id))
+        books = Books(splits=await self._splits(user_id), treatments=await self._treatments(user_id))
         for row in await self._connection.fetch(
             """select l.*, m.price, m.session as priced_on from lot l left join mark m using (instrument_id)
                where user_id = $1 order by account_id, opened_at, lot_id""",
@@ -195,6 +198,15 @@ class LedgerReader:
                 fill.fill_id, execution_of_fact(row["body"]), fill.session, fill.side, fill.quantity, fill.price, fill.fee
             )
         return found
+
+    async def _treatments(self, user_id: UserId) -> dict[AccountId, Treatment]:
+        """Of the accounts of which somebody said it: as their owner chose, else as their statements were imported."""
+        rows = await self._connection.fetch(
+            """select account_id, coalesce(c.treatment, s.treatment) as treatment from statement_account s
+               full join tax_choice c using (user_id, account_id) where user_id = $1""",
+            user_id,
+        )
+        return {AccountId(row["account_id"]): Treatment(row["treatment"]) for row in rows}
 
     async def _splits(self, user_id: UserId) -> list[ShareSplit]:
         rows = await self._connection.fetch(

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import msgspec
 
-from quantmatrix.common.contracts.asking import execution, ledger, market, messaging, notify, performance, portfolio, signals, supervisor
+from quantmatrix.common.contracts.asking import (
+    execution,
+    ledger,
+    market,
+    messaging,
+    notify,
+    performance,
+    portfolio,
+    signals,
+    supervisor,
+    taxes,
+)
 from quantmatrix.common.contracts.asking.question import Question
 from quantmatrix.common.runtime.asking import DEADLINE_S
 from quantmatrix.common.runtime.streams import SERVICES, asked_by
@@ -14,7 +25,7 @@ from quantmatrix.operations.documents.meanings import meaning_of, text_of, type_
 from quantmatrix.operations.documents.sources import answering, changes_something
 
 PLACE = Path("docs/questions.md")
-_MODULES = (market, signals, execution, portfolio, performance, notify, ledger, messaging, supervisor)
+_MODULES = (market, signals, execution, portfolio, performance, taxes, notify, ledger, messaging, supervisor)
 
 
 def all_questions() -> tuple[type[Question[msgspec.Struct]], ...]:
