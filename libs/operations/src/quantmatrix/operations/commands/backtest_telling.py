@@ -39,6 +39,9 @@ def tell_record(record: Record) -> None:
         )
         out.print(f"digest {told['digest']}", highlight=False)
         return
+    if told.get("kind") == "walk_forward":
+        _tell_walk(record)
+        return
     rows = [(name, value) for name, value in told.items() if not isinstance(value, dict | list)]
     rows += [(name.replace("_", " "), rounded(value)) for part in ("curve", "closed_trades") for name, value in told[part].items()]
     tell_table(record.title, ("", "value"), rows, right=("value",))
@@ -46,6 +49,26 @@ def tell_record(record: Record) -> None:
     tell_table("Instruments", columns, [[one[name] for name in columns] for one in told["per_symbol"]], right=columns[1:])
     for line in told["assumptions"]:
         out.print(f"· {line}", highlight=False)
+
+
+def _tell_walk(record: Record) -> None:
+    told = record.figures
+    columns = ("run_from", "run_to", "chosen", "inside_sharpe", "outside_sharpe", "inside_return", "outside_return", "trades")
+    rows = [
+        [", ".join(f"{key}={value}" for key, value in one[name].items()) if name == "chosen" else rounded(one[name]) for name in columns]
+        for one in told["steps"]
+    ]
+    tell_table(f"{record.title}, {len(rows)} windows", columns, rows, right=columns[3:])
+    figures = {
+        "efficiency": told["efficiency"],
+        **told["curve"],
+        **told["closed_trades"],
+        "equity": told["equity"],
+        "digest": told["digest"],
+    }
+    tell_table(
+        "Put together", ("", "value"), [(name.replace("_", " "), rounded(value)) for name, value in figures.items()], right=("value",)
+    )
 
 
 def _combination(row: dict[str, Any]) -> dict[str, Any]:

@@ -43,8 +43,8 @@ async def resumed(backtest_id: int, workers: int, *, as_json: bool) -> Record:
     clock = SystemClock()
     async with store_of_backtests(as_json=as_json) as store:
         one = await found(store, backtest_id)
-        if one.wanted.kind != "sweep":
-            raise BacktestError(f"backtest {backtest_id} is no sweep; repeat it with qm backtest repeat {backtest_id}")
+        if one.wanted.kind == "run":
+            raise BacktestError(f"backtest {backtest_id} has no parts; repeat it with qm backtest repeat {backtest_id}")
         past, known = data_of(one.wanted), await store.parts(backtest_id)
         if not await store.resume(backtest_id, code_at_work(), digest_of(past), clock.now()):
             raise BacktestError(f"backtest {backtest_id} {_why_not(one, digest_of(past))}; start the sweep anew")

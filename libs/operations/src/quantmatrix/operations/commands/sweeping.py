@@ -1,4 +1,4 @@
-"""qm backtest sweep, resume, monte-carlo: many backtests of one strategy, and how much of a result may be luck."""
+"""qm backtest sweep, walk-forward, resume, monte-carlo: many backtests of one strategy, and how much of a result may be luck."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -46,6 +46,7 @@ from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.report import luck_page
 from quantmatrix.signals.backtest.sweep import refuse_unless_all_possible
+from quantmatrix.signals.backtest.walk_forward import Windows, sessions_of, windows_of
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.stored.repeating import computed, cores
 from quantmatrix.signals.stored.wanted import Wanted, wanted
@@ -79,6 +80,48 @@ def sweep_command(
         feed, past = histories(symbols_of(symbols))
         refuse_unless_all_possible(chosen, past, job, values)
         asked = wanted(job, strategy=strategy, symbols=tuple(one.symbol for one in past), feed=feed, kind="sweep", grid=values)
+        number, record = _swept(chosen, past, asked, workers or cores(), store=store, as_json=as_json)
+    except (BacktestError, ConfigurationError, SettingsError) as error:
+        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
+    hand_over(record, number, page, folder, kind, as_json=as_json)
+
+
+def walk_forward_command(
+    strategy: Name,
+    grid: Grid,
+    inside: Annotated[int, typer.Option("--inside", help="Sessions that parameters are chosen on.")] = 504,
+    outside: Annotated[int, typer.Option("--outside", help="Sessions after them that the chosen parameters run on.")] = 126,
+    anchored: Annotated[
+        bool, typer.Option("--anchored", help="Choose on everything from the first session on, instead of rolling on.")
+    ] = False,
+    symbols: Symbols = "",
+    first: First = "",
+    last: Last = "",
+    given: Set = None,
+    cash: Cash = "100000",
+    slippage_bps: SlippageBps = "0",
+    volume_pct: VolumePct = "0",
+    commission_pct: CommissionPct = "",
+    inside_bar: InsideBar = False,
+    seed: Seed = 0,
+    workers: Workers = 0,
+    page: Page = None,
+    folder: Folder = None,
+    kind: Kind = "csv",
+    store: Store = True,
+    as_json: AsJson = False,
+) -> None:
+    """Choose parameters on one part of the past, run them on the part after it, and put these later parts together."""
+    try:
+        check_kind(kind)
+        rules = rules_of(slippage_bps, volume_pct, commission_pct, inside_bar=inside_bar)
+        job, values, chosen = job_of(given, cash, first, last, rules, seed), grid_of(grid), strategy_called(strategy)
+        feed, past = histories(symbols_of(symbols))
+        refuse_unless_all_possible(chosen, past, job, values)
+        windows = Windows(inside, outside, anchored)
+        windows_of(sessions_of(past, job), windows)
+        names = tuple(one.symbol for one in past)
+        asked = wanted(job, strategy=strategy, symbols=names, feed=feed, kind="walk_forward", grid=values, windows=windows)
         number, record = _swept(chosen, past, asked, workers or cores(), store=store, as_json=as_json)
     except (BacktestError, ConfigurationError, SettingsError) as error:
         fail(Exit.CONFIGURATION, str(error), as_json=as_json)

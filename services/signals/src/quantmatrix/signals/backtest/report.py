@@ -1,72 +1,45 @@
 """A result as one page of HTML: figures, plots, months, trades, assumptions and digests. Nothing is fetched from anywhere."""
 
-import json
 from collections.abc import Mapping, Sequence
-from datetime import date
 from html import escape
 from typing import Any
 
 import polars as pl
 
 from quantmatrix.signals.backtest.doubt import SHARES, Method, Spread
-from quantmatrix.signals.backtest.plots import Line, bands, heat_map, plot
+from quantmatrix.signals.backtest.markup import (
+    TRADES_SHOWN_MAX,
+    assumed,
+    coloured,
+    definitions,
+    drawings,
+    headline,
+    money,
+    number,
+    page,
+    percent,
+    refusals_of_page,
+    table,
+    to_repeat,
+    trades_of_page,
+)
+from quantmatrix.signals.backtest.plots import bands, heat_map
 from quantmatrix.signals.backtest.record import Record
 
-TRADES_SHOWN_MAX = 500
-STEEP = 4.0
-"""From this ratio of the highest to the lowest value on, equity is drawn on a logarithmic scale."""
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1d2733; --paper: #fff; --soft: #66717f; --rule: #d9dee5;
-  --one: #1f6feb; --two: #9a6700; --bad: #c0362c; --good: #1a7f4b; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e9f0; --paper: #12171e; --soft: #9aa6b5; --rule: #2c3643;
-  --one: #6cb0ff; --two: #e3b341; --bad: #ff8078; --good: #4cc38a; }
-}
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1000px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: 0; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
-p.soft, .soft { color: var(--soft); }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-.wide { overflow-x: auto; }
-th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child, td.words { text-align: left; }
-td.words { white-space: normal; min-width: 14rem; }
-th { color: var(--soft); font-weight: 600; }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: .75rem; }
-dt { color: var(--soft); font-size: .85rem; }
-dd { margin: 0; font-size: 1.15rem; }
-.good { color: var(--good); }
-.bad { color: var(--bad); }
-.plot { width: 100%; height: auto; }
-.grid { stroke: var(--rule); }
-.tick { fill: var(--soft); font-size: 12px; }
-polyline { fill: none; stroke-width: 1.6; }
-.one { stroke: var(--one); }
-.two { stroke: var(--two); }
-.fall { stroke: var(--bad); }
-.one-area { fill: var(--one); opacity: .16; }
-.heat { fill: var(--one); }
-.empty { fill: none; stroke: var(--rule); }
-.heat-text { fill: var(--ink); font-size: 12px; }
-.fall-area { fill: var(--bad); opacity: .18; }
-.legend { font-size: 13px; }
-.one-text { fill: var(--one); }
-.two-text { fill: var(--two); }
-.fall-text { fill: var(--bad); }
-code { font-size: .85rem; overflow-wrap: anywhere; }
-"""
 
 
 def report(record: Record) -> str:
-    """The whole page of a run or of a sweep."""
-    return _sweep_page(record) if "tried" in record.tables else _run_page(record)
+    """The whole page of a run, a sweep or a walk forward."""
+    kind = record.figures.get("kind", "run")
+    return _sweep_page(record) if kind == "sweep" else _walk_page(record) if kind == "walk_forward" else _run_page(record)
 
 
 def _run_page(record: Record) -> str:
     """The page of a single run."""
     told, curve = record.figures, record.tables["curve"]
     soft = (
-        f"{told['first']} to {told['last']}, {told['sessions']} sessions, opening capital {_money(told['opening_cash'])} {told['currency']}"
+        f"{told['first']} to {told['last']}, {told['sessions']} sessions, opening capital {money(told['opening_cash'])} {told['currency']}"
     )
     return page(
         record.title,
@@ -76,18 +49,43 @@ def _run_page(record: Record) -> str:
             *drawings(record.title, curve),
             "<h2>Months</h2>" + _months(told["months"]),
             "<h2>Instruments</h2>" + _symbols(told["per_symbol"]),
-            "<h2>Trades</h2>" + _trades(record.tables["trades"]),
-            "<h2>What was assumed</h2>",
-            "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in told["assumptions"]) + "</ul>",
-            _refusals(record.tables["refusals"]),
-            _repeat(told),
+            "<h2>Trades</h2>" + trades_of_page(record.tables["trades"]),
+            assumed(told),
+            refusals_of_page(record.tables["refusals"]),
+            to_repeat(told),
         ],
     )
 
 
+def _months(months: Sequence[Mapping[str, Any]]) -> str:
+    rows = [[str(one["year"]), *(_share(value) for value in (*one["months"], one["total"]))] for one in months]
+    return table(("Percent", *MONTHS, "Year"), rows)
+
+
+def _share(value: float | None) -> str:
+    return "–" if value is None else coloured(value, f"{100 * value:.2f}")
+
+
+def _symbols(symbols: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            escape(one["symbol"]),
+            str(one["trades"]),
+            str(one["won"]),
+            coloured(float(one["profit"]), money(one["profit"])),
+            money(one["fees"]),
+            one["held"],
+            money(one["value"]),
+            percent(one["price_change"], signed=True),
+        ]
+        for one in symbols
+    ]
+    return table(("Symbol", "Trades", "Won", "Profit", "Costs", "Still held", "Its value", "Price"), rows)
+
+
 def _sweep_page(record: Record) -> str:
     told, tried = record.figures, record.tables["tried"]
-    soft = f"{told['first']} to {told['last']}, {told['combinations']} combinations, opening capital {_money(told['opening_cash'])}"
+    soft = f"{told['first']} to {told['last']}, {told['combinations']} combinations, opening capital {money(told['opening_cash'])}"
     names = [name for name in tried.columns if name.startswith("parameter ")]
     rows = [
         [
@@ -102,12 +100,55 @@ def _sweep_page(record: Record) -> str:
     ]
     heads = [*(escape(name.removeprefix("parameter ")) for name in names), "Sharpe", "Deflated", "Return", "Largest drawdown", "Trades"]
     said = "Deflated: the probability that the true ratio is above what the best of so many tries shows by luck alone."
-    assumed = "<h2>What was assumed</h2><ul>" + "".join(f"<li>{escape(line)}</li>" for line in told["assumptions"]) + "</ul>"
     return page(
         f"Sweep of {record.title}",
         soft,
-        [*heat(tried, names), "<h2>Every combination</h2>", f'<p class="soft">{said}</p>', table(heads, rows), assumed, _repeat(told)],
+        [
+            *heat(tried, names),
+            "<h2>Every combination</h2>",
+            f'<p class="soft">{said}</p>',
+            table(heads, rows),
+            assumed(told),
+            to_repeat(told),
+        ],
     )
+
+
+def _walk_page(record: Record) -> str:
+    told = record.figures
+    windows = told["windows"]
+    kind = "anchored" if windows["anchored"] else "rolling"
+    soft = f"{kind}, chosen on {windows['inside']} sessions and run on the {windows['outside']} after them, {len(told['steps'])} times"
+    figures = [
+        ("Return", percent(told["curve"]["total_return"], signed=True)),
+        ("CAGR", percent(told["curve"]["cagr"])),
+        ("Efficiency", percent(told["efficiency"])),
+        ("Sharpe", number(told["curve"]["sharpe"])),
+        ("Largest drawdown", percent(told["curve"]["max_drawdown"])),
+        ("Trades closed", str(told["closed_trades"]["trades"])),
+    ]
+    said = "Efficiency: the yearly return of these later parts over the mean yearly return that the parameters were chosen by."
+    trades = "<h2>Trades</h2>" + trades_of_page(record.tables["trades"])
+    parts = [definitions(figures), f'<p class="soft">{said}</p>', *drawings(record.title, record.tables["curve"])]
+    return page(f"Walk forward of {record.title}", soft, [*parts, _steps(told["steps"]), trades, assumed(told), to_repeat(told)])
+
+
+def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
+    rows = [
+        [
+            f"{one['chosen_from']} – {one['chosen_to']}",
+            f'<td class="words">{escape(", ".join(f"{name}={value}" for name, value in one["chosen"].items()))}</td>',
+            percent(one["inside_return"], signed=True),
+            number(one["inside_sharpe"]),
+            f"{one['run_from']} – {one['run_to']}",
+            percent(one["outside_return"], signed=True),
+            number(one["outside_sharpe"]),
+            str(one["trades"]),
+        ]
+        for one in steps
+    ]
+    heads = ("Chosen on", "Parameters", "Return", "Sharpe", "Run on", "Return", "Sharpe", "Trades")
+    return "<h2>Windows</h2>" + table(heads, rows)
 
 
 def heat(tried: pl.DataFrame, names: Sequence[str]) -> list[str]:
@@ -137,150 +178,3 @@ def luck_page(record: Record, spread: Spread) -> str:
     ]
     drawn = bands("Return after so many trades", spread.after, spread.bands, names)
     return page(f"Luck of {record.title}", soft, ["<h2>Return after so many trades</h2>", drawn, table(("Of the runs", *names), rows)])
-
-
-def page(title: str, soft: str, parts: Sequence[str]) -> str:
-    """A page of HTML that needs no other file; title and soft are text, parts are markup."""
-    return "\n".join(
-        [
-            "<!doctype html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
-            f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body><main>',
-            f"<h1>{escape(title)}</h1>",
-            f'<p class="soft">{escape(soft)}</p>',
-            *parts,
-            "</main></body></html>",
-        ]
-    )
-
-
-def drawings(title: str, curve: pl.DataFrame) -> list[str]:
-    """Equity beside what buying and holding would be worth, and the drawdown, as SVG under their headings."""
-    sessions: list[date] = curve["session"].to_list()
-    lines = [Line("this run", "one", curve["equity"].cast(pl.Float64).to_list())]
-    if not curve["benchmark"].has_nulls():
-        lines.append(Line("bought and held", "two", curve["benchmark"].to_list()))
-    falls = [Line("drawdown", "fall", curve["drawdown"].to_list())]
-    values = [value for line in lines for value in line.values]
-    steep = min(values) > 0 and max(values) > STEEP * min(values)
-    return [
-        f"<h2>Equity{' (logarithmic)' if steep else ''}</h2>" + plot(f"Equity of {title}", sessions, lines, logarithmic=steep),
-        "<h2>Drawdown</h2>" + plot(f"Drawdown of {title}", sessions, falls, percent=True, area=True),
-    ]
-
-
-def headline(told: Mapping[str, Any]) -> str:
-    """The figures that people ask for first, as a list of definitions."""
-    curve, closed, held = told["curve"], told["closed_trades"], told["benchmark"]
-    figures = [
-        ("Return", percent(curve["total_return"], signed=True)),
-        ("Bought and held", percent(held["total_return"] if held else None, signed=True)),
-        ("CAGR", percent(curve["cagr"])),
-        ("Largest drawdown", percent(curve["max_drawdown"])),
-        ("Longest drawdown", f"{curve['max_drawdown_sessions']} sessions"),
-        ("Volatility a year", percent(curve["volatility"])),
-        ("Sharpe", number(curve["sharpe"])),
-        ("Sortino", number(curve["sortino"])),
-        ("Calmar", number(curve["calmar"])),
-        ("Trades closed", str(closed["trades"])),
-        ("Win rate", percent(closed["win_rate"])),
-        ("Profit factor", number(closed["profit_factor"])),
-        ("Expectancy a trade", number(closed["expectancy"])),
-        ("Exposure", percent(told["exposure"])),
-        ("Turnover a year", number(told["turnover"])),
-        ("Costs", _money(told["fees"])),
-    ]
-    return "<dl>" + "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures) + "</dl>"
-
-
-def _months(months: Sequence[Mapping[str, Any]]) -> str:
-    rows = [[str(one["year"]), *(_share(value) for value in (*one["months"], one["total"]))] for one in months]
-    return table(("Percent", *MONTHS, "Year"), rows)
-
-
-def _symbols(symbols: Sequence[Mapping[str, Any]]) -> str:
-    rows = [
-        [
-            escape(one["symbol"]),
-            str(one["trades"]),
-            str(one["won"]),
-            _signed(float(one["profit"]), _money(one["profit"])),
-            _money(one["fees"]),
-            one["held"],
-            _money(one["value"]),
-            percent(one["price_change"], signed=True),
-        ]
-        for one in symbols
-    ]
-    return table(("Symbol", "Trades", "Won", "Profit", "Costs", "Still held", "Its value", "Price"), rows)
-
-
-def _trades(trades: pl.DataFrame) -> str:
-    rows = [_trade(one) for one in trades.head(TRADES_SHOWN_MAX).iter_rows(named=True)]
-    more = f'<p class="soft">{trades.height - TRADES_SHOWN_MAX} more are not shown.</p>' if trades.height > TRADES_SHOWN_MAX else ""
-    heads = ("Symbol", "Opened", "Closed", "Bought", "Profit", "Gain", "Sessions", "Last sale", "Why it was opened")
-    return table(heads, rows) + more if rows else "<p>Nothing was traded.</p>"
-
-
-def _trade(one: Mapping[str, Any]) -> list[str]:
-    profit, cost = float(one["profit"]), float(one["cost"])
-    return [
-        escape(one["symbol"]),
-        str(one["opened_on"]),
-        f"{one['closed_on']}{' (open)' if one['is_open'] else ''}",
-        one["bought"],
-        "–" if one["is_open"] else _signed(profit, _money(one["profit"])),
-        "–" if one["is_open"] or not cost else percent(profit / cost, signed=True),
-        str(one["sessions"]),
-        escape(one["closed_by"]),
-        f'<td class="words">{escape(one["opened_because"].replace(" | ", "; "))}</td>',
-    ]
-
-
-def _refusals(refusals: pl.DataFrame) -> str:
-    if not refusals.height:
-        return ""
-    shown = refusals.head(TRADES_SHOWN_MAX).iter_rows(named=True)
-    rows = [[str(one["session"]), escape(one["symbol"]), one["code"], f'<td class="words">{escape(one["detail"])}</td>'] for one in shown]
-    return "<h2>Orders that were not filled, or not whole</h2>" + table(("Session", "Symbol", "Code", "Why"), rows)
-
-
-def _repeat(told: Mapping[str, Any]) -> str:
-    rows = [
-        ["parameters", f"<code>{escape(json.dumps(told['parameters']))}</code>"],
-        ["seed", str(told["seed"])],
-        *([name, f"<code>{told[key]}</code>"] for name, key in (("code", "code_digest"), ("data", "data_digest"), ("result", "digest"))),
-    ]
-    body = "".join(f'<tr><td>{name}</td><td class="words">{value}</td></tr>' for name, value in rows)
-    return f'<h2>To repeat it</h2><div class="wide"><table>{body}</table></div>'
-
-
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself; cells are markup, a cell that begins with <td stands as it is."""
-    head = "".join(f"<th>{one}</th>" for one in heads)
-    body = "".join("<tr>" + "".join(one if one.startswith("<td") else f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def percent(value: float | None, *, signed: bool = False) -> str:
-    """A fraction as percent; signed ones are coloured."""
-    if value is None:
-        return "–"
-    return _signed(value, f"{100 * value:.2f} %") if signed else f"{100 * value:.2f} %"
-
-
-def _share(value: float | None) -> str:
-    return "–" if value is None else _signed(value, f"{100 * value:.2f}")
-
-
-def _signed(value: float, text: str) -> str:
-    return f'<span class="{"bad" if value < 0 else "good" if value > 0 else "soft"}">{text}</span>'
-
-
-def number(value: float | None) -> str:
-    """Two digits, or a dash."""
-    return "–" if value is None else f"{value:,.2f}"
-
-
-def _money(amount: str) -> str:
-    return f"{float(amount):,.2f}"

@@ -8,6 +8,7 @@ from quantmatrix.signals.backtest.record import Record, record_of
 from quantmatrix.signals.backtest.run import backtest
 from quantmatrix.signals.backtest.summary import record_of_sweep
 from quantmatrix.signals.backtest.sweep import Tried, Watch, sweep
+from quantmatrix.signals.backtest.walk_forward import record_of_walk, walk_forward
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.stored.wanted import Wanted
 
@@ -22,11 +23,16 @@ def computed(
     known: Sequence[Tried] = (),
     workers: int = 1,
 ) -> Record:
-    """The record of what is asked. on_tried and known are of a sweep. Raises BacktestError with the place of whatever is wrong."""
+    """The record of what is asked. on_tried and known are of a sweep and of a walk forward. Raises BacktestError with the place of whatever is wrong."""
     job = asked.job()
     if asked.kind == "sweep":
         found = sweep(strategy, histories, job, asked.grid, Watch(on_tried, on_progress), known=known, workers=workers)
         return record_of_sweep(strategy, histories, job, asked.grid, found)
+    if asked.kind == "walk_forward" and asked.windows is not None:
+        steps = walk_forward(
+            strategy, histories, job, asked.grid, asked.windows, Watch(on_tried, on_progress), known=known, workers=workers
+        )
+        return record_of_walk(strategy, histories, job, asked.grid, asked.windows, steps)
     return record_of(backtest(strategy, histories, job, on_progress))
 
 

@@ -9,14 +9,7 @@ import msgspec
 from quantmatrix.common.values import Money, plain
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.run import Job
-
-
-class Windows(msgspec.Struct, frozen=True, kw_only=True):
-    """How a walk forward cuts its period, in sessions. anchored: every in-sample part begins with the first session."""
-
-    inside: int
-    outside: int
-    anchored: bool = False
+from quantmatrix.signals.backtest.walk_forward import Windows
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
