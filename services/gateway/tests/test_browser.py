@@ -6,7 +6,20 @@ from services.gateway.tests.browsing import DESK, NEEDS_CHROMIUM, PHONE, Seen, b
 from services.gateway.tests.running import Console, Desk
 
 pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module")]
-PAGES = ("/", "/positions", "/performance", "/orders", "/signals", "/symbols", "/symbols/AAPL", "/notifications", "/system", "/about")
+PAGES = (
+    "/",
+    "/positions",
+    "/performance",
+    "/orders",
+    "/strategies",
+    "/strategies/atr_matrix",
+    "/signals",
+    "/symbols",
+    "/symbols/AAPL",
+    "/notifications",
+    "/system",
+    "/about",
+)
 
 
 async def test_every_page_is_accessible_quiet_and_fits(desk: Desk) -> None:

@@ -101,3 +101,8 @@ def parameters_of(given: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[name.strip()] = value.strip()
     return found
+
+
+def parameters_as_json(given: Sequence[str]) -> dict[str, str]:
+    """The same, each value as JSON: what questions and commands carry."""
+    return {name: json.dumps(value) for name, value in parameters_of(given).items()}

@@ -12,6 +12,7 @@ from quantmatrix.gateway.context import Gateway
 from quantmatrix.gateway.feed import Feed
 from quantmatrix.gateway.handlers import Handlers
 from quantmatrix.gateway.people import People
+from quantmatrix.gateway.runs import Operating
 from quantmatrix.gateway.settings import GatewaySettings
 from quantmatrix.gateway.web import make_web
 
@@ -33,7 +34,7 @@ async def serve(settings: GatewaySettings) -> None:
         async def console() -> None:
             await _serve_web(web, door, feed)
 
-        return bus(Handlers(feed), (console, feed.forget))
+        return bus(Handlers(feed), Operating(parts), (console, feed.forget))
 
     await run_service(settings, build)
 

@@ -1,18 +1,22 @@
-"""The gateway's face towards NATS. What it says stands in `contracts/commands.py`; it answers only what every service does."""
+"""The gateway's face towards NATS. What it says stands in `contracts/commands.py`; besides what every service answers it
+does what the machine's operator asks for."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from quantmatrix.common.runtime.hearing import Bus, Hears
+from quantmatrix.common.contracts.asking.runs import RunChangeAsked, RunStartAsked
+from quantmatrix.common.runtime.hearing import Bus, Does, Hears
 from quantmatrix.gateway.handlers import EVENTS, Handlers
+from quantmatrix.gateway.runs import Operating
 
 PATIENCE_S = 0.1
 """People do not see a tenth of a second; a busy replay is written in larger transactions."""
 
 
-def bus(handlers: Handlers, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
+def bus(handlers: Handlers, operating: Operating, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
     """The table of contents."""
     return Bus(
         hears=tuple(Hears(message, handlers.heard, patience_s=PATIENCE_S) for message in EVENTS),
+        does=(Does(RunStartAsked, operating.start), Does(RunChangeAsked, operating.change)),
         background=background,
     )

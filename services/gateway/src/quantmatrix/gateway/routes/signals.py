@@ -4,8 +4,10 @@ import msgspec
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from quantmatrix.common.contracts.asking.runs import FollowUp, FollowUps, FollowUpsAsked
 from quantmatrix.common.contracts.asking.signals import Runs, RunsAsked, Signals, SignalsAsked
 from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.names import SignalId
 from quantmatrix.gateway.context import By, Gateway, Here
 from quantmatrix.gateway.exact import Exact
 from quantmatrix.gateway.listing import Narrowed, PageCursor, Wanted
@@ -18,20 +20,28 @@ ON_A_PAGE = 24
 
 
 class SignalPage(msgspec.Struct, frozen=True):
-    """Signals with their reasons, the latest first, and the cursor of the next page."""
+    """Signals with their reasons, the latest first, the cursor of the next page, and what became of those that are followed."""
 
     signals: tuple[SignalRaised, ...]
     next_cursor: str | None
+    follow_ups: tuple[FollowUp, ...] = ()
+
+    def follow_up(self, signal_id: SignalId) -> FollowUp | None:
+        """What became of one of them; None when it is not followed."""
+        return next((one for one in self.follow_ups if one.signal_id == signal_id), None)
 
 
 async def signals_of(gateway: Gateway, person: Person, wanted: Wanted) -> SignalPage:
     found: Signals = await gateway.parts.ask("signals", wanted.of(SignalsAsked, person))
-    return SignalPage(*wanted.cut(found.signals, lambda one: (one.decided_at, one.signal_id)))
+    shown, following = wanted.cut(found.signals, lambda one: (one.decided_at, one.signal_id))
+    ids = tuple(one.signal_id for one in shown)
+    became: FollowUps = await gateway.parts.ask("signals", FollowUpsAsked(user_id=person.user_id, signal_ids=ids))
+    return SignalPage(shown, following, became.follow_ups)
 
 
 @ROUTER.get("/api/v1/strategies/signals/", tags=["strategies"], responses=answers(SignalPage))
 async def signals(gateway: Here, person: By, wanted: Narrowed) -> Response:
-    """What strategy runs decided, and why."""
+    """What strategy runs decided, why, and what became of it."""
     return Exact(await signals_of(gateway, person, wanted))
 
 

@@ -202,3 +202,35 @@ class FollowUpsAsked(Question[FollowUps], frozen=True, kw_only=True):
 
     user_id: UserId
     signal_ids: tuple[UUID, ...]
+
+
+class RunTaken(msgspec.Struct, frozen=True):
+    """The wish is on its way; signals says RunStarted, RunChanged or RunRefused."""
+
+    run_id: RunId
+    account_id: AccountId
+    what: str
+
+
+class RunStartAsked(Question[RunTaken], frozen=True, kw_only=True):
+    """The operator of the machine starts a run for a user; the first administrator when none is named."""
+
+    VERB = "run_start"
+    ANSWER = RunTaken
+
+    sentence: str
+    account_id: AccountId | None = None
+    parameters: dict[str, str] = msgspec.field(default_factory=dict)
+    user: str = ""
+
+
+class RunChangeAsked(Question[RunTaken], frozen=True, kw_only=True):
+    """The operator of the machine pauses, resumes or stops a run of a user."""
+
+    VERB = "run_change"
+    ANSWER = RunTaken
+
+    run_id: UUID
+    act: RunAct
+    reason: str
+    user: str = ""
