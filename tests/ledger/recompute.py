@@ -6,7 +6,7 @@ What is known beforehand are facts of the market: the splits of the five stocks,
 import csv
 import gzip
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -107,13 +107,22 @@ def recompute(executions: Iterable[Execution]) -> Ledger:
 def last_closes(until: date) -> dict[str, Decimal]:
     """The raw close of every stock on its last day up to `until`, read from the data file itself."""
     found: dict[str, tuple[date, Decimal]] = {}
+    for symbol, day, close in _closes():
+        if day <= until and (symbol not in found or found[symbol][0] < day):
+            found[symbol] = (day, close)
+    return {symbol: price for symbol, (_, price) in found.items()}
+
+
+def bars_until(until: date) -> int:
+    """How many daily bars the data file has up to a day."""
+    return sum(day <= until for _, day, _ in _closes())
+
+
+def _closes() -> Iterator[tuple[str, date, Decimal]]:
     path = files("bokeh_sampledata").joinpath("_data", "stocks.csv.gz")
     with path.open("rb") as raw, gzip.open(raw, "rt", encoding="utf-8", newline="") as text:
         for row in csv.DictReader(text):
-            day = date.fromisoformat(row["Date"])
-            if day <= until and (row["Ticker"] not in found or found[row["Ticker"]][0] < day):
-                found[row["Ticker"]] = (day, Decimal(row["Close"]))
-    return {symbol: price for symbol, (_, price) in found.items()}
+            yield row["Ticker"], date.fromisoformat(row["Date"]), Decimal(row["Close"])
 
 
 def cents(amount: Fraction | Decimal) -> Decimal:
