@@ -48,7 +48,8 @@ def test_packed_bars_are_the_same_bars() -> None:
     assert packed.factors() == objects.factors()
     assert digest_of([packed]) == digest_of([objects])
     assert (packed.open_at(7), packed.close_at(7)) == (objects.bars[7].open, objects.bars[7].close)
-    assert packed.closes == objects.closes
+    assert (packed.digits, packed.opens, packed.closes) == (2, objects.opens, objects.closes)
+    assert packed.units("open").equals(objects.units("open"))
 
 
 @pytest.mark.parametrize("name", ["atr_matrix", "moving_average_cross", "signal_bot"])

@@ -9,10 +9,12 @@ from pydantic import BaseModel
 
 from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId
+from quantmatrix.common.values import Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
-from quantmatrix.signals.domain.decisions import Decision, Holding, Situation
+from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.memory import Memory
 from quantmatrix.signals.domain.options.choosing import OptionQuote
+from quantmatrix.signals.domain.sizing import Sizing
 
 
 class Strategy(Protocol):
@@ -62,6 +64,24 @@ class ScreeningStrategy(Strategy, Protocol):
 
     def may_leave(self) -> pl.Expr:
         """Whether it might while something is held, besides on closes at or below the holding's stop level, which are always looked at."""
+
+
+@runtime_checkable
+class ColumnStrategy(ScreeningStrategy, Protocol):
+    """A strategy whose screen is its decision, exactly: it buys wherever it may enter and sells all wherever it may leave.
+
+    Nothing else decides, nothing is kept from bar to bar, and no stop is set, so a backtest of one instrument can go from purchase to sale.
+    """
+
+    @property
+    def sizing(self) -> Sizing:
+        """How much a purchase is."""
+
+    def why_enter(self, row: Mapping[str, float | None], quantity: Quantity) -> tuple[Because, ...]:
+        """The reasons of a purchase, from the columns of a holding on the bar of the decision."""
+
+    def why_leave(self, row: Mapping[str, float | None]) -> tuple[Because, ...]:
+        """The reasons of a sale."""
 
 
 class History(Protocol):

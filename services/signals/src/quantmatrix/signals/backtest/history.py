@@ -5,16 +5,18 @@ import math
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Literal
 
 import polars as pl
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import NotExactError, Price, Quantity
 from quantmatrix.signals.domain.series import SCHEMA, RawBar, Split
+from quantmatrix.signals.ports import Strategy
 
 FAULTS_SHOWN_MAX = 20
 _PRICES = ("open", "high", "low", "close")
@@ -95,12 +97,32 @@ class History:
         return self.bars[index].close
 
     @cached_property
-    def closes(self) -> tuple[list[int], int]:
-        """Every raw close in whole units of 10^-digits, and the digits."""
-        exponents = (bar.close.value.as_tuple().exponent for bar in self.bars)
-        digits = max((-one for one in exponents if isinstance(one, int)), default=0)
-        digits = max(digits, 0)
-        return [int(bar.close.value.scaleb(digits)) for bar in self.bars], digits
+    def digits(self) -> int:
+        """How many digits after the point the raw opens and closes have at most."""
+        exponents = [price.value.as_tuple().exponent for bar in self.bars for price in (bar.open, bar.close)]
+        return max((-one for one in exponents if isinstance(one, int) and one < 0), default=0)
+
+    @cached_property
+    def closes(self) -> list[int]:
+        """Every raw close in whole units of 10^-digits."""
+        return [int(bar.close.value.scaleb(self.digits)) for bar in self.bars]
+
+    @cached_property
+    def opens(self) -> list[int]:
+        """Every raw open in whole units of 10^-digits."""
+        return [int(bar.open.value.scaleb(self.digits)) for bar in self.bars]
+
+    def units(self, name: Literal["open", "close"]) -> pl.Series:
+        """The same as a column of Int64."""
+        return pl.Series(self.opens if name == "open" else self.closes, dtype=pl.Int64)
+
+
+def computed(strategy: Strategy, history: History, expressions: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """A strategy's columns on every bar. What occurs in several of them is computed once."""
+    try:
+        return history.frame.lazy().select(**expressions).collect()
+    except pl.exceptions.PolarsError as error:
+        raise BacktestError(f"a column of {strategy.name} cannot be computed on {history.symbol}: {error}") from error
 
 
 def past_bar(symbol: str, number: int, session: date, prices: Sequence[object], volume: object) -> PastBar:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import compress
 
-import polars as pl
-
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, notional
-from quantmatrix.signals.backtest.history import BacktestError, History, PastBar
+from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, computed
 from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding
 from quantmatrix.signals.domain.door import Door
@@ -42,8 +40,8 @@ class Lane:
         self._strategy = strategy
         self._screen = Screen(strategy, history) if isinstance(strategy, ScreeningStrategy) else None
         screened = self._screen is not None
-        self._looked_at = {} if screened else _computed(history, strategy, strategy.screen_columns()).to_dict(as_series=False)
-        self._rows = {} if screened else _computed(history, strategy, strategy.columns()).to_dict(as_series=False)
+        self._looked_at = {} if screened else computed(strategy, history, strategy.screen_columns()).to_dict(as_series=False)
+        self._rows = {} if screened else computed(strategy, history, strategy.columns()).to_dict(as_series=False)
         self._splits = sorted(history.splits, key=lambda split: split.effective)
         self.index: int | None = None
         self.memory: Memory = NOTHING_KEPT
@@ -123,7 +121,7 @@ class Lane:
         self.holding = holding
         self._weight = 0
         if holding.quantity:
-            exact = (holding.quantity.value * self.history.multiplier.value).scaleb(FRACTION_DIGITS_MAX - self.history.closes[1])
+            exact = (holding.quantity.value * self.history.multiplier.value).scaleb(FRACTION_DIGITS_MAX - self.history.digits)
             self._weight = int(exact) if exact == exact.to_integral_value() else None
 
     def value(self) -> Money:
@@ -136,7 +134,7 @@ class Lane:
         """The same in 10^-12 of money."""
         if self._weight is None:
             return int(self.value().amount.scaleb(FRACTION_DIGITS_MAX))
-        return self.history.closes[0][self.index or 0] * self._weight
+        return self.history.closes[self.index or 0] * self._weight
 
     def worth(self, price: Price, quantity: Quantity) -> Money:
         return notional(price, quantity, self.history.multiplier, self.history.currency)
@@ -151,7 +149,7 @@ class Screen:
 
     def __init__(self, strategy: ScreeningStrategy, history: History) -> None:
         masks = {_ENTER: strategy.may_enter().fill_null(False), _LEAVE: strategy.may_leave().fill_null(False)}
-        frame = _computed(history, strategy, {**strategy.columns(), **masks})
+        frame = computed(strategy, history, {**strategy.columns(), **masks})
         self.may_enter: list[bool] = frame[_ENTER].to_list()
         self._may_leave: list[bool] = frame[_LEAVE].to_list()
         self.rows = frame.drop(_ENTER, _LEAVE)
@@ -162,13 +160,6 @@ class Screen:
             return not self.may_enter[index]
         level = holding.stop_level
         return not self._may_leave[index] and (level is None or self._closes[index] > level)
-
-
-def _computed(history: History, strategy: Strategy, expressions: Mapping[str, pl.Expr]) -> pl.DataFrame:
-    try:
-        return history.frame.select(**expressions)
-    except pl.exceptions.PolarsError as error:
-        raise BacktestError(f"a column of {strategy.name} cannot be computed on {history.symbol}: {error}") from error
 
 
 def _row(columns: Mapping[str, list[float | None]], index: int) -> Row:

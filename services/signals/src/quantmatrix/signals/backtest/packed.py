@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import overload
+from typing import Literal, overload
 
 import polars as pl
 
@@ -75,15 +75,22 @@ class PackedHistory(History):
         return frame.select("session", *(pl.col(name).cast(pl.Float64) / scale for name in _PRICES), pl.col("volume").cast(pl.Float64))
 
     @cached_property
+    def digits(self) -> int:
+        return self.bars.digits
+
+    @cached_property
     def opens(self) -> list[int]:
         return self.bars.frame["open"].to_list()
 
     @cached_property
-    def closes(self) -> tuple[list[int], int]:
-        return self.bars.frame["close"].to_list(), self.bars.digits
+    def closes(self) -> list[int]:
+        return self.bars.frame["close"].to_list()
 
     def open_at(self, index: int) -> Price:
         return self.bars.price(self.opens[index])
 
     def close_at(self, index: int) -> Price:
-        return self.bars.price(self.closes[0][index])
+        return self.bars.price(self.closes[index])
+
+    def units(self, name: Literal["open", "close"]) -> pl.Series:
+        return self.bars.frame[name]

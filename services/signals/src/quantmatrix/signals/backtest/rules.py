@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from quantmatrix.common.names import Side
-from quantmatrix.common.values import Money, Price, Quantity, round_half_even
+from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, round_half_even
 from quantmatrix.signals.backtest.history import PastBar
 
 NOTHING = Decimal(0)
+_RATE_DIGITS = 24
+_UNIT, _RATE_UNIT = 10**FRACTION_DIGITS_MAX, 10**_RATE_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,36 @@ class Commission:
         return Money(round_half_even(raw + abs(value.amount) * self.value_pct / 100), value.currency)
 
 
+class WholeCommission:
+    """The same commission in whole numbers: quantity in units, value and result in 10^-12 of money."""
+
+    def __init__(self, commission: Commission) -> None:
+        per_unit, minimum, self._most, self._share = (int(one.scaleb(_RATE_DIGITS)) for one in _rates(commission))
+        self._per_unit, self._minimum = per_unit * _UNIT, minimum * _UNIT
+
+    @staticmethod
+    def fits(commission: Commission) -> bool:
+        """Whether every rate is a whole number of 10^-24."""
+        return all(one.scaleb(_RATE_DIGITS) == one.scaleb(_RATE_DIGITS).to_integral_value() for one in _rates(commission))
+
+    def of(self, quantity: int, value: int) -> int:
+        """The commission of one order, rounded as the exact one is."""
+        raw = max(quantity * self._per_unit, self._minimum)
+        if self._most:
+            raw = min(raw, value * self._most)
+        return rounded_division(raw + value * self._share, _RATE_UNIT)
+
+
+def _rates(commission: Commission) -> tuple[Decimal, ...]:
+    return commission.per_unit, commission.minimum, commission.maximum_pct / 100, commission.value_pct / 100
+
+
+def rounded_division(amount: int, by: int) -> int:
+    """A quotient rounded to the nearest whole number, ties to even. `by` is above zero."""
+    quotient, rest = divmod(amount, by)
+    return quotient + (2 * rest > by or (2 * rest == by and quotient % 2 == 1))
+
+
 @dataclass(frozen=True, slots=True)
 class Slippage:
     """How much worse than the bar's price an order fills: a share of the price in basis points, and whole ticks."""
@@ -37,9 +69,13 @@ class Slippage:
     bps: Decimal = NOTHING
     ticks: int = 0
 
+    @property
+    def is_none(self) -> bool:
+        return not self.bps and not self.ticks
+
     def worse(self, side: Side, price: Price, tick_size: Price) -> Price:
         """The price after slippage, on a tick, rounded against us; unchanged when there is no slippage."""
-        if not self.bps and not self.ticks:
+        if self.is_none:
             return price
         off = price.value * self.bps / 10_000 + tick_size.value * self.ticks
         rounding = ROUND_CEILING if side is Side.BUY else ROUND_FLOOR
@@ -69,7 +105,7 @@ class FillRules:
             + (f", at most {cost.maximum_pct} % of its value" if cost.maximum_pct else "")
             + (f", and {cost.value_pct} % of the value" if cost.value_pct else "")
             + ".",
-            f"Slippage {slip.bps} basis points and {slip.ticks} ticks against us." if slip.bps or slip.ticks else "No slippage.",
+            f"Slippage {slip.bps} basis points and {slip.ticks} ticks against us." if not slip.is_none else "No slippage.",
             f"At most {self.volume_pct} % of a bar's volume fills; the rest expires."
             if self.volume_pct
             else "Volume does not limit fills.",

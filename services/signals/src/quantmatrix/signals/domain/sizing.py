@@ -1,9 +1,11 @@
 """Sizes by confidence: a fair share of a portfolio that keeps a floor of cash, and the factor of bots."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from quantmatrix.common.values import Money
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.door import Door
 
 DEPLOYABLE, CAP = Decimal("0.80"), Decimal("0.35")
 FACTOR_LEAST, FACTOR_MOST = 0.3, 2.0
@@ -38,3 +40,17 @@ def size_factor(regime: Trending, daily_volatility_pct: float, confidence: float
     calm = next((factor for limit, factor in ((1.0, 1.2), (3.0, 1.0), (5.0, 0.8)) if daily_volatility_pct < limit), 0.6)
     sure = next((factor for limit, factor in ((0.8, 1.1), (0.6, 1.0), (0.4, 0.8)) if confidence >= limit), 0.6)
     return min(max(REGIME_FACTOR[regime] * calm * sure, FACTOR_LEAST), FACTOR_MOST)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """How much a purchase is: fixed units, or a share of the equity (0.2 is a fifth) at the close of the decision."""
+
+    units: int | None
+    share: Decimal
+
+    def of(self, equity: Money, close: Price, door: Door) -> Quantity:
+        """The quantity in whole lots; zero when it comes to none."""
+        if self.units is not None:
+            return Quantity(self.units).floored_to(door.lot_size)
+        return door.lots(equity.times(self.share), close)

@@ -9,10 +9,11 @@ import polars as pl
 from pydantic import BaseModel, Field, model_validator
 
 from quantmatrix.common.names import Side, SignalKind
-from quantmatrix.common.values import Money
+from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import ema, sma
+from quantmatrix.signals.domain.sizing import Sizing
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 
@@ -22,6 +23,7 @@ class MovingAverageCrossParameters(StrategyParameters):
     fast: int = Field(20, ge=1, le=400, title="Fast average", description="Bars of the fast average.")
     slow: int = Field(50, ge=2, le=1_000, title="Slow average", description="Bars of the slow average; more than the fast one has.")
     average: Literal["simple", "exponential"] = Field("simple", title="Average", description="How the closes are averaged.")
+    units: int | None = Field(None, ge=1, title="Units", description="Units of each purchase; the position's percentage when left out.")
     position_pct: float = Field(20.0, gt=0, le=100, title="Position", description="Percent of the run's equity in one instrument.")
 
     @model_validator(mode="after")
@@ -80,24 +82,35 @@ class MovingAverageCross:
         if fast is None or slow is None or situation.pending:
             return ()
         if situation.holding.quantity:
-            return (self._sell(situation, fast, slow),) if fast < slow else ()
+            return (self._sell(situation),) if fast < slow else ()
         before, slow_before = situation.row["fast_before"], situation.row["slow_before"]
         if fast <= slow or before is None or slow_before is None or before > slow_before:
             return ()
-        return self._buy(situation, fast, slow)
+        return self._buy(situation)
 
-    def _buy(self, situation: Situation, fast: float, slow: float) -> Sequence[Decision]:
-        capital = situation.equity.times(Decimal(str(self._p.position_pct)) / 100)
-        quantity = situation.door.lots(capital, situation.close)
+    @property
+    def sizing(self) -> Sizing:
+        return Sizing(self._p.units, Decimal(str(self._p.position_pct)) / 100)
+
+    def _buy(self, situation: Situation) -> Sequence[Decision]:
+        quantity = self.sizing.of(situation.equity, situation.close, situation.door)
         if not quantity:
             return ()
-        crossed = Because("CROSSED_UP", True, f"the {self._p.fast}-bar average {fast:.4f} crossed above the {self._p.slow}-bar {slow:.4f}")
-        size = Because("SIZE", True, f"{quantity} units: {self._p.position_pct:g} % of equity")
-        return (Decision(SignalKind.ENTRY, 1.0, 1.0, timedelta(hours=24), (crossed, size), side=Side.BUY, quantity=quantity),)
+        reasons = self.why_enter(situation.row, quantity)
+        return (Decision(SignalKind.ENTRY, 1.0, 1.0, timedelta(hours=24), reasons, side=Side.BUY, quantity=quantity),)
 
-    def _sell(self, situation: Situation, fast: float, slow: float) -> Decision:
-        crossed = Because("CROSSED_DOWN", True, f"the {self._p.fast}-bar average {fast:.4f} is below the {self._p.slow}-bar {slow:.4f}")
-        return Decision(SignalKind.EXIT, 1.0, 1.0, timedelta(hours=24), (crossed,), side=Side.SELL, quantity=situation.holding.quantity)
+    def _sell(self, situation: Situation) -> Decision:
+        reasons = self.why_leave(situation.row)
+        return Decision(SignalKind.EXIT, 1.0, 1.0, timedelta(hours=24), reasons, side=Side.SELL, quantity=situation.holding.quantity)
+
+    def why_enter(self, row: Mapping[str, float | None], quantity: Quantity) -> tuple[Because, ...]:
+        text = f"the {self._p.fast}-bar average {row['fast']:.4f} crossed above the {self._p.slow}-bar {row['slow']:.4f}"
+        size = f"{quantity} units" if self._p.units else f"{quantity} units: {self._p.position_pct:g} % of equity"
+        return Because("CROSSED_UP", True, text), Because("SIZE", True, size)
+
+    def why_leave(self, row: Mapping[str, float | None]) -> tuple[Because, ...]:
+        text = f"the {self._p.fast}-bar average {row['fast']:.4f} is below the {self._p.slow}-bar {row['slow']:.4f}"
+        return (Because("CROSSED_DOWN", True, text),)
 
 
 STRATEGY = MovingAverageCross
