@@ -56,7 +56,8 @@ class Remembers(Protocol):
 class ScreeningStrategy(Strategy, Protocol):
     """A strategy that offers its screen as columns, too: a backtest then looks only at the bars on which something can happen.
 
-    Null means no. Both may say yes too often, never too seldom; the contract of the slot tries every bar.
+    Both are expressions over the names of `columns()`, looking backwards only; null means no. They may say yes too often,
+    never too seldom: the contract of the slot tries every bar.
     """
 
     def may_enter(self) -> pl.Expr:
@@ -70,7 +71,8 @@ class ScreeningStrategy(Strategy, Protocol):
 class ColumnStrategy(ScreeningStrategy, Protocol):
     """A strategy whose screen is its decision, exactly: it buys wherever it may enter and sells all wherever it may leave.
 
-    Nothing else decides, nothing is kept from bar to bar, and no stop is set, so a backtest of one instrument can go from purchase to sale.
+    Both need the columns of a holding only. Nothing else decides, nothing is kept from bar to bar, and no stop is set, so a
+    backtest of one instrument can go from purchase to sale.
     """
 
     @property

@@ -199,7 +199,8 @@ class StrategyContract:
             return
         screened = 0
         for known in self.cuts():
-            latest = known.latest({"enter": strategy.may_enter(), "leave": strategy.may_leave(), "close": pl.col("close")})
+            columns = known.frame.select("close").with_columns(known.frame.select(**strategy.columns()))
+            latest = columns.select("close", enter=strategy.may_enter(), leave=strategy.may_leave()).row(-1, named=True)
             for holding in self.holdings():
                 stopped = holding.stop_level is not None and (latest["close"] or 0.0) <= holding.stop_level
                 if not (latest["leave"] or stopped if holding.quantity else latest["enter"]):

@@ -100,7 +100,8 @@ class _Walk:
         strategy, history = self._strategy, self._history
         at = pl.int_range(pl.len())
         leaving = pl.when(strategy.may_leave() & (at < end - 1)).then(at).backward_fill().shift(-1).fill_null(-1)
-        found = computed(strategy, history, {**strategy.columns(held=True), _ENTER: strategy.may_enter(), _LEAVE: leaving})
+        masks = {_ENTER: strategy.may_enter(), _LEAVE: leaving}
+        found = computed(strategy, history, strategy.columns(held=True), masks)
         self.figures = found.drop(_ENTER, _LEAVE)
         bars = found[_ENTER].slice(start, end - start).arg_true().cast(pl.Int64) + start
         after, leave = history.units("open").shift(-1), found[_LEAVE].gather(bars)

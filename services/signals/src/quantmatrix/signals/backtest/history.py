@@ -117,10 +117,12 @@ class History:
         return pl.Series(self.opens if name == "open" else self.closes, dtype=pl.Int64)
 
 
-def computed(strategy: Strategy, history: History, expressions: Mapping[str, pl.Expr]) -> pl.DataFrame:
-    """A strategy's columns on every bar. What occurs in several of them is computed once."""
+def computed(
+    strategy: Strategy, history: History, columns: Mapping[str, pl.Expr], more: Mapping[str, pl.Expr] | None = None
+) -> pl.DataFrame:
+    """A strategy's columns on every bar, computed the way a run computes them live, to the last bit. more: of those columns."""
     try:
-        return history.frame.lazy().select(**expressions).collect()
+        return history.frame.select(**columns).with_columns(**(more or {}))
     except pl.exceptions.PolarsError as error:
         raise BacktestError(f"a column of {strategy.name} cannot be computed on {history.symbol}: {error}") from error
 

@@ -149,7 +149,7 @@ class Screen:
 
     def __init__(self, strategy: ScreeningStrategy, history: History) -> None:
         masks = {_ENTER: strategy.may_enter().fill_null(False), _LEAVE: strategy.may_leave().fill_null(False)}
-        frame = computed(strategy, history, {**strategy.columns(), **masks})
+        frame = computed(strategy, history, strategy.columns(), masks)
         self.may_enter: list[bool] = frame[_ENTER].to_list()
         self._may_leave: list[bool] = frame[_LEAVE].to_list()
         self.rows = frame.drop(_ENTER, _LEAVE)

@@ -101,19 +101,19 @@ class AtrMatrix:
 
     def may_enter(self) -> pl.Expr:
         """What no entry does without, on columns. The ratio's bound is a little wider: it may differ in its last bits."""
-        p, close, base, true_range = self._p, pl.col("close"), sma(50), atr(ATR_LENGTH)
+        p, close, base, true_range = self._p, pl.col("close"), pl.col("sma50"), pl.col("atr")
         risk = close - pl.max_horizontal(close - p.stop_atr * true_range, close * p.stop_floor_pct / 100)
         reward = base + p.target_levels[0] * true_range - close
         return (
-            (bars_so_far() >= max(BARS_FOR_ANYTHING, int(p.quality_min * BARS_FOR_ALIGNMENT)))
+            (pl.col("bars") >= max(BARS_FOR_ANYTHING, int(p.quality_min * BARS_FOR_ALIGNMENT)))
             & ((close - base) / true_range).is_between(0, p.distance_max)
-            & (close > self._average())
+            & (close > pl.col("sma20"))
             & ((reward > risk * p.risk_reward_min * (1 - RATIO_SLACK)) | (risk <= 0))
         )
 
     def may_leave(self) -> pl.Expr:
         """Below the base, at a scale-out level or extended; the stop is looked at on every close."""
-        distance = (pl.col("close") - sma(50)) / atr(ATR_LENGTH)
+        distance = (pl.col("close") - pl.col("sma50")) / pl.col("atr")
         return (distance < 0) | (distance >= min((*self._p.scale_out_levels, self._p.extended_at)))
 
     def decide(self, situation: Situation) -> Sequence[Decision]:

@@ -53,13 +53,10 @@ class MovingAverageCross:
         self._p = parameters
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
-        fast, slow = self._averages()
+        average = sma if self._p.average == "simple" else ema
+        fast, slow = average(self._p.fast), average(self._p.slow)
         now = {"fast": fast, "slow": slow}
         return now if held else now | {"fast_before": fast.shift(1), "slow_before": slow.shift(1)}
-
-    def _averages(self) -> tuple[pl.Expr, pl.Expr]:
-        average = sma if self._p.average == "simple" else ema
-        return average(self._p.fast), average(self._p.slow)
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
         return self.columns(held=True)
@@ -70,12 +67,11 @@ class MovingAverageCross:
         return fast is None or slow is None or (fast >= slow if holding.quantity else fast <= slow)
 
     def may_enter(self) -> pl.Expr:
-        fast, slow = self._averages()
+        fast, slow = pl.col("fast"), pl.col("slow")
         return (fast > slow) & (fast.shift(1) <= slow.shift(1))
 
     def may_leave(self) -> pl.Expr:
-        fast, slow = self._averages()
-        return fast < slow
+        return pl.col("fast") < pl.col("slow")
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         fast, slow = situation.row["fast"], situation.row["slow"]
