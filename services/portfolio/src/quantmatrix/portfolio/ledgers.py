@@ -20,6 +20,7 @@ from quantmatrix.portfolio.performance.strategies import ClosedPart, OpenedLot
 from quantmatrix.portfolio.reports.derivation import Execution
 from quantmatrix.portfolio.reports.disposals import Disposal, disposals_of
 from quantmatrix.portfolio.reports.income import IncomeKind, IncomeLine
+from quantmatrix.portfolio.statement_sources import rows_behind
 from quantmatrix.portfolio.store import instrument_of, lot_of
 
 
@@ -183,21 +184,22 @@ class LedgerReader:
             for row in rows
         ]
 
-    async def executions(self, fill_ids: Sequence[FillId]) -> Mapping[FillId, Execution]:
-        """The fills with these ids that are facts of the ledger, as they were at their brokers."""
+    async def executions(self, user_id: UserId, fill_ids: Sequence[FillId]) -> Mapping[FillId, Execution]:
+        """The fills with these ids as they were at their brokers: facts of the ledger, and rows of imported files."""
         rows = await self._connection.fetch(
             """select f.fact_id, f.body, a.account_id, a.user_id, p.* from fact f join account a using (account_id)
                join position p on p.account_id = f.account_id and p.instrument_id = f.instrument_id
                where f.kind = 'fill' and f.fact_id = any($1::uuid[])""",
             list(fill_ids),
         )
-        found = {}
+        found: dict[FillId, Execution] = {}
         for row in rows:
             fill = fill_of_fact(row["fact_id"], row["body"], AccountId(row["account_id"]), UserId(row["user_id"]), instrument_of(row))
             found[fill.fill_id] = Execution(
                 fill.fill_id, execution_of_fact(row["body"]), fill.session, fill.side, fill.quantity, fill.price, fill.fee
             )
-        return found
+        others = set(fill_ids) - found.keys()
+        return {**found, **await rows_behind(self._connection, user_id, others)} if others else found
 
     async def _treatments(self, user_id: UserId) -> dict[AccountId, Treatment]:
         """Of the accounts of which somebody said it: as their owner chose, else as their statements were imported."""

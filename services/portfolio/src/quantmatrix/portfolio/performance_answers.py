@@ -219,7 +219,7 @@ async def derivation(asked: DerivationAsked, connection: Connection) -> Derivati
             "DERIVATION_TOO_LONG", f"{len(chosen)} parts of lots fit, at most {DERIVED_MAX} are derived at once: choose an account"
         )
     lots = books.lots
-    executions = await reader.executions([fill for one in chosen for fill in (one.fill_id, lots[one.lot_id].fill_id)])
+    executions = await reader.executions(asked.user_id, [fill for one in chosen for fill in (one.fill_id, lots[one.lot_id].fill_id)])
     if asked.closing_id is not None:
         trees = [of_disposal(one, lots[one.lot_id], executions) for one in chosen]
     else:
@@ -237,7 +237,9 @@ async def _unrealised(asked: DerivationAsked, instrument_id: InstrumentId, books
     priced = books.prices.get(instrument_id)
     if not held or priced is None:
         raise Refused("NOT_FOUND", "nothing of it is held, or it has no price yet")
-    executions = await reader.executions([lot.fill_id for lots in held.values() for lot in lots])
+    if any(lot.basis is None for lots in held.values() for lot in lots):
+        raise Refused("BASIS_UNKNOWN", "a lot of it has no basis yet: supply it first")
+    executions = await reader.executions(asked.user_id, [lot.fill_id for lots in held.values() for lot in lots])
     price, day = priced
     trees = []
     for account_id, lots in held.items():

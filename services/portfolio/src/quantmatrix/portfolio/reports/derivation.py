@@ -42,8 +42,16 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRow:
+    """The row of an imported file. printed: what the broker says there of basis and gain; our own figures stand beside it."""
+
+    reference: str
+    printed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Execution:
-    """What a fill was at the broker. execution_id is None where the fill was stored without one."""
+    """What a fill was at the broker. execution_id is None where the fill was stored without one; row: where a file told it."""
 
     fill_id: FillId
     execution_id: str | None
@@ -52,10 +60,19 @@ class Execution:
     quantity: Quantity
     price: Price
     fee: Money
+    row: FileRow | None = None
+
+    @property
+    def source(self) -> Source | None:
+        """The broker's id, else the row of the file; None where neither was recorded."""
+        if self.execution_id is not None:
+            return Source(SourceKind.EXECUTION, self.execution_id)
+        return None if self.row is None else Source(SourceKind.ROW, self.row.reference)
 
     @property
     def words(self) -> str:
-        return f"{self.side} {self.quantity} at {self.price}, fee {plain(self.fee.amount)}, on {self.on.isoformat()}"
+        printed = f", the broker prints {' and '.join(self.row.printed)}" if self.row is not None and self.row.printed else ""
+        return f"{self.side} {self.quantity} at {self.price}, fee {plain(self.fee.amount)}, on {self.on.isoformat()}{printed}"
 
 
 def faults(tree: Derived) -> list[str]:
@@ -121,9 +138,9 @@ def of_unrealised(
 
 def _part(what: str, amount: Money, fill_id: FillId, executions: Mapping[FillId, Execution]) -> Derived:
     found = executions.get(fill_id)
-    if found is None or found.execution_id is None:
+    if found is None or found.source is None:
         return Derived(f"{what}, fill {fill_id}", amount)
-    return Derived(f"{what}: {found.words}", amount, source=Source(SourceKind.EXECUTION, found.execution_id))
+    return Derived(f"{what}: {found.words}", amount, source=found.source)
 
 
 def _summed(what: str, amount: Money, lines: tuple[Derived, ...]) -> Derived:

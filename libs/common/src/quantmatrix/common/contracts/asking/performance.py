@@ -256,7 +256,10 @@ class LossCandidatesAsked(Question[LossCandidates], frozen=True, kw_only=True):
 
 
 class DerivedLine(msgspec.Struct, frozen=True):
-    """depth: 0 is the number itself, its lines stand below it, one deeper; source_kind: execution, rule or closing price; reference: the broker's execution id."""
+    """depth: 0 is the number itself, its lines stand below it, one deeper; source_kind: execution, row of a file, rule or closing price.
+
+    reference: the broker's execution id, or the line and the file.
+    """
 
     depth: int
     what: str

@@ -1,0 +1,67 @@
+"""Reports over accounts that imported statements make: derived down to the row of the file, with the broker's figures beside."""
+
+import re
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JANUARY
+from services.portfolio.tests.importers.test_statement_ledger import keep
+
+from quantmatrix.common.contracts.asking.performance import DerivationAsked, ReportAsked, ReportName
+from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, AllocationAsked, WashSalesAsked
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.testing.examples import usd
+from quantmatrix.portfolio.performance_answers import derivation, report
+from quantmatrix.portfolio.statement_store import Options
+from quantmatrix.portfolio.tax_answers import allocated, treatments, wash_sales
+
+
+@pytest.fixture
+async def connection(database: Any) -> Any:
+    return await database.connect("portfolio")
+
+
+async def test_a_gain_of_a_statement_is_derived_down_to_the_rows_of_its_files(connection: Any) -> None:
+    """40 of 100 ABC that cost 2,001, sold for 999: the statement prints a basis of -800.40 and a gain of 198.60."""
+    await keep(connection, JANUARY, FEBRUARY, IRA)
+
+    found = await derivation(DerivationAsked(user_id=FIRST_ADMINISTRATOR), connection)
+
+    assert found.faults == ()
+    assert [(one.depth, one.amount, one.source_kind) for one in found.lines] == [
+        (0, usd("198.60"), None),
+        (1, usd("198.60"), None),
+        (2, usd(999), "row of a file"),
+        (2, usd("-800.40"), "row of a file"),
+    ]
+    assert "the broker prints basis -800.4 USD and gain 198.6 USD" in found.lines[2].what
+    for line, text, trade in ((found.lines[2], FEBRUARY, ",-40,25,"), (found.lines[3], JANUARY, ",100,20,")):
+        number, digest = re.fullmatch(r"line (\d+) of the .* file with SHA-256 (\w+)", str(line.reference)).groups()  # type: ignore[union-attr]
+        assert trade in text.splitlines()[int(number) - 1]
+        assert sha256(text.encode()).hexdigest().startswith(digest)
+
+
+async def test_the_other_reports_take_statement_accounts_too(connection: Any) -> None:
+    await keep(connection, JANUARY, FEBRUARY, IRA)
+
+    form = await report(ReportAsked(user_id=FIRST_ADMINISTRATOR, name=ReportName.FORM_8949), connection)
+    spread = await allocated(AllocationAsked(user_id=FIRST_ADMINISTRATOR), connection)
+    accounts = (await treatments(AccountTreatmentsAsked(user_id=FIRST_ADMINISTRATOR), connection)).accounts
+
+    assert "999.00,800.40,,,198.60" in form.text
+    assert spread.unpriced == ("ABC", "OLD", "XYZ"), "no closes are known here"
+    assert sorted(one.value for one in spread.parts if one.by == "account") == [usd(1_148), usd("8522.50")]
+    assert {(one.treatment, one.chosen) for one in accounts} == {("taxable", False)} and len(accounts) == 2
+    assert (await wash_sales(WashSalesAsked(user_id=FIRST_ADMINISTRATOR), connection)).undecided == 1
+
+
+async def test_an_ira_stays_one_as_its_statements_said_until_its_owner_says_otherwise(connection: Any) -> None:
+    await keep(connection, JANUARY, FEBRUARY, options=Options(treatment="tax-deferred"))
+    asked = AccountTreatmentsAsked(user_id=FIRST_ADMINISTRATOR)
+
+    (account,) = (await treatments(asked, connection)).accounts
+    form = await report(ReportAsked(user_id=FIRST_ADMINISTRATOR, name=ReportName.FORM_8949), connection)
+
+    assert (account.treatment, account.chosen) == ("tax-deferred", False)
+    assert "999.00" not in form.text
