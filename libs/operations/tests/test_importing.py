@@ -32,7 +32,7 @@ def test_one_object_a_line_in_the_order_of_the_files_without_a_running_installat
     (tmp_path / "again.csv").write_text(good + "\n", encoding="utf-8")
     (tmp_path / "bad.csv").write_text(PLAIN, encoding="utf-8")
 
-    done = qm(tmp_path, "good.csv", "again.csv", "bad.csv", "--json")
+    done = qm(tmp_path, "good.csv", "again.csv", "bad.csv", "--check", "--json")
 
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1, done.stderr
@@ -55,6 +55,7 @@ def test_a_person_gets_a_table_and_a_reason(tmp_path: Path) -> None:
     done = qm(tmp_path, "picture.jpg")
 
     assert done.returncode == 1
+    assert not (tmp_path / "home").exists()
     assert "picture.jpg: no importer knows this kind of file" in " ".join(done.stderr.split())
 
 
@@ -65,13 +66,13 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["code"] == "not_found"
 
 
-def test_what_is_kept_is_kept_once_in_a_database_started_for_the_call(tmp_path: Path) -> None:
+def test_what_is_booked_is_booked_once_in_a_database_started_for_the_call(tmp_path: Path) -> None:
     good = "".join(PLAIN.splitlines(keepends=True)[:3])
     (tmp_path / "first.csv").write_text(good, encoding="utf-8")
     (tmp_path / "more.csv").write_text(good + "2024-03-07,trade,USD,t4,mine,ABC,5,100,1\n", encoding="utf-8")
 
-    first = qm(tmp_path, "first.csv", "--keep", "--json")
-    again = qm(tmp_path, "first.csv", "more.csv", "--keep", "--json")
+    first = qm(tmp_path, "first.csv", "--json")
+    again = qm(tmp_path, "first.csv", "more.csv", "--json")
 
     assert (first.returncode, again.returncode) == (0, 0), first.stderr + again.stderr
     told = [json.loads(line) for line in (first.stdout + again.stdout).splitlines()]
@@ -80,18 +81,21 @@ def test_what_is_kept_is_kept_once_in_a_database_started_for_the_call(tmp_path: 
     assert not (tmp_path / "home" / "state.json").exists()
 
 
-async def test_what_is_kept_goes_into_the_database_that_runs(tmp_path: Path) -> None:
+async def test_what_is_booked_goes_into_the_database_that_runs(tmp_path: Path) -> None:
     good = "".join(PLAIN.splitlines(keepends=True)[:3])
     (tmp_path / "first.csv").write_text(good, encoding="utf-8")
     supervisor = Supervisor(Places(tmp_path / "home"), Plan(services=()))
     await supervisor.start()
     try:
-        done = await asyncio.to_thread(qm, tmp_path, "first.csv", "--keep", "--json")
+        done = await asyncio.to_thread(qm, tmp_path, "first.csv", "--json")
         connection = await asyncpg.connect(supervisor.postgres.url("portfolio"))
         kept = await connection.fetch("select account, symbol, quantity from statement_entry order by line")
+        closed = await connection.fetch("select account_id, quantity, realised from closing")
         await connection.close()
     finally:
         await supervisor.stop()
 
     assert done.returncode == 0, done.stderr
     assert [(row["account"], row["symbol"], int(row["quantity"])) for row in kept] == [("mine", "ABC", 10), ("mine", "ABC", -10)]
+    assert [(int(row["quantity"]), int(row["realised"])) for row in closed] == [(10, 98)]
+    assert closed[0]["account_id"] == json.loads(done.stdout)["account_ids"][0]

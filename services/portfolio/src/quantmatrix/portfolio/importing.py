@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from hashlib import sha256
 
@@ -11,6 +12,7 @@ from quantmatrix.portfolio.domain.statements import Statement
 from quantmatrix.portfolio.domain.statements_closings import Closings, Ends, cash_of, closings_of, positions_of, totals_of
 from quantmatrix.portfolio.domain.statements_identities import Identity, identities_of
 from quantmatrix.portfolio.domain.statements_replay import Replay, replayed
+from quantmatrix.portfolio.domain.statements_since import begun_later
 from quantmatrix.portfolio.ports import Importer, StatementError
 
 HEAD_BYTES = 4096
@@ -82,8 +84,11 @@ def importer_for(file: File) -> Importer:
     return known[0]
 
 
-def check_files(files: Sequence[File], account: str | None = None) -> list[Checked]:
-    """Check files together: in the order of their periods, each against the one before it; told in the order given."""
+def check_files(files: Sequence[File], account: str | None = None, since: date | None = None) -> list[Checked]:
+    """Check files together: in the order of their periods, each against the one before it; told in the order given.
+
+    since: rows before this day are not booked; what they moved is part of what was held before.
+    """
     read: list[tuple[int, Statement]] = []
     results: dict[int, Checked] = {}
     seen: dict[str, str] = {}
@@ -94,7 +99,8 @@ def check_files(files: Sequence[File], account: str | None = None) -> list[Check
             continue
         seen[digest] = file.name
         try:
-            read.append((index, _for_account(importer_for(file).read(file.body), account)))
+            statement = _for_account(importer_for(file).read(file.body), account)
+            read.append((index, statement if since is None else begun_later(statement, since)))
         except StatementError as error:
             results[index] = Checked(file, Status.REJECTED, str(error))
         except ValueError:

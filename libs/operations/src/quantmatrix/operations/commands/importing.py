@@ -1,39 +1,59 @@
-"""qm import: read brokers' statements, hold them against their own figures, say what each one brings, and keep it on request."""
+"""qm import: read brokers' statements, hold them against their own figures, book what they bring, and say what came of each."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.names import TOKEN
 from quantmatrix.common.runtime.clock import SystemClock
 from quantmatrix.operations.commands.common import AsJson, run
 from quantmatrix.operations.commands.database import tables_of
 from quantmatrix.operations.output import Exit, err, fail, tell_table
-from quantmatrix.portfolio.import_report import ImportTold, told
-from quantmatrix.portfolio.importing import BODY_BYTES_MAX, Checked, File, Status, check_files
+from quantmatrix.portfolio.domain.tax.holdings import Treatment
+from quantmatrix.portfolio.import_report import ImportTold, State, told
+from quantmatrix.portfolio.importing import BODY_BYTES_MAX, File, Status, check_files
+from quantmatrix.portfolio.statement_imports import Wish, import_files
 from quantmatrix.portfolio.statement_store import StatementStore
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Statements and exports of brokers; the kind is recognised.")]
 Into = Annotated[str | None, typer.Option("--account", help="The account they belong to; a statement about another one is refused.")]
-Keep = Annotated[bool, typer.Option("--keep", help="Keep what they bring. The embedded database is started for it when nothing runs.")]
+Since = Annotated[datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Book nothing before this day.")]
+Taxed = Annotated[Treatment | None, typer.Option("--treatment", help="How gains of their accounts are taxed; taxable unless it is said.")]
+OnlyCheck = Annotated[bool, typer.Option("--check", help="Check the files and book nothing; needs no database.")]
 
 
-def import_command(files: Files, account: Into = None, keep: Keep = False, as_json: AsJson = False) -> None:
-    """Check brokers' statements: rows, identities, printed basis. With --json one object a line, in the order of the files."""
+def import_command(
+    files: Files, account: Into = None, since: Since = None, treatment: Taxed = None, check: OnlyCheck = False, as_json: AsJson = False
+) -> None:
+    """Book brokers' statements: rows, identities, printed basis, ends. With --json one object a line, in the order of the files."""
+    _refuse_name(account, as_json=as_json)
     given = [_read(path, as_json=as_json) for path in files]
-    checked = check_files(given, account)
-    said = run(_kept(checked, as_json=as_json), as_json=as_json) if keep else [told(one) for one in checked]
+    day = since.date() if since is not None else None
+    looked = check_files(given, account if check else None, day)
+    if check or all(one.status is Status.REJECTED for one in looked):
+        said = [told(one) for one in looked]
+    else:
+        wish = Wish(FIRST_ADMINISTRATOR, account, day, treatment.value if treatment is not None else None)
+        said = run(_booked(given, wish, as_json=as_json), as_json=as_json)
     if as_json:
         for one in said:
             print(json.dumps(one))  # noqa: T201 - the answer of the command
     else:
         _show(said)
-    if any(one.status is Status.REJECTED for one in checked):
+    if any(one["state"] == State.FAILED for one in said):
         raise typer.Exit(Exit.ERROR)
+
+
+def _refuse_name(account: str | None, *, as_json: bool) -> None:
+    if account is not None and not re.match(TOKEN, account):
+        fail(Exit.CONFIGURATION, "--account: a name has 1 to 40 letters, digits, '_' or '-'", as_json=as_json)
 
 
 def _read(path: Path, *, as_json: bool) -> File:
@@ -45,11 +65,15 @@ def _read(path: Path, *, as_json: bool) -> File:
         fail(Exit.NOT_FOUND, f"{path} cannot be read: {error.strerror}", as_json=as_json)
 
 
-async def _kept(checked: Sequence[Checked], *, as_json: bool) -> list[ImportTold]:
-    """Keep the files one after the other, each in a transaction of its own; counts are then those of what was new."""
-    clock = SystemClock()
-    async with kept_statements(as_json=as_json) as store:
-        return [(await store.keep(one, FIRST_ADMINISTRATOR, clock.now())).report for one in checked]
+async def _booked(files: Sequence[File], wish: Wish, *, as_json: bool) -> list[ImportTold]:
+    """Book the files one after the other, each in a transaction of its own; counts are then those of what was new."""
+
+    def tell(name: str, state: State) -> None:
+        if not as_json and len(files) > 1:
+            err.print(f"{name}: {state.value}", style="dim", highlight=False, markup=False)
+
+    async with tables_of("portfolio", as_json=as_json) as connection:
+        return await import_files(files, wish, connection, SystemClock().now(), tell)
 
 
 @asynccontextmanager

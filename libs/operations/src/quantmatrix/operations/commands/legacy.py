@@ -19,7 +19,7 @@ from quantmatrix.portfolio.importing import File, check_files
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="A SQLite file, or postgresql://user@host/database; it is only read.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the same report and write nothing.")]
-Keep = Annotated[bool, typer.Option("--keep", help="Book it at once, as qm import --keep does with the files.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Book it at once, as qm import does with the files.")]
 Undo = Annotated[bool, typer.Option("--undo", help="Remove exactly what was made from this database.")]
 Confirm = Annotated[bool, typer.Option("--confirm", help="Keep what was made: it cannot be undone any more.")]
 Zone = Annotated[str, typer.Option("--zone", help="The zone of times that were stored without one, such as America/New_York.")]
