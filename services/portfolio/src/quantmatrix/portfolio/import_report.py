@@ -83,6 +83,7 @@ class ImportTold(TypedDict):
     quality: int
     why: str
     account_ids: list[str]
+    open_breaks: int
 
 
 def told(checked: Checked) -> ImportTold:
@@ -123,6 +124,7 @@ def told(checked: Checked) -> ImportTold:
         "quality": _quality(checked),
         "why": checked.why,
         "account_ids": [],
+        "open_breaks": 0,
     }
 
 

@@ -12,6 +12,7 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.portfolio.domain.statements import Entry, Statement
 from quantmatrix.portfolio.import_report import DUPLICATE, ImportTold, refused, told
 from quantmatrix.portfolio.importing import Checked, Status
+from quantmatrix.portfolio.statement_breaks import BreakStore
 from quantmatrix.portfolio.statement_entries import FIELDS, NAMES, entries_of, entry_row
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_rows import broker_of, chapters_told
@@ -79,7 +80,7 @@ class StatementStore:
         fresh = await self._add(import_id, user_id, statement)
         await self._add_unread(import_id, statement)
         report = _counted(report, statement, fresh)
-        report["account_ids"] = await self._accounts(statement, user_id, at, options)
+        report["account_ids"], report["open_breaks"] = await self._accounts(statement, user_id, at, options)
         await self._connection.execute(
             "update statement_import set booked = $2, ignored = $3, duplicates = $4, report = $5 where import_id = $1",
             import_id, report["booked"], report["ignored"], report["duplicates"], json.dumps(report),
@@ -100,9 +101,10 @@ class StatementStore:
                 "import one kind of file for a period, or give this one a start date"
             )
 
-    async def _accounts(self, statement: Statement, user_id: UserId, at: datetime, options: Options) -> list[str]:
+    async def _accounts(self, statement: Statement, user_id: UserId, at: datetime, options: Options) -> tuple[list[str], int]:
+        """Book each account of the file, or hold it against its fills; their names, and how many breaks are open."""
         ledger = StatementLedger(self._connection)
-        found = []
+        found, open_breaks = [], 0
         for number in statement.accounts:
             wanted = options.account if len(statement.accounts) == 1 else None
             account = await ledger.account_for(user_id, broker_of(statement), number, statement.currency, at, wanted)
@@ -112,8 +114,10 @@ class StatementStore:
                 await ledger.set_treatment(account.account_id, options.treatment)
             if account.booked:
                 await ledger.rebook(account)
+            else:
+                open_breaks += await BreakStore(self._connection).hold(account, at)
             found.append(str(account.account_id))
-        return found
+        return found, open_breaks
 
     async def _open(self, import_id: UUID, checked: Checked, user_id: UserId, report: ImportTold, at: datetime) -> bool:
         """Store the file's own row; False when this user has imported the file before."""
