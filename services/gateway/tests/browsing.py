@@ -22,7 +22,19 @@ FLAGS = [
     "--disable-sync",
 ]
 DESK, PHONE = (1440, 900), (390, 844)
-PAGES = ("/", "/positions", "/performance", "/orders", "/signals", "/symbols", "/symbols/AAPL", "/notifications", "/system", "/about")
+PAGES = (
+    "/",
+    "/positions",
+    "/performance",
+    "/statements",
+    "/orders",
+    "/signals",
+    "/symbols",
+    "/symbols/AAPL",
+    "/notifications",
+    "/system",
+    "/about",
+)
 NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium here")
 
 

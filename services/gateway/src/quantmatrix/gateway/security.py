@@ -17,6 +17,9 @@ CHART_STYLE = (
 )
 """The one style tag that lightweight-charts 5.2.1 puts into a page; a test compares it with the library's file."""
 BODY_BYTES_MAX = 64 * 1024
+UPLOADS = "/api/v1/statements/uploads/"
+UPLOAD_BYTES_MAX = 64 * 1024 * 1024
+"""Brokers' statements: read in parts, never whole."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -76,8 +79,9 @@ def _refusal(scope: dict[str, Any] | Scope) -> ProblemError | None:
     length = headers.get("content-length", "")
     if not length.isdigit() and headers.get("transfer-encoding"):
         return ProblemError(411, "LENGTH_REQUIRED", "send a Content-Length")
-    if length.isdigit() and int(length) > BODY_BYTES_MAX:
-        return ProblemError(413, "BODY_TOO_LARGE", f"a request has at most {BODY_BYTES_MAX} bytes")
+    bytes_max = UPLOAD_BYTES_MAX if scope["path"].startswith(UPLOADS) else BODY_BYTES_MAX
+    if length.isdigit() and int(length) > bytes_max:
+        return ProblemError(413, "BODY_TOO_LARGE", f"a request has at most {bytes_max} bytes")
     if comes_from_elsewhere(headers):
         return ProblemError(403, "CROSS_SITE", "changes are taken from this console's own pages only")
     return None

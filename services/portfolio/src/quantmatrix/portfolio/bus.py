@@ -9,6 +9,7 @@ from quantmatrix.common.contracts.asking.portfolio import (
     PortfolioAsked,
     SnapshotsAsked,
 )
+from quantmatrix.common.contracts.asking.statements import BookStatements, ResolveStatementBreak, StatementPartGiven, StatementsAsked
 from quantmatrix.common.contracts.asking.taxes import (
     AccountTreatmentsAsked,
     AllocationAsked,
@@ -20,7 +21,7 @@ from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, Settl
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
-from quantmatrix.portfolio import answers, handlers, performance_answers, tax_answers
+from quantmatrix.portfolio import answers, handlers, performance_answers, statement_answers, tax_answers
 
 MARKS_PATIENCE_S = 0.05
 """Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
@@ -53,8 +54,12 @@ def bus() -> Bus:
             Answers(AllocationAsked, tax_answers.allocated),
             Answers(LedgerSumsAsked, answers.ledger_sums),
             Answers(LedgerDigestAsked, answers.ledger_digest),
+            Answers(StatementsAsked, statement_answers.statements),
         ),
         does=(
+            Does(StatementPartGiven, statement_answers.part_given),
+            Does(BookStatements, statement_answers.booked),
+            Does(ResolveStatementBreak, statement_answers.break_resolved),
             Does(ChooseTreatment, tax_answers.choose_treatment),
             Does(ChooseSector, tax_answers.choose_sector),
         ),

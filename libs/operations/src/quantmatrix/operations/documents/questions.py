@@ -14,6 +14,7 @@ from quantmatrix.common.contracts.asking import (
     performance,
     portfolio,
     signals,
+    statements,
     supervisor,
     taxes,
 )
@@ -25,7 +26,7 @@ from quantmatrix.operations.documents.meanings import meaning_of, text_of, type_
 from quantmatrix.operations.documents.sources import answering, changes_something
 
 PLACE = Path("docs/questions.md")
-_MODULES = (market, signals, execution, portfolio, performance, taxes, notify, ledger, messaging, supervisor)
+_MODULES = (market, signals, execution, portfolio, performance, taxes, statements, notify, ledger, messaging, supervisor)
 
 
 def all_questions() -> tuple[type[Question[msgspec.Struct]], ...]:

@@ -47,5 +47,6 @@ const told = document.getElementById("told");
 if (told) new MutationObserver(() => { if (told.children.length) setTimeout(() => told.replaceChildren(), 8000); }).observe(told, { childList: true });
 
 if (document.querySelector("qm-equity, qm-course, qm-drawdown, qm-candles")) import("./charts.js");
+if (document.querySelector("qm-statements")) import("./statements.js");
 document.querySelector('.side nav [aria-current]')?.scrollIntoView({ block: "nearest", inline: "center" });
 live(document.body);

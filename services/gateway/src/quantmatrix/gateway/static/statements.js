@@ -1,0 +1,99 @@
+// <qm-statements>: files are handed in one after the other with their progress, then booked together; each shows where it stands.
+
+class Statements extends HTMLElement {
+  connectedCallback() {
+    this.form = this.querySelector("form");
+    this.list = this.querySelector("[data-files]");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.book([...this.form.elements.files.files]);
+    });
+    this.addEventListener("dragover", (event) => event.preventDefault());
+    this.addEventListener("drop", (event) => {
+      event.preventDefault();
+      this.form.elements.files.files = event.dataTransfer.files;
+      this.book([...event.dataTransfer.files]);
+    });
+  }
+
+  row(file) {
+    const row = document.createElement("li");
+    const name = document.createElement("span");
+    const bar = document.createElement("progress");
+    const state = document.createElement("span");
+    name.textContent = `${file.name} `;
+    bar.max = Math.max(file.size, 1);
+    bar.value = 0;
+    bar.setAttribute("aria-label", `Progress of ${file.name}`);
+    state.textContent = " pending";
+    row.append(name, bar, state);
+    this.list.append(row);
+    return { bar, say: (text) => (state.textContent = ` ${text}`) };
+  }
+
+  send(file, id, row) {
+    return new Promise((resolve, reject) => {
+      const request = new XMLHttpRequest();
+      request.open("PUT", `/api/v1/statements/uploads/${id}?name=${encodeURIComponent(file.name)}`);
+      request.setRequestHeader("X-CSRF-Token", this.form.dataset.csrf);
+      request.setRequestHeader("Content-Type", "application/octet-stream");
+      request.upload.onprogress = (event) => (row.bar.value = event.loaded);
+      request.onerror = () => reject(new Error("the connection broke off; hand it in again"));
+      request.onload = () => (request.status === 200 ? resolve() : reject(new Error(detail(request.responseText))));
+      request.send(file);
+    });
+  }
+
+  async book(files) {
+    if (this.busy || !files.length) return;
+    this.busy = true;
+    this.list.replaceChildren();
+    const rows = files.map((file) => this.row(file));
+    const uploads = [];
+    try {
+      for (const [index, file] of files.entries()) {
+        const id = crypto.randomUUID();
+        rows[index].say("processing");
+        try {
+          await this.send(file, id, rows[index]);
+          uploads.push({ id, row: rows[index] });
+        } catch (error) {
+          rows[index].say(`failed: ${error.message}`);
+        }
+      }
+      if (uploads.length) await this.ask(uploads);
+    } finally {
+      this.busy = false;
+      document.body.dispatchEvent(new Event("qm-statements"));
+    }
+  }
+
+  async ask(uploads) {
+    const said = { uploads: uploads.map((one) => one.id) };
+    for (const name of ["account_id", "since", "treatment"]) if (this.form.elements[name].value) said[name] = this.form.elements[name].value;
+    const answer = await fetch("/api/v1/statements/", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-CSRF-Token": this.form.dataset.csrf },
+      body: JSON.stringify(said),
+    });
+    const text = await answer.text();
+    if (!answer.ok) {
+      for (const one of uploads) one.row.say(`failed: ${detail(text)}`);
+      return;
+    }
+    JSON.parse(text).files.forEach((file, index) => {
+      const counts = file.state === "failed" ? file.why : `${file.status}; ${file.booked} booked, ${file.ignored} ignored, ${file.not_understood} not understood`;
+      uploads[index].row.say(`${file.state}: ${counts}`);
+    });
+  }
+}
+
+function detail(text) {
+  try {
+    return JSON.parse(text).detail;
+  } catch {
+    return "no answer that can be read; try again";
+  }
+}
+
+customElements.define("qm-statements", Statements);
