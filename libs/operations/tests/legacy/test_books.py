@@ -10,7 +10,8 @@ from libs.operations.tests.legacy.making import crypto, order, snapshot
 from quantmatrix.operations.legacy.books import Position, booked_positions, by_place, fill_of, opening_of, openings_of
 from quantmatrix.operations.legacy.crypto import read_crypto
 from quantmatrix.operations.legacy.reading import Choices
-from quantmatrix.portfolio.domain.ledger import Event, Ledger, booked
+from quantmatrix.portfolio.domain.events import Event
+from quantmatrix.portfolio.domain.ledger import Ledger, booked
 
 traded = some.lists(
     some.tuples(

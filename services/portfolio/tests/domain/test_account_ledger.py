@@ -16,7 +16,9 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.actions import Merger, Rename, ReturnOfCapital, SpinOff
 from quantmatrix.portfolio.domain.arrivals import Arrival, Completion, Departure, Origin
 from quantmatrix.portfolio.domain.book import rebuilt
-from quantmatrix.portfolio.domain.ledger import Event, EventConflictError, Ledger, LedgerRules, Reversal, ShareSplit, What, booked
+from quantmatrix.portfolio.domain.events import Event, EventConflictError, Reversal, ShareSplit, What
+from quantmatrix.portfolio.domain.keeping import LedgerRules
+from quantmatrix.portfolio.domain.ledger import Ledger, booked
 from quantmatrix.portfolio.domain.lots import Fill, Split
 from quantmatrix.portfolio.domain.methods import LotMethod, LotMethods
 

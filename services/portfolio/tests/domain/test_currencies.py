@@ -13,7 +13,8 @@ from quantmatrix.common.names import AssetClass
 from quantmatrix.common.values import Money
 from quantmatrix.portfolio.domain.book import cash_moved
 from quantmatrix.portfolio.domain.currencies import MissingRateError, Rates, at_one_rate, cash_by_currency, effects, taxed
-from quantmatrix.portfolio.domain.ledger import Event, booked
+from quantmatrix.portfolio.domain.events import Event
+from quantmatrix.portfolio.domain.ledger import booked
 from quantmatrix.portfolio.domain.lots import UnknownBasisError, book_fill
 
 BOUGHT, NOW = on("2023-01-03"), on("2024-02-01")

@@ -16,7 +16,9 @@ from services.portfolio.tests.domain.tax.shared import shared
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import FillId, Side
 from quantmatrix.common.values import Quantity
-from quantmatrix.portfolio.domain.ledger import Event, LedgerRules, booked
+from quantmatrix.portfolio.domain.events import Event
+from quantmatrix.portfolio.domain.keeping import LedgerRules
+from quantmatrix.portfolio.domain.ledger import booked
 from quantmatrix.portfolio.domain.lots import Fill
 from quantmatrix.portfolio.domain.methods import LotMethod, LotMethods
 

@@ -11,7 +11,9 @@ from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AssetClass, FillId
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.arrivals import NotEnoughHeldError
-from quantmatrix.portfolio.domain.ledger import Event, Ledger, LedgerRules, booked
+from quantmatrix.portfolio.domain.events import Event
+from quantmatrix.portfolio.domain.keeping import LedgerRules
+from quantmatrix.portfolio.domain.ledger import Ledger, booked
 from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot, book_fill
 from quantmatrix.portfolio.domain.options import Ended, OptionEnd, Right, book_end
 from quantmatrix.portfolio.domain.terms import Term, term

@@ -10,7 +10,8 @@ from services.portfolio.tests.domain.making import STOCK, fill, usd
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, ClosingId, FillId, LotId
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.ledger import Event, Ledger, booked
+from quantmatrix.portfolio.domain.events import Event
+from quantmatrix.portfolio.domain.ledger import Ledger, booked
 from quantmatrix.portfolio.domain.lots import Fill
 from quantmatrix.portfolio.domain.tax.holdings import Treatment, holdings_of
 from quantmatrix.portfolio.domain.tax.wash_sales import wash_sales

@@ -14,7 +14,8 @@ from services.portfolio.tests.reports.disposing import TAXABLE, bought, disposed
 
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.ledger import Event, ShareSplit, booked
+from quantmatrix.portfolio.domain.events import Event, ShareSplit
+from quantmatrix.portfolio.domain.ledger import booked
 from quantmatrix.portfolio.domain.lots import Split
 from quantmatrix.portfolio.domain.tax.holdings import Treatment, holdings_of
 from quantmatrix.portfolio.domain.tax.wash_sales import wash_sales

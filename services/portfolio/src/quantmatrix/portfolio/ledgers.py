@@ -10,7 +10,8 @@ import asyncpg
 from quantmatrix.common.names import AccountId, ClosingId, FillId, InstrumentId, LotId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, notional
-from quantmatrix.portfolio.domain.ledger import Ledger, ShareSplit
+from quantmatrix.portfolio.domain.events import ShareSplit
+from quantmatrix.portfolio.domain.ledger import Ledger
 from quantmatrix.portfolio.domain.lots import Closing, Lot
 from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, holdings_of, is_security
 from quantmatrix.portfolio.domain.tax.wash_sales import Line, wash_sales

@@ -14,7 +14,7 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.actions import ReturnOfCapital
 from quantmatrix.portfolio.domain.arrivals import Arrival, Origin
 from quantmatrix.portfolio.domain.currencies import Rates
-from quantmatrix.portfolio.domain.ledger import Event, ShareSplit
+from quantmatrix.portfolio.domain.events import Event, ShareSplit
 from quantmatrix.portfolio.domain.lots import Fill, Split
 from quantmatrix.portfolio.domain.methods import LotMethod, LotMethods
 from quantmatrix.portfolio.domain.tax.holdings import Treatment

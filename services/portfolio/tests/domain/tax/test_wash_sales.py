@@ -16,7 +16,8 @@ from services.portfolio.tests.domain.tax.shared import shared
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, LotId
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.ledger import Event, ShareSplit, booked
+from quantmatrix.portfolio.domain.events import Event, ShareSplit
+from quantmatrix.portfolio.domain.ledger import booked
 from quantmatrix.portfolio.domain.lots import Split
 from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, gains, holdings_of, is_security
 from quantmatrix.portfolio.domain.tax.wash_sales import Line, WashReport, WashRules, disallowed_inside, wash_sales

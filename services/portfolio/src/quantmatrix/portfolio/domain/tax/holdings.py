@@ -8,7 +8,8 @@ from fractions import Fraction
 
 from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, LotId
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.ledger import Ledger, ShareSplit
+from quantmatrix.portfolio.domain.events import ShareSplit
+from quantmatrix.portfolio.domain.ledger import Ledger
 from quantmatrix.portfolio.domain.lots import Lot, age, less, share_known
 from quantmatrix.portfolio.domain.terms import Term, term
 

@@ -10,7 +10,9 @@ from quantmatrix.common.names import AccountId, InstrumentId, Side
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.arrivals import Arrival
 from quantmatrix.portfolio.domain.currencies import Rates
-from quantmatrix.portfolio.domain.ledger import Event, LedgerRules, Ordered, ShareSplit, booked, in_order
+from quantmatrix.portfolio.domain.events import Event, Ordered, ShareSplit, in_order
+from quantmatrix.portfolio.domain.keeping import LedgerRules
+from quantmatrix.portfolio.domain.ledger import booked
 from quantmatrix.portfolio.domain.lots import Fill
 from quantmatrix.portfolio.domain.methods import LotMethods
 from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, holdings_of, is_security
