@@ -392,7 +392,7 @@ async def test_a_rebuild_from_the_facts_equals_what_was_booked_one_by_one(pages:
     store = PortfolioStore(pages.connection)
     books = [(one, instrument) for one, instrument in await store.books() if one.account_id == account]
     for book_account, _ in books[:1]:
-        assert await differences(book_account, [instrument for _, instrument in books], store) == []
+        assert await differences(book_account, [instrument for _, instrument in books], pages.connection) == []
     (ledger,) = [one for one in (await sums(pages)).accounts if one.account_id == account]
     assert ledger.lots == ledger.positions
     assert ledger.cash == ledger.cash_entries

@@ -1,6 +1,5 @@
 """What portfolio answers when it is asked."""
 
-from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 
@@ -25,14 +24,14 @@ from quantmatrix.common.contracts.asking.portfolio import (
     Snapshots,
     SnapshotsAsked,
 )
-from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, AssetClass, ClosingId, FillId, InstrumentId, LotId
+from quantmatrix.common.names import AccountId, ClosingId, FillId, InstrumentId, LotId
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, notional, plain
 from quantmatrix.portfolio.rebuild import differences
+from quantmatrix.portfolio.rows import Account, instrument_of, money_of
 from quantmatrix.portfolio.statement_ledger import StatementLedger
-from quantmatrix.portfolio.store import Account, PortfolioStore
+from quantmatrix.portfolio.store import PortfolioStore
 
 LIMIT_MAX = 1_000
 _OWN = "user_id = $1 and ($2::text is null or account_id = $2) and ($3::text is null or instrument_id = $3)"
@@ -112,7 +111,7 @@ async def ledger_sums(asked: LedgerSumsAsked, connection: Connection) -> LedgerS
     if asked.rebuild:
         for account, books in groupby(await store.books(), key=itemgetter(0)):
             if account.account_id not in stated:
-                found[account.account_id] = await differences(account, [instrument for _, instrument in books], store)
+                found[account.account_id] = await differences(account, [instrument for _, instrument in books], connection)
         for one in stated.values():
             found[one.account_id] = await ledger.differences(one)
     ends = {account_id: tuple(await ledger.end_differences(one)) for account_id, one in stated.items()}
@@ -213,41 +212,31 @@ async def ledger_digest(_: LedgerDigestAsked, connection: Connection) -> LedgerD
     )
 
 
-def _instrument(row: asyncpg.Record) -> Instrument:
-    return Instrument(
-        InstrumentId(row["instrument_id"]),
-        row["symbol"],
-        AssetClass(row["asset_class"]),
-        row["currency"],
-        Quantity(row["multiplier"]),
-    )
-
-
-def _amount(amount: Decimal | None, currency: str) -> Money | None:
-    """An amount that may wait for a basis."""
-    return None if amount is None else Money(amount, currency)
-
-
 def _marked(row: asyncpg.Record) -> tuple[Money | None, Money | None]:
+    """The value at the latest price, and what of it is gain: of units whose basis is known."""
     if row["price"] is None:
         return None, None
-    value = notional(Price(row["price"]), Quantity(row["quantity"]), Quantity(row["multiplier"]), row["currency"])
-    basis = _amount(row["basis"], row["currency"])
-    return value, None if basis is None else value - basis
+    multiplier, currency = Quantity(row["multiplier"]), row["currency"]
+    value = notional(Price(row["price"]), Quantity(row["quantity"]), multiplier, currency)
+    unknown = Quantity(row.get("unknown") or 0)
+    if row["basis"] is None:
+        return value, None
+    return value, value - notional(Price(row["price"]), unknown, multiplier, currency) - Money(row["basis"], currency)
 
 
 def _position(row: asyncpg.Record) -> PositionSummary:
     value, unrealised = _marked(row)
     return PositionSummary(
         account_id=AccountId(row["account_id"]),
-        instrument=_instrument(row),
+        instrument=instrument_of(row),
         quantity=Quantity(row["quantity"]),
-        basis=_amount(row["basis"], row["currency"]),
+        basis=money_of(row, "basis"),
         realised=Money(row["realised"], row["currency"]),
         price=Price(row["price"]) if row["price"] is not None else None,
         priced_on=row["priced_on"],
         value=value,
         unrealised=unrealised,
+        unknown=Quantity(row["unknown"]),
     )
 
 
@@ -280,10 +269,10 @@ def _lot(row: asyncpg.Record) -> LotSummary:
         lot_id=LotId(row["lot_id"]),
         fill_id=FillId(row["fill_id"]),
         account_id=AccountId(row["account_id"]),
-        instrument=_instrument(row),
+        instrument=instrument_of(row),
         quantity=Quantity(row["quantity"]),
         opened_quantity=Quantity(row["opened_quantity"]),
-        basis=_amount(row["basis"], row["currency"]),
+        basis=money_of(row, "basis"),
         opened_on=row["opened_on"],
         opened_at=row["opened_at"],
         triggered_by=row["triggered_by"],
@@ -293,7 +282,6 @@ def _lot(row: asyncpg.Record) -> LotSummary:
 
 
 def _closing(row: asyncpg.Record) -> ClosingSummary:
-    currency = row["currency"]
     return ClosingSummary(
         closing_id=ClosingId(row["closing_id"]),
         lot_id=LotId(row["lot_id"]),
@@ -302,9 +290,9 @@ def _closing(row: asyncpg.Record) -> ClosingSummary:
         symbol=row["symbol"],
         instrument_id=InstrumentId(row["instrument_id"]),
         quantity=Quantity(row["quantity"]),
-        proceeds=_amount(row["proceeds"], currency),
-        basis=_amount(row["basis"], currency),
-        realised=_amount(row["realised"], currency),
+        proceeds=money_of(row, "proceeds"),
+        basis=money_of(row, "basis"),
+        realised=money_of(row, "realised"),
         opened_on=row["opened_on"],
         closed_on=row["closed_on"],
         closed_at=row["closed_at"],

@@ -1,5 +1,6 @@
 """Portfolio's face towards NATS. What it says stands in `contracts/portfolio.py`."""
 
+from quantmatrix.common.contracts.asking.acts import ActBookingAsked, ActsAsked, LotMethodChangeAsked, LotMethodsAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
 from quantmatrix.common.contracts.asking.performance import DerivationAsked, IncomeAsked, LossCandidatesAsked, PerformanceAsked, ReportAsked
 from quantmatrix.common.contracts.asking.portfolio import (
@@ -21,7 +22,7 @@ from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, Settl
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
-from quantmatrix.portfolio import answers, handlers, performance_answers, statement_answers, tax_answers
+from quantmatrix.portfolio import answers, handlers, performance_answers, statement_answers, tax_answers, telling
 
 MARKS_PATIENCE_S = 0.05
 """Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
@@ -55,11 +56,15 @@ def bus() -> Bus:
             Answers(LedgerSumsAsked, answers.ledger_sums),
             Answers(LedgerDigestAsked, answers.ledger_digest),
             Answers(StatementsAsked, statement_answers.statements),
+            Answers(ActsAsked, telling.acts),
+            Answers(LotMethodsAsked, telling.lot_methods),
         ),
         does=(
             Does(StatementPartGiven, statement_answers.part_given),
             Does(BookStatements, statement_answers.booked),
             Does(ResolveStatementBreak, statement_answers.break_resolved),
+            Does(ActBookingAsked, telling.book_act),
+            Does(LotMethodChangeAsked, telling.change_method),
             Does(ChooseTreatment, tax_answers.choose_treatment),
             Does(ChooseSector, tax_answers.choose_sector),
         ),

@@ -1,26 +1,17 @@
 """What portfolio does with what it hears: fills become lots and closings, splits change lots, prices mark, watermarks snapshot."""
 
-import structlog
-
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import AccountOpened
-from quantmatrix.common.contracts.portfolio import (
-    LedgerWatermark,
-    LotAdjusted,
-    LotClosed,
-    LotOpened,
-    PortfolioSnapshotTaken,
-    PositionChanged,
-)
+from quantmatrix.common.contracts.portfolio import LedgerWatermark, PortfolioSnapshotTaken
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.names import ActionKind, FillId
 from quantmatrix.common.runtime.page import Page
-from quantmatrix.common.values import Money
-from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Split, book_fill, split_lot
-from quantmatrix.portfolio.rebuild import rebuild_book
-from quantmatrix.portfolio.store import Account, PortfolioStore, Position
-
-log = structlog.get_logger(__name__)
+from quantmatrix.portfolio.booking import Identity, book, book_anew
+from quantmatrix.portfolio.domain.lots import Fill, NamedLot, Split
+from quantmatrix.portfolio.domain.methods import named_for
+from quantmatrix.portfolio.fact_store import FactStore, Kept
+from quantmatrix.portfolio.rows import Account
+from quantmatrix.portfolio.store import PortfolioStore
 
 
 async def instrument_listed(listed: InstrumentListed, page: Page) -> None:
@@ -47,65 +38,39 @@ async def may_book(fill: OrderFilled | FillCorrected, page: Page) -> bool:
 
 async def order_filled(filled: OrderFilled, page: Page) -> None:
     """Book one execution: close lots, open what is left, move cash and position. Hearing it twice changes nothing."""
-    store = PortfolioStore(page.connection)
-    fill = fill_of(filled)
-    account = await store.account(fill.account_id)
-    if account is None:
-        raise LookupError(f"a fill for account {fill.account_id}, which was never opened here")
-    if not await store.keep_fill(fill, filled.execution_id):
-        return
-    booked = book_fill(fill, await store.open_lots(fill.account_id, fill.instrument.instrument_id))
-    for lot in booked.changed:
-        await store.change_lot(lot)
-    for closing in booked.closings:
-        await store.add_closing(closing, fill)
-    if booked.opened is not None:
-        await store.add_lot(booked.opened)
-    await store.enter_cash_of(fill)
-    realised = booked.realised or Money.zero(fill.instrument.currency)
-    position = await store.move_position(fill, realised)
-    _say_booked(page, fill, booked, position)
+    account, fill = await _account_of(filled, page), await _fill_with_lots(filled, page)
+    kept = await FactStore(page.connection).keep_fill(fill, filled.execution_id, filled.order_id)
+    if kept is not None:
+        await book(kept, account, page, _told_of("fill", fill.fill_id))
 
 
 async def fill_corrected(corrected: FillCorrected, page: Page) -> None:
-    """A corrected or busted execution: the fact is replaced and the book is made anew. Hearing it twice changes nothing."""
-    store = PortfolioStore(page.connection)
-    fill = fill_of(corrected)
-    account = await store.account(fill.account_id)
-    if account is None:
-        raise LookupError(f"a correction for account {fill.account_id}, which was never opened here")
-    if not await store.replace_fill(corrected.corrects, fill, corrected.execution_id):
+    """A corrected or busted execution: the fact is replaced and the books are made anew. Hearing it twice changes nothing."""
+    account, fill = await _account_of(corrected, page), await _fill_with_lots(corrected, page)
+    old = FillId(corrected.corrects)
+    if not await FactStore(page.connection).replace_fill(old, fill, corrected.execution_id, corrected.order_id):
         return
-    await store.forget_cash_of(FillId(corrected.corrects))
-    if fill.quantity:
-        await store.enter_cash_of(fill)
-    book = await rebuild_book(account, fill.instrument, store)
-    nothing = Money.zero(fill.instrument.currency)
-    position = Position(account.account_id, account.user_id, fill.instrument, book.quantity, book.basis, book.realised or nothing)
-    page.say(_position_changed(position, fill), identity=("corrected", fill.fill_id))
+    await PortfolioStore(page.connection).forget_cash_of(account.account_id, [old])
+    await book_anew(account, [fill.instrument.instrument_id], page, lambda instrument: ("corrected", fill.fill_id, instrument), fill)
 
 
 async def action_announced(action: CorporateActionAnnounced, page: Page) -> None:
     """A split changes every open lot of the instrument, once. Derived dividends are information and are never booked."""
     if action.kind is not ActionKind.SPLIT:
         return
-    store = PortfolioStore(page.connection)
+    facts, store = FactStore(page.connection), PortfolioStore(page.connection)
     instrument = action.instrument.instrument_id
     split = Split(action.effective, action.numerator, action.denominator)
-    if not await store.keep_split(action.action_id, instrument, split):
+    event = await facts.keep_split(action.action_id, instrument, split)
+    if event is None:
         return
     await store.split_mark(instrument, split)
-    changed_accounts = {}
-    for lot in await store.lots_of_instrument(instrument):
-        after = split_lot(lot, split)
-        if after != lot:
-            await store.change_lot(after)
-            _say_adjusted(page, lot, after, action)
-            changed_accounts[lot.account_id] = lot.user_id
-    for account_id in sorted(changed_accounts):
-        position = await store.resum_position(account_id, instrument)
-        if position is not None:
-            page.say(_position_changed(position, None), identity=("split", action.action_id, account_id))
+    late = await facts.accounts_after(instrument, event)
+    for account_id in sorted(late | await store.holders(instrument)):
+        account = await store.account(account_id)
+        if account is None:
+            raise LookupError(f"lots of account {account_id}, which was never opened here")
+        await book(Kept(event, account_id in late), account, page, _told_of("split", action.action_id, account_id))
 
 
 async def may_snapshot(watermark: SettledWatermark, page: Page) -> bool:
@@ -143,8 +108,20 @@ async def execution_reached(watermark: SettledWatermark, page: Page) -> None:
     )
 
 
-def fill_of(filled: OrderFilled | FillCorrected) -> Fill:
-    """The message as the ledger books it."""
+async def _account_of(filled: OrderFilled | FillCorrected, page: Page) -> Account:
+    account = await PortfolioStore(page.connection).account(filled.account_id)
+    if account is None:
+        raise LookupError(f"a fill for account {filled.account_id}, which was never opened here")
+    return account
+
+
+async def _fill_with_lots(filled: OrderFilled | FillCorrected, page: Page) -> Fill:
+    """The message as the ledger books it, with those of the order's named lots that are this fill's part."""
+    named: tuple[NamedLot, ...] = ()
+    if filled.lots:
+        own = [filled.fill_id, filled.corrects] if isinstance(filled, FillCorrected) else [filled.fill_id]
+        before = await FactStore(page.connection).filled_of(filled.order_id, filled.account_id, own)
+        named = named_for([NamedLot(one.lot_id, one.quantity) for one in filled.lots], before, filled.quantity)
     return Fill(
         fill_id=filled.fill_id,
         account_id=filled.account_id,
@@ -157,73 +134,11 @@ def fill_of(filled: OrderFilled | FillCorrected) -> Fill:
         session=filled.session,
         executed_at=filled.executed_at,
         triggered_by=filled.triggered_by,
+        fee_in_kind=filled.fee_in_kind,
+        named=named,
     )
 
 
-def _say_booked(page: Page, fill: Fill, booked: Booked, position: Position) -> None:
-    for closing in booked.closings:
-        page.say(
-            LotClosed(
-                user_id=fill.user_id,
-                account_id=fill.account_id,
-                closing_id=closing.closing_id,
-                lot_id=closing.lot_id,
-                fill_id=closing.fill_id,
-                instrument=fill.instrument,
-                quantity=closing.quantity,
-                proceeds=closing.known_proceeds,
-                basis=closing.known_basis,
-                realised=closing.known_realised,
-                left=closing.left,
-                opened_on=closing.opened_on,
-                closed_on=closing.closed_on,
-                triggered_by=fill.triggered_by,
-            ),
-            identity=closing.closing_id,
-        )
-    if booked.opened is not None:
-        page.say(_lot_opened(booked.opened), identity=booked.opened.lot_id)
-    page.say(_position_changed(position, fill), identity=("fill", fill.fill_id))
-
-
-def _lot_opened(lot: Lot) -> LotOpened:
-    return LotOpened(
-        user_id=lot.user_id,
-        account_id=lot.account_id,
-        lot_id=lot.lot_id,
-        fill_id=lot.fill_id,
-        instrument=lot.instrument,
-        quantity=lot.quantity,
-        basis=lot.known_basis,
-        opened_on=lot.opened_on,
-        opened_at=lot.opened_at,
-        triggered_by=lot.triggered_by,
-    )
-
-
-def _say_adjusted(page: Page, before: Lot, after: Lot, action: CorporateActionAnnounced) -> None:
-    page.say(
-        LotAdjusted(
-            user_id=before.user_id,
-            account_id=before.account_id,
-            lot_id=before.lot_id,
-            action_id=action.action_id,
-            instrument=action.instrument,
-            quantity_before=before.quantity,
-            quantity_after=after.quantity,
-        ),
-        identity=(before.lot_id, action.action_id),
-    )
-
-
-def _position_changed(position: Position, fill: Fill | None) -> PositionChanged:
-    return PositionChanged(
-        user_id=position.user_id,
-        account_id=position.account_id,
-        instrument=position.instrument,
-        quantity=position.quantity,
-        basis=position.basis,
-        realised=position.realised,
-        last_side=fill.side if fill else None,
-        last_price=fill.price if fill else None,
-    )
+def _told_of(*identity: object) -> Identity:
+    """What is said of a position, where one fact moves one position of an account."""
+    return lambda instrument: identity

@@ -3,16 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
 
 import asyncpg
 
-from quantmatrix.common.names import AccountId, ClosingId, FillId, InstrumentId, LotId, UserId
+from quantmatrix.common.names import AccountId, FillId, InstrumentId, LotId, UserId
 from quantmatrix.common.runtime.database import Connection
-from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.common.values import Money, Price, notional
 from quantmatrix.portfolio.domain.events import ShareSplit
 from quantmatrix.portfolio.domain.ledger import Ledger
-from quantmatrix.portfolio.domain.lots import Closing, Lot
+from quantmatrix.portfolio.domain.lots import Lot
 from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, holdings_of, is_security
 from quantmatrix.portfolio.domain.tax.wash_sales import Line, wash_sales
 from quantmatrix.portfolio.facts import execution_of_fact, fill_of_fact, split_of_fact
@@ -21,8 +20,8 @@ from quantmatrix.portfolio.performance.strategies import ClosedPart, OpenedLot
 from quantmatrix.portfolio.reports.derivation import Execution
 from quantmatrix.portfolio.reports.disposals import Disposal, disposals_of
 from quantmatrix.portfolio.reports.income import IncomeKind, IncomeLine
+from quantmatrix.portfolio.rows import closing_of, instrument_of, lot_of
 from quantmatrix.portfolio.statement_sources import rows_behind
-from quantmatrix.portfolio.store import instrument_of, lot_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +165,7 @@ class LedgerReader:
                 books.prices[lot.instrument.instrument_id] = (Price(row["price"]), row["priced_on"])
                 books.priced_on = max(books.priced_on or row["priced_on"], row["priced_on"])
         for row in await self._connection.fetch("select * from closing where user_id = $1 order by closed_at, closing_id", user_id):
-            books.ledgers.setdefault(AccountId(row["account_id"]), Ledger()).closings.append(_closing(row))
+            books.ledgers.setdefault(AccountId(row["account_id"]), Ledger()).closings.append(closing_of(row))
             books.closers[FillId(row["fill_id"])] = row["triggered_by"]
         return books
 
@@ -218,25 +217,3 @@ class LedgerReader:
             user_id,
         )
         return [ShareSplit(InstrumentId(row["instrument_id"]), split_of_fact(row["body"])) for row in rows]
-
-
-def _amount(amount: Decimal | None, currency: str) -> Money | None:
-    """An amount that may wait for a basis."""
-    return None if amount is None else Money(amount, currency)
-
-
-def _closing(row: asyncpg.Record) -> Closing:
-    currency = row["currency"]
-    return Closing(
-        closing_id=ClosingId(row["closing_id"]),
-        lot_id=LotId(row["lot_id"]),
-        fill_id=FillId(row["fill_id"]),
-        quantity=Quantity(row["quantity"]),
-        proceeds=_amount(row["proceeds"], currency),
-        basis=_amount(row["basis"], currency),
-        realised=_amount(row["realised"], currency),
-        left=Quantity(0),
-        opened_on=row["opened_on"],
-        closed_on=row["closed_on"],
-        closed_at=row["closed_at"],
-    )

@@ -37,6 +37,7 @@ MESSAGES: tuple[type[Message], ...] = (
     portfolio.LotOpened,
     portfolio.LotClosed,
     portfolio.LotAdjusted,
+    portfolio.LotChoiceFailed,
     portfolio.PositionChanged,
     portfolio.PortfolioSnapshotTaken,
     portfolio.LedgerWatermark,

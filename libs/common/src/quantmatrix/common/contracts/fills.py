@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from quantmatrix.common.contracts.lots import NamedLotPart
 from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import FillId, OrderId, Side, UserId
@@ -9,7 +10,10 @@ from quantmatrix.common.values import Money, Price, Quantity
 
 
 class _Fill(Message, frozen=True, kw_only=True):
-    """session: the exchange date the execution belongs to; executed_at: its instant (UTC); quantity is above zero."""
+    """session: the exchange date the execution belongs to; executed_at: its instant (UTC); quantity is above zero.
+
+    fee_in_kind: units of the instrument itself that went to the venue. lots: all that were named with the order.
+    """
 
     OWNER = "execution"
     FAMILY = "fills"
@@ -29,6 +33,8 @@ class _Fill(Message, frozen=True, kw_only=True):
     session: date
     executed_at: Instant
     triggered_by: str
+    fee_in_kind: Quantity = Quantity(0)
+    lots: tuple[NamedLotPart, ...] = ()
 
 
 class OrderFilled(_Fill, frozen=True, kw_only=True, tag="OrderFilled"):

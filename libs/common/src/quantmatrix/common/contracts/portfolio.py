@@ -18,7 +18,8 @@ class _Ledger(Message, frozen=True, kw_only=True):
 
 
 class LotOpened(_Ledger, frozen=True, kw_only=True, tag="LotOpened"):
-    """A fill opened a tax lot. basis: total cost, fee included; negative quantity and basis for a short lot."""
+    """A fill (or units that arrived) opened a tax lot. basis: total cost, fee included, absent while nobody knows it; negative quantity and
+    basis for a short lot."""
 
     SUBJECT = "portfolio.lot_opened.{m.account_id}"
 
@@ -26,14 +27,17 @@ class LotOpened(_Ledger, frozen=True, kw_only=True, tag="LotOpened"):
     fill_id: FillId
     instrument: Instrument
     quantity: Quantity
-    basis: Money
+    basis: Money | None
     opened_on: date
     opened_at: Instant
     triggered_by: str
 
 
 class LotClosed(_Ledger, frozen=True, kw_only=True, tag="LotClosed"):
-    """A fill used up `quantity` of a lot. realised = proceeds - basis; fees are inside both. left: what remains of the lot."""
+    """A fill or an action used up `quantity` of a lot. realised = proceeds - basis; fees are inside both. left: what remains of the lot.
+
+    realised is absent, and the gain pending, while the basis or the proceeds are not known.
+    """
 
     SUBJECT = "portfolio.lot_closed.{m.account_id}"
 
@@ -42,9 +46,9 @@ class LotClosed(_Ledger, frozen=True, kw_only=True, tag="LotClosed"):
     fill_id: FillId
     instrument: Instrument
     quantity: Quantity
-    proceeds: Money
-    basis: Money
-    realised: Money
+    proceeds: Money | None
+    basis: Money | None
+    realised: Money | None
     left: Quantity
     opened_on: date
     closed_on: date
@@ -52,7 +56,7 @@ class LotClosed(_Ledger, frozen=True, kw_only=True, tag="LotClosed"):
 
 
 class LotAdjusted(_Ledger, frozen=True, kw_only=True, tag="LotAdjusted"):
-    """A corporate action changed a lot's quantity; its total basis stays."""
+    """A corporate action changed a lot. basis_after: its total basis then, absent while nobody knows it; a split leaves it as it is."""
 
     SUBJECT = "portfolio.lot_adjusted.{m.account_id}"
 
@@ -61,10 +65,24 @@ class LotAdjusted(_Ledger, frozen=True, kw_only=True, tag="LotAdjusted"):
     instrument: Instrument
     quantity_before: Quantity
     quantity_after: Quantity
+    basis_after: Money | None = None
+
+
+class LotChoiceFailed(_Ledger, frozen=True, kw_only=True, tag="LotChoiceFailed"):
+    """The lots named with an order could not be used as named when it filled; the account's method chose instead. reason: a sentence."""
+
+    SUBJECT = "portfolio.lot_choice.{m.account_id}"
+
+    fill_id: FillId
+    instrument: Instrument
+    reason: str
 
 
 class PositionChanged(_Ledger, frozen=True, kw_only=True, tag="PositionChanged"):
-    """The one position of an account in an instrument, whoever traded it. realised: since the account was opened."""
+    """The one position of an account in an instrument, whoever traded it. realised: since the account was opened.
+
+    unknown: units whose basis nobody knows; basis is that of the others.
+    """
 
     SUBJECT = "portfolio.position.{m.account_id}"
 
@@ -74,6 +92,7 @@ class PositionChanged(_Ledger, frozen=True, kw_only=True, tag="PositionChanged")
     realised: Money
     last_side: Side | None
     last_price: Price | None
+    unknown: Quantity = Quantity(0)
 
 
 class PortfolioSnapshotTaken(_Ledger, frozen=True, kw_only=True, tag="PortfolioSnapshotTaken"):

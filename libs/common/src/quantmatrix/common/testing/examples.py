@@ -261,6 +261,9 @@ _PORTFOLIO: tuple[Message, ...] = (
         triggered_by="manual",
     ),
     portfolio.LotAdjusted(**_LOT, action_id=ActionId(an_id("action")), quantity_before=Quantity(30), quantity_after=Quantity(60)),
+    portfolio.LotChoiceFailed(
+        **_LEDGER, fill_id=FillId(an_id("fill")), instrument=INSTRUMENT, reason="lot 5 of ABC has 10 open, named were 20"
+    ),
     portfolio.PositionChanged(
         **_LEDGER,
         instrument=INSTRUMENT,

@@ -17,7 +17,7 @@ from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot, Split, book_fi
 from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethods, picker_for
 from quantmatrix.portfolio.domain.options import Ended, book_end
 
-BY_ACTION = "action"
+BY_ACTION = "corporate_action"
 """What closings by a corporate action are triggered by."""
 
 
@@ -39,7 +39,7 @@ class CashKind(StrEnum):
 
     TRADE = "trade"
     FEE = "fee"
-    ACTION = "action"
+    ACTION = "corporate_action"
 
 
 @dataclass(frozen=True, slots=True)

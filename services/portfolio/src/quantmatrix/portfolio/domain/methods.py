@@ -101,6 +101,17 @@ def still_named(named: Sequence[NamedLot], filled: Quantity) -> tuple[NamedLot, 
     return tuple(found)
 
 
+def named_for(named: Sequence[NamedLot], before: Quantity, units: Quantity) -> tuple[NamedLot, ...]:
+    """Which of an order's named lots are those of a fill of `units`, when `before` units of the order are booked already."""
+    left, found = units, []
+    for one in still_named(named, before):
+        used = min(left, one.quantity)
+        if used:
+            found.append(NamedLot(one.lot_id, used))
+        left -= used
+    return tuple(found)
+
+
 def identified(lots: Sequence[Lot], quantity: Quantity, unit_cost: Price | None = None, by_size: bool = False) -> tuple[NamedLot, ...]:
     """The lots that a person means by what a unit cost: the only one that matches, or all of them when they are sold whole.
 

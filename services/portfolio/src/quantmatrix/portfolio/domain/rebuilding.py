@@ -40,6 +40,11 @@ def rebuilt_swiftly(facts: Facts, methods: LotMethods | None = None) -> dict[Ins
     }
 
 
+def is_plain(fill: Fill) -> bool:
+    """Whether a fill is price, quantity and fee alone, as columns and books of one instrument know them."""
+    return fill.amount is None and not fill.fee_in_kind and not fill.named and fill.premium is None
+
+
 def _fills(facts: Sequence[Fill | Split]) -> Sequence[Fill]:
     """The fills of an instrument that was never split; none of another."""
     fills = [fact for fact in facts if isinstance(fact, Fill)]

@@ -13,7 +13,10 @@ from quantmatrix.common.values import Money, Price, Quantity
 
 
 class PositionSummary(msgspec.Struct, frozen=True):
-    """A position marked at the latest raw price; values are absent while no price is known, the basis while a lot's is unknown."""
+    """A position marked at the latest raw price; values are absent while no price is known.
+
+    unknown: units whose basis nobody knows; basis and unrealised are those of the others.
+    """
 
     account_id: AccountId
     instrument: Instrument
@@ -24,6 +27,7 @@ class PositionSummary(msgspec.Struct, frozen=True):
     priced_on: date | None
     value: Money | None
     unrealised: Money | None
+    unknown: Quantity = Quantity(0)
 
 
 class AccountValue(msgspec.Struct, frozen=True):
@@ -56,7 +60,7 @@ class PortfolioAsked(Question[Portfolio], frozen=True, kw_only=True):
 
 
 class LotSummary(msgspec.Struct, frozen=True):
-    """A lot; the basis is absent while it is unknown."""
+    """An open lot; basis is absent while nobody knows it, and with it unrealised."""
 
     lot_id: LotId
     fill_id: FillId
@@ -89,7 +93,7 @@ class LotsAsked(Question[Lots], frozen=True, kw_only=True):
 
 
 class ClosingSummary(msgspec.Struct, frozen=True):
-    """A closing; basis and gain are absent while they wait for the basis of the lot."""
+    """A part of a lot that was used up; realised is absent while it is pending."""
 
     closing_id: ClosingId
     lot_id: LotId

@@ -2,8 +2,8 @@
 
 from quantmatrix.common.runtime.migrations import run_sql
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 TABLES = """
 create table lot_method (
@@ -29,23 +29,20 @@ update fact set
     at = coalesce((body ->> 'executed_at')::timestamptz, (body ->> 'effective')::timestamp at time zone 'UTC');
 alter table fact add constraint fact_id_once unique (fact_id);
 comment on column fact.also is 'Other instruments whose lots the fact changes too.';
-comment on column fact.day is 'When it is booked: the day, its phase (before the open, arrivals, trades, departures), the instant. Empty of what corrects another fact.';
+comment on column fact.day is 'When it is booked: day, phase (before the open, arrivals, trades, departures), instant. Empty of what corrects another fact.';
 drop index fact_of_instrument;
 create index fact_of_instrument on fact (instrument_id, day, phase, at);
 create index fact_also on fact using gin (also) where also <> '{}';
 create index fact_of_order on fact ((body ->> 'order_id')) where body ? 'order_id';
 
-alter table lot alter column basis drop not null,
+alter table lot
     add column dated boolean not null default true,
     add column arrived_on date;
 comment on column lot.basis is 'Total cost of what is left, fees inside; never a rounded price per unit. Empty while nobody knows it.';
 comment on column lot.dated is 'False while it is not known when the lot was acquired; opened_on is then the day it came.';
-alter table closing alter column proceeds drop not null, alter column basis drop not null, alter column realised drop not null;
 comment on column closing.realised is 'Empty while it is pending: a basis, or the premium of an option, is not known yet.';
 alter table position add column unknown numeric(30, 12) not null default 0;
 comment on column position.unknown is 'Units whose basis is not known; basis is the sum of the others.';
-alter table cash_entry drop constraint cash_entry_kind_check;
-alter table cash_entry add constraint cash_entry_kind_check check (kind in ('opening', 'trade', 'fee', 'action'));
 create index cash_entry_about on cash_entry (about);
 """
 
