@@ -27,7 +27,9 @@ def test_an_example_fills_in_every_field(message: Message) -> None:
     left_out = [
         field.name
         for field in msgspec.structs.fields(message)
-        if field.name != "version" and getattr(message, field.name) == field.default and field.name not in ("order_type", "time_in_force")
+        if field.name != "version"
+        and getattr(message, field.name) == field.default
+        and field.name not in ("order_type", "time_in_force", "lots")
     ]
 
     assert left_out in ([], ["triggered_by"], ["denominator"])

@@ -19,7 +19,7 @@ from quantmatrix.common.contracts.asking.acts import (
 )
 from quantmatrix.common.contracts.lots import NamedLotPart
 from quantmatrix.common.names import AccountId, AssetClass, FillId, Side, UserId
-from quantmatrix.portfolio.domain.actions import Merger, Rename, ReturnOfCapital, SpinOff
+from quantmatrix.portfolio.domain.actions import WORTHLESS, Merger, Rename, ReturnOfCapital, SpinOff
 from quantmatrix.portfolio.domain.arrivals import Arrival, Completion, Departure, Origin
 from quantmatrix.portfolio.domain.events import Reversal, ShareSplit, What
 from quantmatrix.portfolio.domain.lots import Fill, NamedLot, Split
@@ -72,7 +72,7 @@ def _action(act: UnitsSplit | SpunOff | Merged | Renamed | CapitalReturned, even
             )  # fmt: skip
         case Merged():
             return Merger(
-                event_id, act.old, act.into, act.effective, act.numerator, act.denominator, act.cash, act.into_price, act.taxable
+                event_id, act.old, act.into, act.effective, act.numerator, act.denominator, act.cash, act.into_price or WORTHLESS, act.taxable
             )  # fmt: skip
         case Renamed():
             return Rename(event_id, act.old, act.into, act.effective)

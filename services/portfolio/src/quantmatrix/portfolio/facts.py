@@ -4,10 +4,8 @@ import json
 from datetime import date, datetime
 from uuid import UUID
 
-import msgspec
-
 from quantmatrix.common.contracts.asking.acts import Act
-from quantmatrix.common.contracts.codec import decode_as, encode_hook
+from quantmatrix.common.contracts.codec import decode_as, encode
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, FillId, LotId, Side, UserId
 from quantmatrix.common.values import Money, Price, Quantity, plain
@@ -78,7 +76,7 @@ def split_of_fact(body: str) -> Split:
 
 def fact_of_act(act: Act) -> str:
     """An act as a stored fact."""
-    return msgspec.json.encode(act, enc_hook=encode_hook).decode()
+    return encode(act).decode()
 
 
 def act_of_fact(body: str) -> Act:

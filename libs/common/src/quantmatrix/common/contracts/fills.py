@@ -2,7 +2,9 @@
 
 from datetime import date
 
-from quantmatrix.common.contracts.lots import NamedLotPart
+import msgspec
+
+from quantmatrix.common.contracts.lots import NamedLotPart, nothing
 from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import FillId, OrderId, Side, UserId
@@ -33,8 +35,8 @@ class _Fill(Message, frozen=True, kw_only=True):
     session: date
     executed_at: Instant
     triggered_by: str
-    fee_in_kind: Quantity = Quantity(0)
-    lots: tuple[NamedLotPart, ...] = ()
+    fee_in_kind: Quantity = msgspec.field(default_factory=nothing)
+    lots: tuple[NamedLotPart, ...] = msgspec.field(default_factory=tuple)
 
 
 class OrderFilled(_Fill, frozen=True, kw_only=True, tag="OrderFilled"):

@@ -2,6 +2,9 @@
 
 from datetime import date
 
+import msgspec
+
+from quantmatrix.common.contracts.lots import nothing
 from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import ActionId, ClosingId, FillId, LotId, Side, UserId
@@ -92,7 +95,7 @@ class PositionChanged(_Ledger, frozen=True, kw_only=True, tag="PositionChanged")
     realised: Money
     last_side: Side | None
     last_price: Price | None
-    unknown: Quantity = Quantity(0)
+    unknown: Quantity = msgspec.field(default_factory=nothing)
 
 
 class PortfolioSnapshotTaken(_Ledger, frozen=True, kw_only=True, tag="PortfolioSnapshotTaken"):

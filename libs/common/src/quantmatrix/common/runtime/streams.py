@@ -62,7 +62,9 @@ class Hearing:
 
 
 _WHOLE_PRICES: Final = ("prices.instrument.*", "prices.action.*", "prices.bars.*.*", "prices.watermark.*")
-_PORTFOLIO_FACTS: Final = tuple(f"portfolio.{fact}.*" for fact in ("lot_opened", "lot_closed", "lot_adjusted", "position", "snapshot"))
+_PORTFOLIO_FACTS: Final = tuple(
+    f"portfolio.{fact}.*" for fact in ("lot_opened", "lot_closed", "lot_adjusted", "lot_choice", "position", "snapshot")
+)
 _RUN_FACTS: Final = tuple(f"signals.{fact}.*" for fact in ("raised", "run_started", "run_refused", "run_changed", "cycle_completed"))
 HEARINGS: Final = (
     Hearing("market", "portfolio", ("portfolio.watermark.*",)),

@@ -260,7 +260,9 @@ _PORTFOLIO: tuple[Message, ...] = (
         closed_on=date(2024, 3, 6),
         triggered_by="manual",
     ),
-    portfolio.LotAdjusted(**_LOT, action_id=ActionId(an_id("action")), quantity_before=Quantity(30), quantity_after=Quantity(60)),
+    portfolio.LotAdjusted(
+        **_LOT, action_id=ActionId(an_id("action")), quantity_before=Quantity(30), quantity_after=Quantity(60), basis_after=usd("306.75")
+    ),
     portfolio.LotChoiceFailed(
         **_LEDGER, fill_id=FillId(an_id("fill")), instrument=INSTRUMENT, reason="lot 5 of ABC has 10 open, named were 20"
     ),

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from quantmatrix.common.contracts.asking.question import Question
-from quantmatrix.common.contracts.lots import NamedLotPart
+from quantmatrix.common.contracts.lots import NamedLotPart, nothing
 from quantmatrix.common.contracts.message import AccountToken, Instant
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import Side, UserId
@@ -34,7 +34,7 @@ class TradeMade(_Act, frozen=True, kw_only=True, tag="trade"):
     session: date
     at: Instant
     amount: Money | None = None
-    fee_in_kind: Quantity = Quantity(0)
+    fee_in_kind: Quantity = msgspec.field(default_factory=nothing)
     lots: tuple[NamedLotPart, ...] = ()
 
 
@@ -115,7 +115,7 @@ class Merged(_Act, frozen=True, kw_only=True, tag="merger"):
     numerator: Ratio
     denominator: Ratio
     cash: Money
-    into_price: Price = Price(0)
+    into_price: Price | None = None
     taxable: bool = False
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from quantmatrix.common.contracts.asking.question import Question
+from quantmatrix.common.contracts.lots import nothing
 from quantmatrix.common.contracts.message import Instant
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, ClosingId, FillId, InstrumentId, LotId, UserId
@@ -27,7 +28,7 @@ class PositionSummary(msgspec.Struct, frozen=True):
     priced_on: date | None
     value: Money | None
     unrealised: Money | None
-    unknown: Quantity = Quantity(0)
+    unknown: Quantity = msgspec.field(default_factory=nothing)
 
 
 class AccountValue(msgspec.Struct, frozen=True):
