@@ -10,9 +10,9 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Quantity
 from quantmatrix.portfolio.domain.statements_matching import Break, Told, breaks_of, of_fill, of_statement
 from quantmatrix.portfolio.facts import execution_of_fact, fill_of_fact
+from quantmatrix.portfolio.rows import instrument_of
 from quantmatrix.portfolio.statement_entries import entries_of
 from quantmatrix.portfolio.statement_ledger import StatementAccount
-from quantmatrix.portfolio.store import instrument_of
 
 GONE = "no longer there: a later import or fill agrees"
 
