@@ -5,8 +5,13 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.journeys.conftest import Platform
+from tests.journeys.conftest import ACCOUNT, USER, Platform
 
+from quantmatrix.common.contracts.asking.runs import ProposalAsked, RunDetailsAsked
+from quantmatrix.common.contracts.commands import StartRun
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.names import RunId
+from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money
 from quantmatrix.operations.backtests import histories, strategy_called
 from quantmatrix.signals.backtest.run import Job, backtest
@@ -38,3 +43,57 @@ async def test_a_backtest_makes_the_trades_of_the_replay(make_platform: Any, dat
     )
     assert result.outcome.curve[-1].cash == ledger.cash
     assert result.outcome.refusals == []
+
+
+CAPITAL = Money(20_000, "USD")
+WEIGHTS = {"AAPL": 0.6, "MSFT": 0.4}
+RUNS: dict[str, tuple[str, dict[str, Any]]] = {
+    "atr_matrix with exits": ("atr_matrix", {"alignment": "ema21", "exits": {"stop_loss_pct": 3, "take_profit_pct": 6}}),
+    "atr_options": ("atr_options", {}),
+    "dca_aggressive": ("dca_aggressive", {"weights": WEIGHTS, "frequency": "weekly"}),
+    "dca_conservative": ("dca_conservative", {"weights": WEIGHTS}),
+    "moving_average_cross with a trail": ("moving_average_cross", {"fast": 5, "slow": 20, "exits": {"trail_pct": 6, "days_max": 30}}),
+    "signal_bot confirming": ("signal_bot", {"confirmation_min": 2_880, "cooldown_min": 10_000, "buy_at": 0.16, "sell_at": -0.16}),
+}
+
+
+@pytest.mark.parametrize("case", RUNS)
+async def test_a_run_that_a_person_starts_makes_the_trades_of_the_backtest(make_platform: Any, ask: Any, database: Any, case: str) -> None:
+    strategy, parameters = RUNS[case]
+    first, last = PERIODS[0]
+    told = {"replay_symbols": SYMBOLS, "replay_from": first, "replay_to": last, "replay_pace_s": 0.0}
+    platform: Platform = make_platform(market=told, signals={"default_strategy": ""})
+    await platform.start("execution", "portfolio", "notify", "signals")
+    await wait_until(lambda: _has_account(platform), "the paper account is there", within_s=30)
+    run = RunId(derived_id("a person's run", case))
+    await platform.say(
+        StartRun(
+            command_id=run, user_id=USER, account_id=ACCOUNT, run_id=run, strategy=strategy, capital=CAPITAL,
+            parameters={name: json.dumps(value) for name, value in parameters.items()},
+        )
+    )  # fmt: skip
+    await platform.say.heard_by("signals", ask)
+    await platform.start("market")
+    await platform.finished()
+    rows = await database.fetch("execution", "select payload from outbox where type = 'OrderFilled'")
+    replayed = [json.loads(row["payload"]) for row in rows]
+    (owned,) = (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs
+    await platform.agree()
+
+    _, past = histories(SYMBOLS)
+    result = backtest(strategy_called(strategy), past, Job(parameters, CAPITAL, first=first, last=last))
+
+    assert sorted(
+        (str(one.session), one.symbol, one.side.value, str(one.quantity), str(one.price), str(one.fee.amount.normalize()))
+        for one in result.outcome.fills
+    ) == sorted(
+        (one["session"], one["instrument"]["symbol"], one["side"], one["quantity"], one["price"], one["fee"]["amount"]) for one in replayed
+    )
+    assert owned.cash == result.outcome.curve[-1].cash and {one["triggered_by"] for one in replayed} <= {owned.triggered_by}
+    assert replayed or strategy == "atr_options", "nothing was traded: the test shows nothing"
+
+
+async def _has_account(platform: Platform) -> bool:
+    """Whether signals knows the account's cash, from which a run takes its capital."""
+    asked = ProposalAsked(user_id=USER, strategy="moving_average_cross", account_id=ACCOUNT, capital=CAPITAL)
+    return (await platform.asked("signals", asked)).proposal is not None

@@ -14,6 +14,7 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.memory import closed_at
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
 from quantmatrix.signals.ports import ScreeningStrategy, Strategy
@@ -106,6 +107,7 @@ def situation_at(
 ) -> Situation:
     """What a strategy is shown on a series' latest bar, for a US stock."""
     close = Price.parse(f"{series.frame.item(-1, 'close') / series.factor:.6f}")
+    session = series.last_session
     return Situation(
         row=series.latest(strategy.columns()),
         close=close,
@@ -114,6 +116,7 @@ def situation_at(
         equity=equity,
         door=replace(US_STOCK_DOOR, factor=series.factor),
         portfolio=portfolio,
+        at=closed_at(session) if session is not None else None,
     )
 
 

@@ -1,11 +1,12 @@
 """Signal bot: buys and sells when the weighted scores of RSI, two averages and MACD are strong enough.
 
-Formulas and scores are in `domain/bots/scores.py`. On closed bars an action counts at once; confirmation, cooldown and the
-other gates between an opinion and an order are in `domain/bots`.
+Formulas and scores are in `domain/bots/scores.py`; confirmation, cooldown and every other gate between an opinion and an order in
+`domain/bots`. A way out passes the gates of state, warmth, confirmation and cooldown only: no limit keeps one in a position.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import ClassVar, Literal, Self
 
@@ -13,13 +14,17 @@ import polars as pl
 from pydantic import BaseModel, Field, model_validator
 
 from quantmatrix.common.names import Side, SignalKind
-from quantmatrix.common.values import Money
+from quantmatrix.common.values import Money, Quantity, notional
+from quantmatrix.signals.domain.bots.confirmation import Confirmed, confirm
+from quantmatrix.signals.domain.bots.gates import BotLimits, BotStanding, Verdict, through_the_gates
 from quantmatrix.signals.domain.bots.scores import Action, Opinion, Score, average_score, check_weights, combined, macd_score, rsi_score
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import atr, macd, macd_histogram, macd_signal, rsi, sma
+from quantmatrix.signals.domain.memory import Memory, today
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
+ANY_AMOUNT = Decimal(10) ** 15
 _SCREEN = ("rsi", "fast", "slow", "fast_before", "slow_before")
 
 
@@ -38,6 +43,25 @@ class SignalBotParameters(StrategyParameters):
     sell_at: float = Field(-0.30, ge=-1, lt=0, title="Sell from", description="Score from which down it sells.")
     temperatures: Literal["production", "sensitive"] = Field("production", title="Temperatures", description="When a score is warm or hot.")
     position_pct: float = Field(10.0, gt=0, le=100, title="Position", description="Percent of the run's equity in one instrument.")
+    confirmation_min: int = Field(0, ge=0, le=100_000, title="Confirmation", description="Minutes that an action must hold; 0 at once.")
+    cooldown_min: int = Field(15, ge=0, le=100_000, title="Cooldown", description="Minutes after a fill in which nothing is traded.")
+    price_step_pct: float = Field(2.0, ge=0, le=100, title="Price step", description="Percent moved since the last trade, to buy again.")
+    order_min: float = Field(10.0, ge=0, title="Least order", description="Money below which nothing is bought.")
+    trades_a_day_max: int = Field(10, ge=1, le=10_000, title="Trades a day", description="After so many nothing more is bought that day.")
+    loss_a_day_max_pct: float = Field(1.0, gt=0, le=100, title="Loss a day", description="Percent of equity lost that day, to stop buying.")
+    losses_in_a_row_max: int = Field(3, ge=1, le=1_000, title="Losses in a row", description="After so many that day nothing is bought.")
+
+    @property
+    def limits(self) -> BotLimits:
+        """The gates of purchases. The day's loss is a share of the equity and set when that is known."""
+        return BotLimits(
+            cooldown=timedelta(minutes=self.cooldown_min),
+            price_step_pct=Decimal(str(self.price_step_pct)),
+            order_min=Decimal(str(self.order_min)),
+            order_max=ANY_AMOUNT,
+            trades_a_day_max=self.trades_a_day_max,
+            losses_in_a_row_max=self.losses_in_a_row_max,
+        )
 
     @property
     def weights(self) -> dict[str, float]:
@@ -84,29 +108,71 @@ class SignalBot:
         return dict(zip(_SCREEN, columns, strict=True))
 
     def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
-        """Whether even the best score of MACD could not bring the mean to where it acts."""
+        """Whether even the best score of MACD could not bring the mean to where it acts; a confirmation looks at every bar."""
+        if self._p.confirmation_min:
+            return False
         best = Score(-1.0 if holding.quantity else 1.0, 1.0)
         opinion = self._opinion(self._slow_scores(row) | {"macd": best})
         return opinion.score > self._p.sell_at if holding.quantity else opinion.score < self._p.buy_at
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
-        if situation.pending:
+        opinion = self._whole_opinion(situation)
+        if situation.pending or opinion is None:
             return ()
-        opinion = self._opinion(self._slow_scores(situation.row) | {"macd": _macd_of(situation.row)})
-        if "macd" in opinion.failed or "rsi" in opinion.failed or "average" in opinion.failed:
+        wanted = _wanted(opinion, situation)
+        quantity = self._quantity(situation, wanted)
+        if wanted is Action.HOLD or not quantity or not self._verdict(opinion, situation, quantity).is_open:
             return ()
         reasons = self._reasons(opinion, situation.row)
-        if situation.holding.quantity:
-            if opinion.action is not Action.SELL:
-                return ()
-            return (self._decision(SignalKind.EXIT, Side.SELL, situation, opinion, reasons),)
-        if opinion.action is not Action.BUY:
-            return ()
-        quantity = situation.door.lots(situation.equity.times(Decimal(str(self._p.position_pct)) / 100), situation.close)
-        return (self._decision(SignalKind.ENTRY, Side.BUY, situation, opinion, reasons),) if quantity else ()
+        if wanted is Action.SELL:
+            return (self._decision(SignalKind.EXIT, Side.SELL, quantity, opinion, reasons),)
+        return (self._decision(SignalKind.ENTRY, Side.BUY, quantity, opinion, reasons),)
 
-    def _decision(self, kind: SignalKind, side: Side, shown: Situation, opinion: Opinion, reasons: tuple[Because, ...]) -> Decision:
-        capital = shown.equity.times(Decimal(str(self._p.position_pct)) / 100)
+    def remember(self, situation: Situation) -> Memory:
+        """How far the confirmation has come; an order ends it."""
+        opinion = self._whole_opinion(situation)
+        if opinion is None or situation.pending or self.decide(situation):
+            return replace(situation.memory, confirming=None)
+        return replace(situation.memory, confirming=self._confirmed(opinion, situation).state)
+
+    def _whole_opinion(self, situation: Situation) -> Opinion | None:
+        """None while one of the signals cannot be computed."""
+        opinion = self._opinion(self._slow_scores(situation.row) | {"macd": _macd_of(situation.row)})
+        return None if opinion.failed else opinion
+
+    def _confirmed(self, opinion: Opinion, situation: Situation) -> Confirmed:
+        required = timedelta(minutes=self._p.confirmation_min)
+        return confirm(situation.memory.confirming, _wanted(opinion, situation), _at(situation), required)
+
+    def _verdict(self, opinion: Opinion, situation: Situation, quantity: Quantity) -> Verdict:
+        """Every gate in order; the limits of a day and of sizes are those of purchases."""
+        at, equity = _at(situation), situation.equity
+        day = (at - timedelta(microseconds=1)).date()
+        track = today(situation.memory.track, day)
+        limits = replace(self._p.limits, loss_a_day_max=equity.amount * Decimal(str(self._p.loss_a_day_max_pct)) / 100)
+        selling = bool(situation.holding.quantity)
+        standing = BotStanding(
+            now=at,
+            is_running=True,
+            open_orders=0,
+            price=situation.close,
+            size=notional(situation.close, quantity, situation.door.multiplier, equity.currency) if not selling else equity,
+            balance=equity,
+            product_min=Money.zero(equity.currency),
+            last_fill_at=track.last_fill_at,
+            last_price=track.last_price,
+            trades_today=0 if selling else track.trades,
+            realised_today=Decimal(0) if selling or track.realised is None else track.realised.amount,
+            losses_in_a_row=track.losses_in_a_row if situation.memory.track.day == day and not selling else 0,
+        )
+        return through_the_gates(opinion, self._confirmed(opinion, situation), standing, limits)
+
+    def _quantity(self, situation: Situation, wanted: Action) -> Quantity:
+        if wanted is Action.SELL:
+            return situation.holding.quantity
+        return situation.door.lots(situation.equity.times(Decimal(str(self._p.position_pct)) / 100), situation.close)
+
+    def _decision(self, kind: SignalKind, side: Side, quantity: Quantity, opinion: Opinion, reasons: tuple[Because, ...]) -> Decision:
         return Decision(
             kind=kind,
             strength=round(min(1.0, abs(opinion.score)), 3),
@@ -114,7 +180,7 @@ class SignalBot:
             valid_for=timedelta(hours=24),
             reasons=reasons,
             side=side,
-            quantity=shown.door.lots(capital, shown.close) if side is Side.BUY else shown.holding.quantity,
+            quantity=quantity,
             metrics={"score": opinion.score},
         )
 
@@ -138,6 +204,18 @@ class SignalBot:
 
 
 STRATEGY = SignalBot
+
+
+def _wanted(opinion: Opinion, situation: Situation) -> Action:
+    """What the opinion asks for and the position allows: buying when flat, selling when not."""
+    possible = Action.SELL if situation.holding.quantity else Action.BUY
+    return opinion.action if opinion.action is possible else Action.HOLD
+
+
+def _at(situation: Situation) -> datetime:
+    if situation.at is None:
+        raise ValueError("a bot is asked without the time of the bar")
+    return situation.at
 
 
 def _macd_of(row: Mapping[str, float | None]) -> Score | None:
