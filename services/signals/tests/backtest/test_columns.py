@@ -14,13 +14,14 @@ from services.signals.tests.backtest.making import FREE, Script, day, split
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.signals.backtest.columns import NotInColumnsError, run_in_columns, runs_in_columns
+from quantmatrix.signals.backtest.columns import run_in_columns, runs_in_columns
 from quantmatrix.signals.backtest.engine import Engine
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.packed import PackedBars, PackedHistory
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage, WholeCommission
 from quantmatrix.signals.backtest.run import Job, backtest
 from quantmatrix.signals.backtest.trades import trades_of
+from quantmatrix.signals.backtest.whole_book import NotInColumnsError
 from quantmatrix.signals.strategies.moving_average_cross import STRATEGY
 
 USD = Money(100_000, "USD")

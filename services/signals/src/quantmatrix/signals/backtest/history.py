@@ -123,8 +123,9 @@ def computed(
     """A strategy's columns on every bar, computed the way a run computes them live, to the last bit. more: of those columns."""
     try:
         return history.frame.select(**columns).with_columns(**(more or {}))
-    except pl.exceptions.PolarsError as error:
-        raise BacktestError(f"a column of {strategy.name} cannot be computed on {history.symbol}: {error}") from error
+    except Exception as error:  # a strategy may run any code of its own in a column
+        what = str(error).partition("\n\n")[0]
+        raise BacktestError(f"a column of {strategy.name} cannot be computed on {history.symbol}: {what}") from error
 
 
 def past_bar(symbol: str, number: int, session: date, prices: Sequence[object], volume: object) -> PastBar:

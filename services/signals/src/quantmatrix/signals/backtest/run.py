@@ -15,13 +15,14 @@ from pydantic import ValidationError
 
 from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
-from quantmatrix.signals.backtest.columns import NotInColumnsError, run_in_columns, runs_in_columns
+from quantmatrix.signals.backtest.columns import run_in_columns, runs_in_columns
 from quantmatrix.signals.backtest.engine import Engine, Fill, Outcome, Progress
 from quantmatrix.signals.backtest.history import BacktestError, History, check, digest_of
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
 from quantmatrix.signals.backtest.trades import Trade, trades_of
+from quantmatrix.signals.backtest.whole_book import NotInColumnsError
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
 from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
 
