@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from services.gateway.tests.running import Console, Desk, gateway_here, replay_done
+from services.gateway.tests.running import BEHIND, Console, Desk, drained, gateway_here, replay_done
 
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
 from quantmatrix.common.testing.here import StartHere
+from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase, Servers
 
 _numbers = itertools.count(1)
@@ -48,3 +49,22 @@ async def desk(servers: Servers) -> AsyncIterator[Desk]:
             await start_here.stop_all()
             await bus.close()
             await database.drop()
+
+
+@pytest.fixture
+async def paused(console: Console, start_here: StartHere, ask: Ask) -> Console:
+    """A replay that has come some sessions far and stands still, so that an order stays open until it goes on."""
+    for service in BEHIND:
+        await start_here(
+            service, **({"replay_from": "2004-01-02", "replay_to": "2004-12-31", "replay_pace_s": 0.02} if service == "market" else {})
+        )
+    await console.log_in()
+
+    async def some_sessions() -> bool:
+        answer = await console.get("/api/v1/replay")
+        return answer.status_code == 200 and answer.json()["sessions_done"] >= 3
+
+    await wait_until(some_sessions, "the replay runs", within_s=60)
+    assert (await console.post("/api/v1/replay", {"paused": True})).json()["state"] == "paused"
+    await wait_until(lambda: drained(ask), "everything was heard", within_s=30)
+    return console

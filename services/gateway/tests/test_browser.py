@@ -13,11 +13,15 @@ PAGES = (
     "/orders",
     "/strategies",
     "/strategies/atr_matrix",
+    "/ticket?symbol=AAPL",
+    "/accounts",
     "/signals",
     "/symbols",
     "/symbols/AAPL",
     "/notifications",
     "/system",
+    "/users",
+    "/me",
     "/about",
 )
 

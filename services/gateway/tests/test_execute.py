@@ -5,34 +5,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pytest
-from services.gateway.tests.running import BEHIND, Console, drained
+from services.gateway.tests.running import Console, drained
 
 from quantmatrix.common.runtime.asking import Ask
-from quantmatrix.common.testing.here import StartHere
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshDatabase
 
 ORDER = {"product_id": "IBM", "side": "BUY", "size_usd": 1_000}
-
-
-@pytest.fixture
-async def paused(console: Console, start_here: StartHere, ask: Ask) -> Console:
-    """A replay that has come some sessions far and stands still, so that an order stays open until it goes on."""
-    for service in BEHIND:
-        await start_here(
-            service, **({"replay_from": "2004-01-02", "replay_to": "2004-12-31", "replay_pace_s": 0.02} if service == "market" else {})
-        )
-    await console.log_in()
-
-    async def some_sessions() -> bool:
-        answer = await console.get("/api/v1/replay")
-        return answer.status_code == 200 and answer.json()["sessions_done"] >= 3
-
-    await wait_until(some_sessions, "the replay runs", within_s=60)
-    assert (await console.post("/api/v1/replay", {"paused": True})).json()["state"] == "paused"
-    await wait_until(lambda: drained(ask), "everything was heard", within_s=30)
-    return console
 
 
 async def _execute(console: Console, key: str, **changed: Any) -> Any:

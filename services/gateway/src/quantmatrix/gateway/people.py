@@ -19,7 +19,7 @@ from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.gateway.settings import GatewaySettings
-from quantmatrix.gateway.store import AuditRow, GatewayStore
+from quantmatrix.gateway.store import AuditRow, GatewayStore, User
 
 HASHING_AT_ONCE = 2
 PASSWORD_LENGTH_MAX = 512
@@ -118,7 +118,22 @@ class People:
 
     async def log_in(self, name: str, password: str, visit: Visit) -> Admitted | TurnedAway:
         """Check a password and open a session. Wrong ones are counted per account and per address."""
-        name = name.strip().lower()[:80]
+        found = await self._checked(name.strip().lower()[:80], password, visit)
+        if isinstance(found, TurnedAway):
+            return found
+        return await self._open_session(found.user_id, found.name, visit, self._parts.clock.now())
+
+    async def confirmed(self, person: Person, password: str, visit: Visit) -> TurnedAway | None:
+        """Check the password of somebody who is logged in, before an act that loosens a limit; wrong ones count like those at the door."""
+        found = await self._checked(person.name, password, visit)
+        return found if isinstance(found, TurnedAway) else None
+
+    async def hashed(self, password: str) -> str:
+        """What is stored of a password."""
+        async with self._passwords.turn:
+            return await self._passwords.hashed(password)
+
+    async def _checked(self, name: str, password: str, visit: Visit) -> User | TurnedAway:
         async with self._passwords.turn:
             now = self._parts.clock.now()
             since = now - timedelta(minutes=self._settings.login_pause_minutes)
@@ -127,18 +142,13 @@ class People:
                 user = await store.user_by_name(name)
                 failures, oldest = await store.failures(LOGIN_FAILED, name, visit.address, since)
             if failures >= self._settings.login_failures_max:
-                wait_s = max(1, int(((oldest or now) - since).total_seconds()) + 1)
-                minutes = -(-wait_s // 60)
-                return TurnedAway(
-                    f"Too many wrong passwords. Try again in {minutes} minute{'s' if minutes > 1 else ''}; nothing is locked for good.",
-                    wait_s,
-                )
+                return _later(max(1, int(((oldest or now) - since).total_seconds()) + 1))
             usable = user is not None and len(password) <= PASSWORD_LENGTH_MAX
             right = await self._passwords.fits(password[:PASSWORD_LENGTH_MAX], user.password_hash if user and usable else None)
             if user is None or not right:
                 await self._note(AuditRow(now, None, name, LOGIN_FAILED, name, visit.address, visit.request_id))
                 return TurnedAway("The name or the password is wrong.")
-        return await self._open_session(user.user_id, user.name, visit, now)
+        return user
 
     async def _open_session(self, user_id: UserId, name: str, visit: Visit, now: datetime) -> Admitted:
         cookie, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
@@ -182,6 +192,13 @@ class People:
         """Write down what a person is about to do through another service, before it is asked."""
         now = self._parts.clock.now()
         await self._note(AuditRow(now, person.user_id, person.name, action, about, visit.address, visit.request_id, before, after))
+
+
+def _later(wait_s: int) -> TurnedAway:
+    minutes = -(-wait_s // 60)
+    return TurnedAway(
+        f"Too many wrong passwords. Try again in {minutes} minute{'s' if minutes > 1 else ''}; nothing is locked for good.", wait_s
+    )
 
 
 def hash_of(cookie: str) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import msgspec
 
 from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.database import Connection
@@ -18,6 +19,26 @@ class User:
     name: str
     role: str
     password_hash: str
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A user as administrators see one."""
+
+    user_id: UserId
+    name: str
+    role: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class OpenSession(msgspec.Struct, frozen=True):
+    """A login that is still good. this: the one that asks."""
+
+    created_at: datetime
+    expires_at: datetime
+    address: str
+    agent: str
+    this: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +85,10 @@ class Answered:
     answer: bytes
 
 
+_ANOTHER_ADMINISTRATOR = """(role <> 'admin' or disabled_at is not null
+    or exists (select from users o where o.role = 'admin' and o.disabled_at is null and o.user_id <> $1))"""
+
+
 class GatewayStore:
     """Reads and writes on one connection; the caller owns the transaction."""
 
@@ -87,6 +112,51 @@ class GatewayStore:
             "select user_id, name, role, password_hash from users where name = $1 and disabled_at is null", name
         )
         return User(UserId(row["user_id"]), row["name"], row["role"], row["password_hash"]) if row else None
+
+    async def members(self) -> list[Member]:
+        rows = await self._connection.fetch("select user_id, name, role, created_at, disabled_at from users order by name")
+        return [Member(UserId(row["user_id"]), row["name"], row["role"], row["created_at"], row["disabled_at"]) for row in rows]
+
+    async def set_role(self, user_id: UserId, role: str) -> bool:
+        """False when no administrator who may log in would be left."""
+        changed = await self._connection.fetchval(
+            f"update users set role = $2, version = version + 1 where user_id = $1 and ($2 = 'admin' or {_ANOTHER_ADMINISTRATOR}) returning true",
+            user_id,
+            role,
+        )
+        return bool(changed)
+
+    async def set_disabled(self, user_id: UserId, at: datetime | None) -> bool:
+        """Let a user log in, or not from a moment on; False when no administrator who may log in would be left."""
+        changed = await self._connection.fetchval(
+            f"""update users set disabled_at = $2, version = version + 1 where user_id = $1 and ($2::timestamptz is null
+                or {_ANOTHER_ADMINISTRATOR}) returning true""",
+            user_id,
+            at,
+        )
+        if changed and at is not None:
+            await self._connection.execute("update session set revoked_at = $2 where user_id = $1 and revoked_at is null", user_id, at)
+        return bool(changed)
+
+    async def set_password(self, user_id: UserId, password_hash: str) -> None:
+        await self._connection.execute(
+            "update users set password_hash = $2, version = version + 1 where user_id = $1", user_id, password_hash
+        )
+
+    async def sessions_of(self, user_id: UserId, this: bytes, now: datetime) -> list[OpenSession]:
+        rows = await self._connection.fetch(
+            """select created_at, expires_at, address, agent, id_hash = $2 as this from session
+               where user_id = $1 and revoked_at is null and expires_at > $3 order by created_at desc limit 100""",
+            user_id,
+            this,
+            now,
+        )
+        return [OpenSession(row["created_at"], row["expires_at"], row["address"], row["agent"], row["this"]) for row in rows]
+
+    async def revoke_others(self, user_id: UserId, this: bytes, at: datetime) -> None:
+        await self._connection.execute(
+            "update session set revoked_at = $3 where user_id = $1 and id_hash <> $2 and revoked_at is null", user_id, this, at
+        )
 
     async def add_session(
         self, id_hash: bytes, user_id: UserId, csrf: str, created: datetime, expires: datetime, address: str, agent: str

@@ -15,9 +15,8 @@ from quantmatrix.common.contracts.fills import OrderFilled
 from quantmatrix.common.contracts.message import Instant
 from quantmatrix.common.contracts.orders import OrderEvent
 from quantmatrix.common.names import OrderId, OrderState
-from quantmatrix.common.runtime.page import Page as DeskPage
-from quantmatrix.common.runtime.page import origin
 from quantmatrix.common.values import Quantity
+from quantmatrix.gateway.acting import act
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
 from quantmatrix.gateway.domain.sizing import WORKING
 from quantmatrix.gateway.exact import Exact
@@ -26,7 +25,6 @@ from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import ProblemError, not_found
-from quantmatrix.gateway.store import AuditRow, GatewayStore
 
 ROUTER = APIRouter()
 ON_A_PAGE = 40
@@ -135,24 +133,9 @@ async def _cancel(order_id: UUID, gateway: Gateway, person: Person, visit: Visit
     one = found[0]
     if one.state not in WORKING:
         raise ProblemError(409, "ORDER_OVER", f"the order is {one.state.value}; there is nothing left to cancel")
-    now = gateway.parts.clock.now()
     command = CancelOrder(command_id=visit.request_id, user_id=person.user_id, account_id=one.account_id, order_id=one.order_id)
-
-    async def send(page: DeskPage) -> None:
-        row = AuditRow(
-            now,
-            person.user_id,
-            person.name,
-            "order.cancel",
-            str(order_id),
-            visit.address,
-            visit.request_id,
-            before={"state": one.state.value, "filled": str(one.filled)},
-        )
-        await GatewayStore(page.connection).add_audit(row)
-        page.say(command, identity=command.command_id)
-
-    await gateway.parts.desk.do(send, origin("cancel", visit.request_id, occurred_at=now))
+    before = {"state": one.state.value, "filled": str(one.filled)}
+    await act(gateway, person, visit, command, "order.cancel", str(order_id), before=before)
 
 
 @ROUTER.get("/api/v1/fills/", tags=["orders"], responses=answers(FillPage))

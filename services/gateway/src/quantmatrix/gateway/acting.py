@@ -1,0 +1,31 @@
+"""A person's command to a service: the command and its row in the audit trail leave in one transaction, or neither does."""
+
+from quantmatrix.common.contracts.commands import CancelOrder, ResolveBreak, SetTradingState
+from quantmatrix.common.runtime.page import Page, origin
+from quantmatrix.gateway.context import Gateway
+from quantmatrix.gateway.people import Person, Visit
+from quantmatrix.gateway.store import AuditRow, GatewayStore
+
+Command = CancelOrder | SetTradingState | ResolveBreak
+
+
+async def act(
+    gateway: Gateway,
+    person: Person,
+    visit: Visit,
+    command: Command,
+    action: str,
+    about: str,
+    *,
+    before: object | None = None,
+    after: object | None = None,
+) -> None:
+    """Write down what a person does, and send it."""
+    now = gateway.parts.clock.now()
+    row = AuditRow(now, person.user_id, person.name, action, about, visit.address, visit.request_id, before, after)
+
+    async def send(page: Page) -> None:
+        await GatewayStore(page.connection).add_audit(row)
+        page.say(command, identity=command.command_id)
+
+    await gateway.parts.desk.do(send, origin(action, visit.request_id, occurred_at=now))

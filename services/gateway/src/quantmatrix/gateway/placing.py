@@ -1,0 +1,218 @@
+"""A person's own order: what it comes to, what speaks against it, and how it is placed once however often it is asked for."""
+
+import asyncio
+import hashlib
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field
+
+from quantmatrix.common.contracts.asking.execution import Accounts, AccountsAsked, OrderPreview, OrderPreviewAsked, OrdersAsked
+from quantmatrix.common.contracts.asking.market import BarsAsked, InstrumentsAsked, ListedInstrument
+from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
+from quantmatrix.common.contracts.commands import PlaceOrder
+from quantmatrix.common.ids import derived_id, order_of
+from quantmatrix.common.names import AccountId, OrderType, Side, TimeInForce
+from quantmatrix.common.runtime.page import Page, origin
+from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.gateway.context import Gateway
+from quantmatrix.gateway.domain.sizing import WORKING, Wish, quantity_for, refusal
+from quantmatrix.gateway.exact import as_numbers
+from quantmatrix.gateway.people import Person, Visit
+from quantmatrix.gateway.problems import ProblemError
+from quantmatrix.gateway.shapes import TradeShape, cents
+from quantmatrix.gateway.store import Answered, AuditRow, GatewayStore
+
+CREATED = 201
+ORDERS_LOOKED_AT = 500
+CURRENCY = "USD"
+
+
+class ExecuteTrade(BaseModel):
+    """An order worth so many US dollars: at the market, or at a limit where one is given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    product_id: Annotated[str, Field(min_length=1, max_length=40, description="Today's symbol, for example AAPL.")]
+    side: Literal["BUY", "SELL"]
+    size_usd: Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=2)]
+    account_id: Annotated[str | None, Field(max_length=40, description="One of your accounts; your first one when left out.")] = None
+    limit_price: Annotated[Decimal | None, Field(gt=0, max_digits=14, decimal_places=6, description="On the instrument's tick.")] = None
+    time_in_force: Literal["DAY", "GTC"] = "DAY"
+
+
+class TradePreview(msgspec.Struct, frozen=True):
+    """What an order would be, and what the risk gate says of it now."""
+
+    account_id: AccountId
+    symbol: str
+    side: Side
+    quantity: Quantity
+    order_type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Price | None
+    gate: OrderPreview
+
+
+async def place_once(wanted: ExecuteTrade, key: str, gateway: Gateway, person: Person, visit: Visit) -> Answered:
+    """Place an order. The same key with the same wish gives the first answer again, with another wish 422 is raised."""
+    hashed = hashlib.sha256(wanted.model_dump_json().encode()).digest()
+    async with gateway.parts.pool.acquire(timeout=5) as connection:
+        before = await GatewayStore(connection).answered(person.user_id, key)
+    if before is None:
+        command, price = await command_for(wanted, gateway, person, key)
+        answered = Answered(hashed, CREATED, as_numbers(pending_trade(command, price)))
+        before = await _place(command, answered, key, gateway, person, visit)
+    if before.request_hash != hashed:
+        raise ProblemError(422, "IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key came with another request before; use a new one")
+    return before
+
+
+async def preview_of(wanted: ExecuteTrade, gateway: Gateway, person: Person) -> TradePreview:
+    """Raises ProblemError where nothing would be sent; what the risk gate says is part of the answer."""
+    command, _ = await command_for(wanted, gateway, person, "preview")
+    asked = OrderPreviewAsked(
+        user_id=person.user_id,
+        account_id=AccountId(command.account_id),
+        instrument=command.instrument,
+        side=command.side,
+        quantity=command.quantity,
+        order_type=command.order_type,
+        time_in_force=command.time_in_force,
+        limit_price=command.limit_price,
+    )
+    gate = await gateway.parts.ask("execution", asked)
+    return TradePreview(
+        asked.account_id,
+        command.instrument.symbol,
+        command.side,
+        command.quantity,
+        command.order_type,
+        command.time_in_force,
+        command.limit_price,
+        gate,
+    )
+
+
+async def command_for(wanted: ExecuteTrade, gateway: Gateway, person: Person, key: str) -> tuple[PlaceOrder, Price]:
+    """What is sent, and the price it was reckoned at. Raises ProblemError with the reason when nothing is."""
+    listed, account = await asyncio.gather(_listed(wanted.product_id, gateway), _account(wanted.account_id, gateway, person))
+    limit = _limit(wanted, listed)
+    price = limit or await _last_price(listed, gateway)
+    instrument = listed.instrument
+    wish = Wish(
+        instrument_id=instrument.instrument_id,
+        symbol=instrument.symbol,
+        side=Side(wanted.side),
+        size=Money(wanted.size_usd, CURRENCY),
+        price=price,
+        multiplier=instrument.multiplier,
+        lot_size=listed.lot_size,
+    )
+    quantity = await _checked(wish, account, gateway, person)
+    command = PlaceOrder(
+        command_id=derived_id("trade", person.user_id, key),
+        user_id=person.user_id,
+        account_id=account,
+        instrument=instrument,
+        side=wish.side,
+        quantity=quantity,
+        order_type=OrderType.LIMIT if limit else OrderType.MARKET,
+        time_in_force=TimeInForce(wanted.time_in_force),
+        limit_price=limit,
+        triggered_by="manual",
+    )
+    return command, price
+
+
+def _limit(wanted: ExecuteTrade, listed: ListedInstrument) -> Price | None:
+    if wanted.limit_price is None:
+        return None
+    if wanted.limit_price % listed.tick_size.value:
+        symbol = listed.instrument.symbol
+        raise ProblemError(
+            422, "PRICE_TICK", f"prices of {symbol} move by {listed.tick_size}; {wanted.limit_price} lies between two of them"
+        )
+    return Price(wanted.limit_price)
+
+
+async def _listed(symbol: str, gateway: Gateway) -> ListedInstrument:
+    found = (await gateway.parts.ask("market", InstrumentsAsked(symbol=symbol))).instruments
+    if not found:
+        raise ProblemError(404, "INSTRUMENT_UNKNOWN", f"no instrument has the symbol {symbol}")
+    if found[0].instrument.currency != CURRENCY:
+        raise ProblemError(422, "ORDER_CURRENCY", f"{symbol} trades in {found[0].instrument.currency}, and size_usd is in US dollars")
+    return found[0]
+
+
+async def _account(wanted: str | None, gateway: Gateway, person: Person) -> AccountId:
+    known: Accounts = await gateway.parts.ask("execution", AccountsAsked(user_id=person.user_id))
+    usable = [one.account_id for one in known.accounts if one.currency == CURRENCY and wanted in (None, one.account_id)]
+    if not usable:
+        raise ProblemError(404, "ACCOUNT_UNKNOWN", "there is no such account of yours in US dollars")
+    return usable[0]
+
+
+async def _last_price(listed: ListedInstrument, gateway: Gateway) -> Price:
+    bars = await gateway.parts.ask("market", BarsAsked(instrument_id=listed.instrument.instrument_id, limit=1))
+    if not bars.close:
+        raise ProblemError(409, "PRICE_UNKNOWN", f"no price of {listed.instrument.symbol} has been seen yet")
+    return Price.parse(bars.close[-1])
+
+
+async def _checked(wish: Wish, account: AccountId, gateway: Gateway, person: Person) -> Quantity:
+    """The quantity that the wish comes to. Raises ProblemError when cash or position do not suffice."""
+    portfolio, orders = await asyncio.gather(
+        gateway.parts.ask("portfolio", PortfolioAsked(user_id=person.user_id, account_id=account)),
+        gateway.parts.ask("execution", OrdersAsked(user_id=person.user_id, account_id=account, limit=ORDERS_LOOKED_AT)),
+    )
+    cash = portfolio.accounts[0].cash if portfolio.accounts else Money.zero(CURRENCY)
+    held = next((one.quantity for one in portfolio.positions if one.instrument.instrument_id == wish.instrument_id), Quantity(0))
+    working = [one for one in orders.orders if one.state in WORKING]
+    quantity = quantity_for(wish)
+    no = refusal(wish, quantity, cash, held, working, Money(gateway.settings.order_usd_min, CURRENCY))
+    if no is not None:
+        raise ProblemError(422, no.code, no.detail)
+    return quantity
+
+
+async def _place(command: PlaceOrder, answered: Answered, key: str, gateway: Gateway, person: Person, visit: Visit) -> Answered:
+    """Store the answer and the audit row and send the command, all or nothing; whoever was first under this key wins."""
+    now = gateway.parts.clock.now()
+
+    async def place(page: Page) -> Answered:
+        store = GatewayStore(page.connection)
+        if not await store.keep_answer(person.user_id, key, answered, now):
+            first = await store.answered(person.user_id, key)
+            return first or answered
+        after = {
+            "account_id": command.account_id,
+            "symbol": command.instrument.symbol,
+            "side": command.side.value,
+            "quantity": str(command.quantity),
+        }
+        about = str(order_of(command.command_id))
+        await store.add_audit(
+            AuditRow(now, person.user_id, person.name, "order.placed", about, visit.address, visit.request_id, after=after)
+        )
+        page.say(command, identity=command.command_id)
+        return answered
+
+    return await gateway.parts.desk.do(place, origin("trade", person.user_id, key, occurred_at=now))
+
+
+def pending_trade(command: PlaceOrder, price: Price) -> TradeShape:
+    """The trade as it stands when its command has been stored."""
+    value = notional(price, command.quantity, command.instrument.multiplier, command.instrument.currency)
+    return TradeShape(
+        id=str(order_of(command.command_id)),
+        product_id=command.instrument.symbol,
+        side=command.side.value,
+        size_usd=cents(value),
+        size_crypto=command.quantity.value,
+        price=price.value,
+        status="pending",
+        filled_at=None,
+        triggered_by=command.triggered_by,
+    )

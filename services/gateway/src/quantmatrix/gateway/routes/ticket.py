@@ -1,0 +1,110 @@
+"""The order ticket: a form, a look at what the order would be and what the risk gate says of it, and the word that places it."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from quantmatrix.common.contracts.asking.market import Instruments, InstrumentsAsked
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.runtime.fresh import fresh_id
+from quantmatrix.gateway.context import By, ByTrader, From, Here
+from quantmatrix.gateway.pages import Look, Page, show
+from quantmatrix.gateway.placing import ExecuteTrade, TradePreview, place_once, preview_of
+from quantmatrix.gateway.problems import ProblemError
+from quantmatrix.gateway.routes.accounts import load_accounts
+
+ROUTER = APIRouter(include_in_schema=False)
+UNPROCESSABLE = 422
+FIELDS = ("product_id", "side", "size_usd", "account_id", "limit_price", "time_in_force")
+Typed = Annotated[str, Form(max_length=40)]
+
+
+async def load_instruments(look: Look) -> Instruments:
+    found: Instruments = await look.ask("market", InstrumentsAsked())
+    return found
+
+
+async def load_preview(look: Look) -> TradePreview | None:
+    found: TradePreview | None = look.values["preview"]
+    return found
+
+
+TICKET = Page("/ticket", "ticket.html", {"instruments": load_instruments, "accounts": load_accounts, "preview": load_preview})
+
+
+@ROUTER.get("/ticket")
+async def ticket(
+    request: Request,
+    gateway: Here,
+    person: By,
+    symbol: Annotated[str, Query(max_length=40)] = "",
+    side: Annotated[str, Query(pattern="^(BUY|SELL)$")] = "BUY",
+) -> Response:
+    return await _shown(Look(request, gateway, person), {"product_id": symbol, "side": side, "time_in_force": "DAY"})
+
+
+@ROUTER.post("/ticket")
+async def look_at(
+    request: Request,
+    gateway: Here,
+    person: ByTrader,
+    product_id: Typed = "",
+    side: Typed = "",
+    size_usd: Typed = "",
+    account_id: Typed = "",
+    limit_price: Typed = "",
+    time_in_force: Typed = "DAY",
+) -> Response:
+    """What was typed is shown again, with the order it comes to, or with what is wrong with it."""
+    typed = dict(zip(FIELDS, (product_id, side, size_usd, account_id, limit_price, time_in_force), strict=True))
+    look = Look(request, gateway, person)
+    try:
+        found = await preview_of(wanted_of(typed), gateway, person)
+    except ProblemError as error:
+        return await _shown(look, typed, wrong=error.detail)
+    except Refused as error:
+        return await _shown(look, typed, wrong=error.detail)
+    return await _shown(look, typed, preview=found)
+
+
+@ROUTER.post("/ticket/place")
+async def place(
+    request: Request,
+    gateway: Here,
+    person: ByTrader,
+    visit: From,
+    key: Annotated[str, Form(min_length=8, max_length=80)],
+    product_id: Typed = "",
+    side: Typed = "",
+    size_usd: Typed = "",
+    account_id: Typed = "",
+    limit_price: Typed = "",
+    time_in_force: Typed = "DAY",
+) -> Response:
+    """The key was made with the look, so that pressing twice is one order."""
+    typed = dict(zip(FIELDS, (product_id, side, size_usd, account_id, limit_price, time_in_force), strict=True))
+    try:
+        await place_once(wanted_of(typed), key, gateway, person, visit)
+    except ProblemError as error:
+        return await _shown(Look(request, gateway, person), typed, wrong=error.detail)
+    return RedirectResponse("/orders", 303)
+
+
+def wanted_of(typed: dict[str, str]) -> ExecuteTrade:
+    """The order that was typed. Raises ProblemError that names the fields that are wrong."""
+    try:
+        return ExecuteTrade.model_validate({name: text.strip() for name, text in typed.items() if text.strip()})
+    except ValidationError as error:
+        names = {"product_id": "symbol", "size_usd": "amount", "limit_price": "limit"}
+        told = (f"{names.get(str(one['loc'][0]), one['loc'][0])}: {one['msg']}" for one in error.errors())
+        raise ProblemError(UNPROCESSABLE, "REQUEST_INVALID", "; ".join(told)) from error
+
+
+async def _shown(look: Look, typed: dict[str, str], *, wrong: str = "", preview: TradePreview | None = None) -> Response:
+    values: dict[str, Any] = {"typed": {name: typed.get(name, "") for name in FIELDS}, "wrong": wrong, "preview": preview}
+    answer = await show(Look(look.request, look.gateway, look.person, {**values, "key": str(fresh_id())}), TICKET)
+    if wrong:
+        answer.status_code = UNPROCESSABLE
+    return answer

@@ -1,0 +1,84 @@
+"""Stopping an account and letting it go on, differences of the books: who may, what it needs, and what it leaves in the trail."""
+
+from typing import Any
+
+from services.gateway.tests.running import PASSWORD, Console, add_user, drained
+
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.testing import FreshDatabase
+
+STATE = "/api/v1/accounts/DU0000001/trading-state"
+
+
+async def _state(console: Console) -> Any:
+    return (await console.get("/api/v1/accounts/")).json()["accounts"][0]["trading_state"]
+
+
+async def _becomes(console: Console, state: str) -> None:
+    async def there() -> bool:
+        return bool(await _state(console) == state)
+
+    await wait_until(there, f"the account is {state}")
+
+
+async def test_a_stop_cancels_what_is_open_and_going_on_needs_the_password(paused: Console, ask: Ask) -> None:
+    order = (
+        await paused.post("/api/v1/trades/execute", {"product_id": "IBM", "side": "BUY", "size_usd": 1_000}, **{"Idempotency-Key": "one"})
+    ).json()["id"]
+    await wait_until(lambda: drained(ask), "everything was heard")
+
+    stopped = await paused.post(STATE, {"state": "HALTED", "reason": "enough", "cancel_open": True})
+    await _becomes(paused, "HALTED")
+
+    async def over() -> bool:
+        return bool((await paused.get(f"/api/v1/orders/{order}")).json()["order"]["state"] == "cancelled")
+
+    await wait_until(over, "the order is cancelled")
+    refused = [
+        await paused.post(STATE, {"state": "ACTIVE", "reason": "better now", **more})
+        for more in ({}, {"password": "not it at all"})
+    ]  # fmt: skip
+    assert stopped.status_code == 202
+    assert [(one.status_code, one.json()["code"]) for one in refused] == [(403, "PASSWORD_REQUIRED"), (403, "PASSWORD_WRONG")]
+    assert await _state(paused) == "HALTED"
+
+    went_on = await paused.post(STATE, {"state": "ACTIVE", "reason": "better now", "password": PASSWORD})
+    await _becomes(paused, "ACTIVE")
+
+    assert went_on.status_code == 202
+    rows = (await paused.get("/api/v1/ops/audit?limit=50")).json()["rows"]
+    acts = [(one["before"], one["after"]) for one in rows if one["action"] == "account.trading_state"]
+    assert acts == [
+        ({"state": "HALTED"}, {"state": "ACTIVE", "reason": "better now", "cancel_open": False}),
+        ({"state": "ACTIVE"}, {"state": "HALTED", "reason": "enough", "cancel_open": True}),
+    ]
+    assert PASSWORD not in str(rows)
+
+
+async def test_a_stop_on_the_page_needs_a_reason_and_shows_itself(paused: Console) -> None:
+    path = "/accounts/DU0000001/trading-state"
+    without = await paused.client.post(path, data={"csrf": paused.csrf, "state": "HALTED", "reason": "  "})
+    stopped = await paused.client.post(path, data={"csrf": paused.csrf, "state": "HALTED", "reason": "enough"})
+    await _becomes(paused, "HALTED")
+
+    assert (without.status_code, stopped.status_code, stopped.headers["location"]) == (422, 303, "/accounts")
+    page = (await paused.get("/accounts")).text
+    assert '<span class="state bad">halted</span>' in page
+
+
+async def test_somebody_elses_account_is_not_there_and_a_viewer_changes_nothing(paused: Console, database: FreshDatabase) -> None:
+    await add_user(database, "mallory", "trader")
+    other = paused.another()
+    await other.log_in("mallory")
+    halted = {"state": "HALTED", "reason": "because"}
+
+    answers = [await other.post(STATE, halted), await other.get("/api/v1/accounts/"), await other.get("/api/v1/accounts/breaks")]
+    connection = await database.connect("gateway")
+    await connection.execute("update users set role = 'viewer' where name = 'mallory'")
+    looking = await other.post(STATE, halted)
+    await other.client.aclose()
+
+    assert (answers[0].status_code, answers[1].json(), answers[2].json()) == (404, {"accounts": []}, {"breaks": []})
+    assert (looking.status_code, looking.json()["code"]) == (403, "ROLE_VIEWER")
+    assert await database.fetch("gateway", "select 1 from outbox") == []

@@ -1,0 +1,97 @@
+"""The order ticket as a browser without scripts sends it: seen first, placed once, refused in words beside what was typed."""
+
+import re
+from typing import Any
+
+import httpx
+from services.gateway.tests.running import Console, drained
+
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.testing import FreshDatabase
+
+TYPED = {"product_id": "IBM", "side": "BUY", "size_usd": "1000", "limit_price": "", "time_in_force": "DAY"}
+HIDDEN = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)">')
+
+
+async def sent(console: Console, path: str, **fields: str) -> httpx.Response:
+    return await console.client.post(path, data={"csrf": console.csrf, **fields})
+
+
+def confirming(page: httpx.Response) -> dict[str, str]:
+    """The fields of the form that places what was seen."""
+    form = page.text.split('action="/ticket/place"')[1].split("</form>")[0]
+    return dict(HIDDEN.findall(form))
+
+
+async def test_what_was_seen_is_placed_once_however_often_it_is_pressed(paused: Console, ask: Ask, database: FreshDatabase) -> None:
+    seen = await sent(paused, "/ticket", **TYPED)
+    fields = confirming(seen)
+
+    presses = [await sent(paused, "/ticket/place", **fields) for _ in range(3)]
+
+    assert "within every limit" in seen.text and "$50,000.00" in seen.text
+    assert [(one.status_code, one.headers.get("location")) for one in presses] == [(303, "/orders")] * 3
+    await wait_until(lambda: drained(ask), "everything was heard")
+    orders = await database.fetch("execution", "select side, symbol, order_type from orders where triggered_by = 'manual'")
+    assert [tuple(row) for row in orders] == [("BUY", "IBM", "MARKET")]
+    assert len(await database.fetch("gateway", "select 1 from audit where action = 'order.placed'")) == 1
+
+
+async def test_a_limit_order_waits_at_its_price_and_is_cancelled_from_the_list(paused: Console, ask: Ask) -> None:
+    last = float((await paused.get("/api/v1/market/bars/IBM?limit=1")).json()["close"][0])
+    limit = f"{last * 0.95:.2f}"
+    seen = await sent(paused, "/ticket", **{**TYPED, "limit_price": limit, "time_in_force": "GTC"})
+    await sent(paused, "/ticket/place", **confirming(seen))
+
+    async def working() -> Any:
+        found = (await paused.get("/api/v1/orders/?limit=1")).json()["orders"][0]
+        return found if found["state"] == "accepted" and found["order_type"] == "LIMIT" else None
+
+    order = await wait_until(working, "the order works")
+    assert (order["limit_price"].rstrip("0"), order["time_in_force"]) == (limit.rstrip("0"), "GTC")
+    listed = (await paused.get("/orders")).text
+    assert f'action="/orders/{order["order_id"]}/cancel"' in listed
+    await sent(paused, f"/orders/{order['order_id']}/cancel")
+
+    async def over() -> bool:
+        found = (await paused.get(f"/api/v1/orders/{order['order_id']}")).json()["order"]
+        return bool(found["state"] == "cancelled")
+
+    await wait_until(over, "the order is cancelled")
+
+
+async def test_what_is_wrong_is_said_beside_what_was_typed_and_nothing_is_sent(paused: Console, database: FreshDatabase) -> None:
+    wrong = {
+        "no instrument has the symbol NOSUCH": {"product_id": "NOSUCH"},
+        "amount: Input should be a valid decimal": {"size_usd": "much"},
+        "is needed and": {"size_usd": "200000"},
+        "prices of IBM move by": {"limit_price": "80.005"},
+        "side: Input should be": {"side": "HOLD"},
+    }
+    for said, changed in wrong.items():
+        page = await sent(paused, "/ticket", **{**TYPED, **changed})
+        assert page.status_code == 422 and said in page.text, said
+        assert "/ticket/place" not in page.text
+        assert next(iter(changed.values())) in page.text or "side" in changed
+    assert await database.fetch("gateway", "select 1 from outbox") == []
+
+
+async def test_what_the_gate_would_deny_is_seen_before_it_is_placed(paused: Console) -> None:
+    """Within the cash, beyond the limit of one order; and a limit too far from the market."""
+    large = await sent(paused, "/ticket", **{**TYPED, "size_usd": "60000"})
+    far = await sent(paused, "/ticket", **{**TYPED, "limit_price": "20.00"})
+
+    for page, code in ((large, "ORDER_NOTIONAL"), (far, "PRICE_COLLAR")):
+        assert "would be denied" in page.text and code in page.text
+        assert "<button disabled>Place the order" in page.text
+
+
+async def test_the_api_says_the_same(paused: Console, database: FreshDatabase) -> None:
+    answer = await paused.post("/api/v1/trades/preview", {"product_id": "IBM", "side": "BUY", "size_usd": 1_000})
+    found = answer.json()
+
+    assert answer.status_code == 200
+    assert (found["gate"]["code"], found["order_type"], found["symbol"]) == (None, "MARKET", "IBM")
+    assert found["gate"]["limits"]["order_notional_max"] == {"amount": "50000", "currency": "USD"}
+    assert await database.fetch("gateway", "select 1 from outbox") == []
