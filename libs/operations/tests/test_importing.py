@@ -5,12 +5,20 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.testing.here import StartHere
+from quantmatrix.operations.checking import check
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.supervisor import Plan, Supervisor
+from quantmatrix.operations.testing import FreshDatabase
+from quantmatrix.portfolio.importing import File
+from quantmatrix.portfolio.statement_imports import Wish, import_files
 
 DEADLINE_S = 120
 PLAIN = """date,kind,currency,id,account,symbol,quantity,price,fee
@@ -99,3 +107,33 @@ async def test_what_is_booked_goes_into_the_database_that_runs(tmp_path: Path) -
     assert [(row["account"], row["symbol"], int(row["quantity"])) for row in kept] == [("mine", "ABC", 10), ("mine", "ABC", -10)]
     assert [(int(row["quantity"]), int(row["realised"])) for row in closed] == [(10, 98)]
     assert closed[0]["account_id"] == json.loads(done.stdout)["account_ids"][0]
+
+
+def test_a_file_of_two_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    with (tmp_path / "huge.csv").open("wb") as file:
+        file.write(PLAIN.encode())
+        file.truncate(2 * 1024**3)
+
+    done = qm(tmp_path, "huge.csv", "--json")
+
+    (told,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert (told["state"], told["why"]) == ("failed", "the file has more than 67108864 bytes")
+    assert not (tmp_path / "home").exists()
+
+
+async def test_the_books_of_an_imported_account_are_checked_like_any_other(
+    database: FreshDatabase, start_here: StartHere, ask: Ask
+) -> None:
+    await start_here("execution")
+    await start_here("portfolio")
+    connection = await database.connect("portfolio")
+    good = "".join(PLAIN.splitlines(keepends=True)[:3])
+    (told,) = await import_files([File("a.csv", good.encode())], Wish(FIRST_ADMINISTRATOR), connection, datetime(2025, 1, 1, tzinfo=UTC))
+
+    found = [one for one in await check(ask) if one.account_id == told["account_ids"][0]]
+    assert len(found) == 5 and all(one.ok for one in found)
+
+    await connection.execute("update lot set quantity = 1")
+    wrong = {one.name for one in await check(ask) if not one.ok and one.account_id == told["account_ids"][0]}
+    assert wrong == {"Σ lots = position", "booking the statements anew changes nothing"}

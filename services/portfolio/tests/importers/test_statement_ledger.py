@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from services.portfolio.tests.domain.tax.shared import shared
 from services.portfolio.tests.importers.activity_samples import STATEMENT
 from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JANUARY
 from services.portfolio.tests.importers.samples import FLEX_XML as FLEX
@@ -269,3 +270,31 @@ async def test_known_instruments_are_priced_where_the_market_knows_them(connecti
 def test_the_samples_agree_with_themselves() -> None:
     assert [one.status for one in check(JANUARY, FEBRUARY, IRA)] == [Status.RECONCILED] * 3
     assert check(BOTH)[0].status is Status.RECONCILED
+
+
+TASTY = ("2018-02_2024-08.csv", "2018_2020-05.csv", "2020-05_2020-12.csv", "2021.csv", "2021-2022.csv")
+SHARED = {
+    "ibkr_flex/cash-transactions.xml": 3, "ibkr_flex/trade-confirmations.xml": 39, "exports/ibkr-trades.csv": 11,
+    "exports/ibkr-dividends.csv": 11, "exports/coinbase.csv": 8, "uk_cgt/interactive_brokers_test_basic.csv": 12,
+    **{f"tastytrade/{name}": count for name, count in zip(TASTY, (1082, 2, 6, 0, 2), strict=True)},
+    **{f"ibkr_activity/{year}.csv": 0 for year in range(2020, 2025)},
+}  # fmt: skip
+"""Every file of statements, and the rows that it adds to the ledger after those before it; of contradictory ones none."""
+
+
+async def test_every_shared_file_is_booked_or_refused_and_the_books_are_proved(connection: Any) -> None:
+    added = {}
+    for name in SHARED:
+        folder, file = name.split("/")
+        (checked,) = check_files([File(file, (shared(folder) / file).read_bytes())])
+        report = (await StatementStore(connection).keep(checked, FIRST_ADMINISTRATOR, AT)).report
+        added[name] = 0 if report["state"] == "failed" else report["booked"]
+        assert report["booked"] + report["ignored"] + report["not_understood"] == report["rows"]
+        assert report["not_understood"] == 0
+
+    assert added == SHARED
+    accounts = (await answers.ledger_sums(LedgerSumsAsked(), connection)).accounts
+    assert len(accounts) >= 5
+    for one in accounts:
+        assert one.differences == ()
+        assert (one.lots, one.cash, one.realised_closings) == (one.positions, one.cash_entries, one.realised_positions)

@@ -167,10 +167,12 @@ class Summary:
 class Figures:
     """What a statement says about itself; checked against its rows and against the statement before it.
 
-    prior: None where no section says what was held before. wash_sales: the file says that its gains follow that rule.
+    value: where there is one; values: of every account and period that the file has. prior: None where no section says what was held
+    before. wash_sales: the file says that its gains follow that rule.
     """
 
     value: Summary | None = None
+    values: tuple[Summary, ...] = ()
     cash: tuple[Summary, ...] = ()
     accruals: Summary | None = None
     prior: tuple[PriorPosition, ...] | None = None

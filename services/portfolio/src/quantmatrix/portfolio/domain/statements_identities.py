@@ -79,8 +79,8 @@ def identities_of(statement: Statement, before: Statement | None = None) -> list
     trades = [entry for entry in statement.entries if entry.kind is EntryKind.TRADE]
     realised, premiums, washed = _realised(trades, statement)
     return [
-        _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", statement.figures.value, SUMS),
-        _positions(statement.positions), _chained(statement, before), _sums("I9", statement.figures.accruals, SUMS),
+        _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", statement.figures.values or (statement.figures.value,), SUMS),
+        _positions(statement.positions), _chained(statement, before), _sums("I9", (statement.figures.accruals,), SUMS),
     ]  # fmt: skip
 
 
@@ -258,14 +258,18 @@ def _looks_like(entry: Entry, difference: Money) -> str:
     return COMMISSION_LEFT_OUT if fee and abs(difference).amount in (fee, 2 * fee) else ""
 
 
-def _sums(name: str, summary: Summary | None, tolerance: Decimal) -> Identity:
-    """Start + moves = end, of a figure that the statement sums up."""
-    if summary is None:
-        return Identity(name, 0)
-    expected = summary.start + summary.moves
-    if _near(summary.end, expected, tolerance):
-        return Identity(name, 1)
-    return Identity(name, 1, (Difference(0, summary.name, summary.end, expected, None),))
+def _sums(name: str, summaries: Sequence[Summary | None], tolerance: Decimal) -> Identity:
+    """Start + moves = end, of figures that the statement sums up."""
+    told = [one for one in summaries if one is not None]
+    return Identity(
+        name,
+        len(told),
+        tuple(
+            Difference(0, one.name, one.end, one.start + one.moves, None)
+            for one in told
+            if not _near(one.end, one.start + one.moves, tolerance)
+        ),
+    )
 
 
 def _positions(positions: Sequence[OpenPosition]) -> Identity:

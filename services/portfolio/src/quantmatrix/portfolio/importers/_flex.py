@@ -14,6 +14,7 @@ from enum import StrEnum
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, OpenPosition, Printed
 from quantmatrix.portfolio.importers._collecting import Collected
+from quantmatrix.portfolio.importers._flex_figures import FlexFigures
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, moment_of, money, zone
 
 PATTERNS = (
@@ -42,6 +43,8 @@ class Section(StrEnum):
     TRANSFER = "transfers"
     POSITION = "open positions"
     TAX = "transaction taxes"
+    VALUE = "change in value"
+    CASH_REPORT = "cash report"
     INFORMATION = "information"
 
 
@@ -58,6 +61,7 @@ class FlexRows:
         self._trades: list[tuple[Row, str, Entry]] = []
         self._keys: dict[str, str] = {}
         self.positions: list[OpenPosition] = []
+        self.figures = FlexFigures()
 
     def take(self, section: Section, row: Row, level: str) -> None:
         """Read one row. level: its level of detail as printed, in capitals, empty where there is none."""
@@ -65,6 +69,10 @@ class FlexRows:
             match section:
                 case Section.INFORMATION:
                     self._collected.ignore(row.place, f"information: {row.place.section}")
+                case Section.VALUE | Section.CASH_REPORT:
+                    take = self.figures.take_value if section is Section.VALUE else self.figures.take_cash
+                    take(row)
+                    self._collected.ignore(row.place, f"information: {section}")
                 case Section.TRADE:
                     self._trade(row, level)
                 case Section.POSITION:

@@ -33,7 +33,8 @@ _SECTIONS: tuple[tuple[set[str], Section], ...] = (
     ({"taxamount", "taxdescription"}, Section.TAX),
     ({"exdate", "paydate", "grossamount"}, Section.INFORMATION),
     ({"type", "amount"}, Section.CASH),
-    ({"startingvalue", "endingvalue"}, Section.INFORMATION),
+    ({"startingvalue", "endingvalue"}, Section.VALUE),
+    ({"startingcash", "endingcash"}, Section.CASH_REPORT),
     ({"endingcash"}, Section.INFORMATION),
     ({"reportdate", "total"}, Section.INFORMATION),
     ({"fromcurrency", "tocurrency", "rate"}, Section.INFORMATION),
@@ -81,7 +82,7 @@ class FlexCsvImporter:
         rows.finish()
         currency = next((entry.amount.currency for entry in collected.entries if entry.amount), "USD")
         period = (min(days), max(days)) if days else None
-        return collected.statement(self.name, currency, period, positions=rows.positions)
+        return collected.statement(self.name, currency, period, positions=rows.positions, figures=rows.figures.figures())
 
     def _row(
         self, rows: FlexRows, collected: Collected, header: tuple[Section | None, dict[str, int], int], line: int, cells: list[str]

@@ -17,8 +17,8 @@ _ELEMENTS = {
     "Trade": Section.TRADE, "TradeConfirm": Section.TRADE, "Order": Section.TRADE, "SymbolSummary": Section.TRADE,
     "AssetSummary": Section.TRADE, "Lot": Section.TRADE, "WashSale": Section.TRADE, "CashTransaction": Section.CASH,
     "CorporateAction": Section.ACTION, "Transfer": Section.TRANSFER, "OpenPosition": Section.POSITION, "TransactionTax": Section.TAX,
-    "AccountInformation": Section.INFORMATION, "ChangeInNAV": Section.INFORMATION, "SecurityInfo": Section.INFORMATION,
-    "ConversionRate": Section.INFORMATION, "CashReportCurrency": Section.INFORMATION, "OptionEAE": Section.INFORMATION,
+    "AccountInformation": Section.INFORMATION, "ChangeInNAV": Section.VALUE, "SecurityInfo": Section.INFORMATION,
+    "ConversionRate": Section.INFORMATION, "CashReportCurrency": Section.CASH_REPORT, "OptionEAE": Section.INFORMATION,
     "EquitySummaryByReportDateInBase": Section.INFORMATION, "ChangeInDividendAccrual": Section.INFORMATION,
     "OpenDividendAccrual": Section.INFORMATION, "InterestAccrualsCurrency": Section.INFORMATION, "FxLot": Section.INFORMATION,
     "FxPosition": Section.INFORMATION, "FxTransaction": Section.INFORMATION, "PriorPeriodPosition": Section.INFORMATION,
@@ -81,7 +81,9 @@ class _Elements:
         self._rows.finish()
         currency = self._base or next((entry.amount.currency for entry in self._collected.entries if entry.amount), "USD")
         period = (min(self._days), max(self._days))
-        return self._collected.statement(FlexXmlImporter.name, currency, period, list(self._accounts), self._rows.positions)
+        return self._collected.statement(
+            FlexXmlImporter.name, currency, period, list(self._accounts), self._rows.positions, (), self._rows.figures.figures()
+        )
 
     def _refuse(self, *_: object) -> None:
         raise StatementError("document types and entities are not read", line=self._parser.CurrentLineNumber)
@@ -118,7 +120,7 @@ class _Elements:
         self._line = max(line, self._line + 1)
         row = Row(Place(self._line, element), columns, cells)
         if element == "AccountInformation":
-            self._base = attributes.get("currency", "")
+            self._base = self._rows.figures.currency = attributes.get("currency", "")
         section = _ELEMENTS.get(element)
         if section is None:
             self._collected.strange(row.place, "an element that is not known", cells)

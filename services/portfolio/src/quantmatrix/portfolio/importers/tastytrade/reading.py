@@ -117,7 +117,7 @@ class _History:
         per_unit = abs(average) / multiplier.value if average is not None else abs(value.amount / quantity.value / multiplier.value)
         return self._entry(
             row, EntryKind.TRADE, value, quantity, price=Price(per_unit.quantize(Decimal(1).scaleb(-12))), multiplier=multiplier,
-            printed=Printed(codes=("A",) if delivered else (), price_step=_step(average, multiplier)),
+            printed=Printed(codes=(*(("A",) if delivered else ()), *_opens_or_closes(row)), price_step=_step(average, multiplier)),
         )  # fmt: skip
 
     def _removal(self, row: Row, kind: EntryKind) -> Entry:
@@ -193,6 +193,12 @@ def _multiplier(row: Row) -> Quantity:
     if found:
         return found
     return _HUNDRED if row.text("Instrument Type") in _OPTIONS else Quantity(1)
+
+
+def _opens_or_closes(row: Row) -> tuple[str, ...]:
+    """The broker's word for what a trade does, as the letters that others print; later rows of futures have none."""
+    action = row.text("Action") or row.text("Sub Type").upper().replace(" ", "_")
+    return ("O",) if action.endswith("_TO_OPEN") else ("C",) if action.endswith("_TO_CLOSE") else ()
 
 
 def _signed(row: Row) -> Quantity:
