@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from quantmatrix.operations.commands import backtesting, doctor, importing, legacy, looking, outside, parked, replaying, running, runs
+from quantmatrix.operations.commands import backtesting, doctor, importing, legacy, looking, lots, outside, parked, replaying, running, runs
 
 app = typer.Typer(
     name="qm",
@@ -22,6 +22,7 @@ app.command()(looking.logs)
 app.add_typer(parked.app, name="parked")
 app.command("run")(runs.start_command)
 app.add_typer(runs.app, name="runs")
+app.add_typer(lots.app, name="lots")
 app.add_typer(backtesting.app, name="backtest")
 app.command("doctor")(doctor.doctor)
 app.command("import")(importing.import_command)

@@ -111,7 +111,7 @@ async def _correct(act: Act, what: Completion | Reversal, event_id: UUID, accoun
     facts = FactStore(page.connection)
     target = await facts.fact(what.arrival_id if isinstance(what, Completion) else what.reverses)
     if target is None or target.account_id not in (None, account.account_id):
-        raise Refused("ACT_UNKNOWN", "the account has no act with this event_id; 'qm ledger acts' lists them")
+        raise Refused("ACT_UNKNOWN", "the account has no act with this event_id; 'qm lots acts' lists them")
     if isinstance(what, Completion) and not _is_arrival(target):
         raise Refused("ACT_INVALID", "a basis is supplied for units that arrived; this is another act")
     if target.kind == FILL:

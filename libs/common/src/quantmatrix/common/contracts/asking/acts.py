@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from quantmatrix.common.contracts.asking.question import Question
+from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.contracts.lots import NamedLotPart, nothing
 from quantmatrix.common.contracts.message import AccountToken, Instant
 from quantmatrix.common.instruments import Instrument
@@ -237,3 +238,12 @@ class LotMethodChangeAsked(Question[LotMethodHistory], frozen=True, kw_only=True
     method: Annotated[str, msgspec.Meta(max_length=40)]
     since: date
     user_id: UserId | None = None
+
+
+class _One(msgspec.Struct):
+    act: Act
+
+
+def act_of_json(body: bytes) -> Act:
+    """Read an act. Raises MalformedMessageError with the field that is wrong."""
+    return decode_as(_One, b'{"act":' + body + b"}").act
