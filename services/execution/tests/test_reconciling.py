@@ -6,13 +6,15 @@ from datetime import timedelta
 
 from services.execution.tests.desk import Desk
 
+from quantmatrix.common.contracts.prices import CorporateActionAnnounced
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import AccountId, OrderState
-from quantmatrix.common.testing.examples import INSTRUMENT
+from quantmatrix.common.names import AccountId, ActionKind, OrderState
+from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Price, Quantity
 from quantmatrix.execution.ports import BrokerPosition
 from quantmatrix.execution.testing import CLOSED_AT
+from quantmatrix.operations.testing import FreshDatabase
 
 
 async def test_five_fills_while_the_session_was_down_are_booked_once_each(desk: Desk) -> None:
@@ -152,3 +154,26 @@ async def test_an_accepted_difference_stops_nothing_until_it_changes(desk: Desk)
     assert (another.ours, another.theirs) == ("10", "18")
     denied = await desk.until(await desk.place(3), OrderState.DENIED)
     assert denied.code == "ACCOUNT_BREAK"
+
+
+async def test_an_accepted_difference_follows_a_split(desk: Desk, database: FreshDatabase) -> None:
+    """Seven shares too many are fourteen after two for one; otherwise every split would bring the break back."""
+    await desk.start(reconcile_every_s=0.1)
+    desk.broker.holdings[INSTRUMENT.instrument_id] = Quantity(7)
+    await desk.resolve((await desk.until_break(resolved=False)).break_id, "moved in by hand")
+    await desk.until_break(resolved=True)
+
+    desk.broker.holdings[INSTRUMENT.instrument_id] = Quantity(14)
+    await desk.say(like(CorporateActionAnnounced, instrument=INSTRUMENT, kind=ActionKind.SPLIT, numerator=2, denominator=1))
+
+    async def followed() -> bool:
+        rows = await database.fetch("execution", "select gap from accepted_gap")
+        return [row["gap"] for row in rows] == [14]
+
+    await wait_until(followed, "what was accepted followed the split")
+
+    async def quiet() -> bool:
+        return (await desk.book()).open_breaks == ()
+
+    await wait_until(quiet, "no difference is open")
+    await desk.until(await desk.place(1), OrderState.ACCEPTED)
