@@ -1,67 +1,20 @@
-"""Wash sales: the examples of Publication 550, of revenue rulings and of public calculators, and what every match conserves."""
+"""Wash sales: the examples of Publication 550, of revenue rulings, and at the edges."""
 
-import csv
-from collections.abc import Iterable
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from services.portfolio.tests.domain.making import DAY, STOCK, fill, on, usd
-from services.portfolio.tests.domain.tax.shared import shared
+from services.portfolio.tests.domain.making import DAY, STOCK, fill, usd
+from services.portfolio.tests.domain.tax.washing import cents, held, rows
 
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, LotId
-from quantmatrix.common.values import Money, Quantity
+from quantmatrix.common.names import AccountId, AssetClass, InstrumentId
 from quantmatrix.portfolio.domain.events import Event, ShareSplit
 from quantmatrix.portfolio.domain.ledger import booked
 from quantmatrix.portfolio.domain.lots import Split
 from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, gains, holdings_of, is_security
-from quantmatrix.portfolio.domain.tax.wash_sales import Line, WashReport, WashRules, disallowed_inside, wash_sales
+from quantmatrix.portfolio.domain.tax.wash_sales import WashRules, disallowed_inside, wash_sales
 from quantmatrix.portfolio.domain.terms import Term
-
-
-def held(
-    name: str,
-    quantity: int,
-    basis: str | None,
-    bought: str | date | None,
-    sold: str | date | None = None,
-    proceeds: str | None = None,
-    **more: object,
-) -> Holding:
-    plain = Holding(
-        lot_id=LotId(derived_id("lot", name)),
-        account_id=AccountId("A"),
-        treatment=Treatment.TAXABLE,
-        security=InstrumentId("X"),
-        family="X",
-        is_short=False,
-        quantity=Quantity(quantity),
-        basis=None if basis is None else usd(basis),
-        acquired_on=on(bought) if isinstance(bought, str) else bought,
-        disposed_on=on(sold) if isinstance(sold, str) else sold,
-        proceeds=None if proceeds is None else usd(proceeds),
-    )
-    return replace(plain, **more)  # type: ignore[arg-type]
-
-
-def rows(report: WashReport, *names: str) -> list[tuple[Decimal, Decimal, Decimal, str]]:
-    """Units, adjusted basis, disallowed loss and adjusted date of the lots of these names."""
-    wanted = {derived_id("lot", name) for name in names}
-    return [
-        (line.holding.quantity.value, _cents(line.basis), _cents(line.disallowed), str(line.acquired_on))
-        for line in report.lines
-        if line.holding.lot_id in wanted
-    ]
-
-
-def _cents(amount: Money | None) -> Decimal:
-    assert amount is not None
-    return amount.rounded(2).amount
 
 
 def test_a_loss_followed_by_a_purchase() -> None:
@@ -137,8 +90,8 @@ def test_the_rest_of_the_same_lot_replaces_nothing_unless_one_says_so() -> None:
     """W6: 200 bought together, 100 sold (Fairmark; a secondary page argues the opposite)."""
     lots = [held("lot", 100, "5000", "2014-06-01", "2014-06-12", "4000"), held("lot", 100, "5000", "2014-06-01")]
 
-    assert [_cents(line.disallowed) for line in wash_sales(lots).lines] == [0, 0]
-    assert sum(_cents(line.disallowed) for line in wash_sales(lots, WashRules(same_lot=True)).lines) == 1000
+    assert [cents(line.disallowed) for line in wash_sales(lots).lines] == [0, 0]
+    assert sum(cents(line.disallowed) for line in wash_sales(lots, WashRules(same_lot=True)).lines) == 1000
 
 
 def test_what_is_sold_at_its_cost_takes_no_replacement() -> None:
@@ -309,152 +262,3 @@ def test_gains_of_a_tax_deferred_account_are_summed_apart() -> None:
 @pytest.mark.parametrize("asset_class", list(AssetClass))
 def test_coins_currencies_and_futures_are_no_securities(asset_class: AssetClass) -> None:
     assert is_security(asset_class) is (asset_class in (AssetClass.STOCK, AssetClass.FUND, AssetClass.OPTION))
-
-
-# The files of a public calculator
-
-Row = tuple[str, date | None, Decimal, date | None, Decimal | None, Decimal]
-CASES = (
-    "fairmark_replace_2", "fairmark_sameday_1", "irs550_example_1", "irs550_example_2", "irs550_example_3", "irs550_example_4",
-    "same_day_loss_compute", "two_lots_different_buy_days", "two_lots_same_days",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_the_files_of_a_public_calculator(case: str) -> None:
-    """Input and expected output from the shared data; compared to the cent, as that calculator uses binary floats."""
-    folder = shared("wash_sales")
-    expected = sorted(_expected(folder / f"{case}_out.csv"), key=str)
-
-    assert sorted(_found(wash_sales(_read(folder / f"{case}.csv")).lines), key=str) == expected
-
-
-def test_a_longer_file_keeps_every_loss() -> None:
-    """16 lots of one company, bought and sold within a year: what is disallowed is in the basis of replacements."""
-    report = wash_sales(_read(shared("wash_sales") / "dummy_example.csv"))
-
-    assert sum(line.disallowed.amount for line in report.lines) > 0
-    assert sum(line.disallowed.amount for line in report.lines) == sum(line.added.amount for line in report.lines)
-
-
-def _day(text: str) -> date | None:
-    month, day, year = text.split("/") if text else ("", "", "")
-    return date(int(year), int(month), int(day)) if text else None
-
-
-def _amount(text: str) -> Decimal:
-    return Decimal(text.replace("$", "").replace(",", ""))
-
-
-def _read(path: Path) -> Iterable[Holding]:
-    with path.open(encoding="utf-8") as file:
-        for number, row in enumerate(csv.reader(file)):
-            if number and row:
-                units, _, _, bought, basis, sold, proceeds = row[:7]
-                lot = row[10] if len(row) > 10 and row[10] else f"row {number}"
-                cost, brought = str(_amount(basis)), str(_amount(proceeds)) if proceeds else None
-                yield held(lot, int(units), cost, _day(bought), _day(sold), brought, place=number, bought_place=number)
-
-
-def _expected(path: Path) -> Iterable[Row]:
-    with path.open(encoding="utf-8") as file:
-        for row in list(csv.reader(file))[1:]:
-            proceeds = _amount(row[6]).quantize(Decimal("0.01")) if row[6] else None
-            yield (
-                row[0],
-                _day(row[3]),
-                _amount(row[4]).quantize(Decimal("0.01")),
-                _day(row[5]),
-                proceeds,
-                _amount(row[8] or "0").quantize(Decimal("0.01")),
-            )
-
-
-def _found(lines: Iterable[Line]) -> Iterable[Row]:
-    for line in lines:
-        one = line.holding
-        proceeds = _cents(one.proceeds) if one.proceeds is not None else None
-        yield str(one.quantity), line.acquired_on, _cents(line.basis), one.disposed_on, proceeds, _cents(line.disallowed)
-
-
-# What every match conserves
-
-
-@st.composite
-def stories(draw: st.DrawFn) -> list[Holding]:
-    """Lots of two accounts, one of them perhaps tax-deferred; some sold in parts."""
-    found = []
-    for number in range(draw(st.integers(1, 8))):
-        bought = DAY + timedelta(days=draw(st.integers(0, 120)))
-        account, treatment = draw(st.sampled_from([("A", Treatment.TAXABLE), ("B", Treatment.TAXABLE), ("I", Treatment.TAX_DEFERRED)]))
-        more: dict[str, object] = {"account_id": AccountId(account), "treatment": treatment, "bought_place": number}
-        for part in range(draw(st.integers(1, 3))):
-            basis, units = str(draw(st.integers(1, 5_000))), draw(st.integers(1, 60))
-            if draw(st.booleans()):
-                sold = bought + timedelta(days=draw(st.integers(0, 60)))
-                proceeds = str(draw(st.integers(1, 5_000)))
-                found.append(held(f"lot {number}", units, basis, bought, sold, proceeds, place=number * 10 + part, **more))
-            else:
-                found.append(held(f"lot {number}", units, basis, bought, place=999, **more))
-    return found
-
-
-@settings(max_examples=150, deadline=None)
-@given(stories())
-def test_what_is_disallowed_is_in_a_basis_or_lost_for_good(story: list[Holding]) -> None:
-    report = wash_sales(story)
-    lines = report.lines
-    disallowed = sum((line.disallowed.amount for line in lines), Decimal(0))
-    lost = sum((line.disallowed.amount for line in lines if line.permanent), Decimal(0))
-
-    assert disallowed - lost == sum((line.added.amount for line in lines), Decimal(0))
-    assert sum(line.holding.quantity.value for line in lines) == sum(one.quantity.value for one in story)
-
-
-@settings(max_examples=150, deadline=None)
-@given(stories())
-def test_every_match_keeps_the_rule(story: list[Holding]) -> None:
-    """A loss is disallowed wholly or not at all, only in taxable accounts, each unit replaces once, within the window."""
-    lines = wash_sales(story).lines
-    replacing = {line.replaces: line for line in lines if line.replaces is not None}
-    for line in lines:
-        assert line.disallowed.amount >= 0
-        if line.disallowed:
-            assert line.gain == usd(0)
-            assert line.holding.treatment is Treatment.TAXABLE
-            assert line.replaced_by is not None and line.replaced_by != line.holding.lot_id
-        if line.replaces is not None and line.holding.treatment is Treatment.TAX_DEFERRED:
-            assert not line.added and not line.tacked_days
-    assert sum((line.holding.quantity.value for line in lines if line.replaced_by), Decimal(0)) == sum(
-        (line.holding.quantity.value for line in lines if line.replaces), Decimal(0)
-    )
-    assert all(derived is not None for derived in replacing)
-
-
-@settings(max_examples=150, deadline=None)
-@given(stories())
-def test_no_replacement_is_left_beside_an_allowed_loss(story: list[Holding]) -> None:
-    lines = wash_sales(story).lines
-    free = [line for line in lines if line.replaces is None]
-    for loss in lines:
-        if loss.gain is None or loss.gain.amount >= 0 or loss.holding.treatment is not Treatment.TAXABLE:
-            continue
-        sold = loss.holding.disposed_on
-        assert sold is not None
-        for one in free:
-            acquired, gone = one.holding.acquired_on, one.holding.disposed_on
-            assert acquired is not None
-            near = abs((acquired - sold).days) <= 30 and one.holding.lot_id != loss.holding.lot_id
-            assert not (near and (gone is None or gone > sold)), (loss, one)
-
-
-@settings(max_examples=100, deadline=None)
-@given(stories(), st.randoms(use_true_random=False))
-def test_the_order_in_which_holdings_are_given_changes_nothing(story: list[Holding], random: object) -> None:
-    shuffled = list(story)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-
-    def sums(report: WashReport) -> list[tuple[str, Decimal, Decimal]]:
-        return sorted((str(line.holding.lot_id), line.disallowed.amount, line.added.amount) for line in report.lines)
-
-    assert sums(wash_sales(story)) == sums(wash_sales(shuffled))

@@ -1,0 +1,52 @@
+"""Booking where one condition decides alone: each test fails when that condition is left out."""
+
+from dataclasses import replace
+
+from services.portfolio.tests.domain.making import fill, lot, on, usd
+
+from quantmatrix.common.values import Quantity
+from quantmatrix.portfolio.domain.lots import NamedLot, Split, book_fill, split_lot
+from quantmatrix.portfolio.domain.methods import LotMethod, picker_for
+
+
+def test_only_lots_that_were_used_are_changed() -> None:
+    first, second = lot(1, 10, "100"), lot(2, 10, "200", minute=1)
+
+    booked = book_fill(fill(500, -4, "30"), [first, second])
+
+    assert [one.lot_id for one in booked.changed] == [first.lot_id]
+
+
+def test_no_more_is_taken_of_a_lot_than_was_named() -> None:
+    first, second = lot(1, 10, "100"), lot(2, 10, "200", minute=1)
+    sale = replace(fill(500, -10, "30"), named=(NamedLot(first.lot_id, Quantity(4)), NamedLot(second.lot_id, Quantity(6))))
+
+    booked = book_fill(sale, [first, second], picker_for(LotMethod.FIFO))
+
+    assert [one.quantity for one in booked.closings] == [Quantity(4), Quantity(6)]
+    assert [one.quantity for one in booked.changed] == [Quantity(6), Quantity(4)]
+
+
+def test_an_average_gives_every_lot_its_new_basis_also_behind_those_that_were_used() -> None:
+    """30 for 600 in three lots: 20 a unit for all of them, when only 5 of the first are sold."""
+    lots = [lot(1, 10, "100"), lot(2, 10, "200", minute=1), lot(3, 10, "300", minute=2)]
+
+    booked = book_fill(fill(500, -5, "30"), lots, picker_for(LotMethod.AVERAGE))
+
+    assert [one.basis for one in booked.changed] == [usd(100), usd(200), usd(200)]
+    assert [one.quantity for one in booked.changed] == [Quantity(5), Quantity(10), Quantity(10)]
+
+
+def test_a_sale_of_known_and_unknown_lots_is_pending_and_sums_what_is_known() -> None:
+    known, unknown = lot(1, 10, "100"), lot(2, 10, None, minute=1)
+
+    booked = book_fill(fill(500, -20, "30"), [known, unknown])
+
+    assert booked.pending and booked.realised == usd(200)
+    assert not book_fill(fill(500, -10, "30"), [known, unknown]).pending
+
+
+def test_a_split_changes_what_a_lot_opened_with_as_well() -> None:
+    after = split_lot(replace(lot(1, 10, "100"), quantity=Quantity(4)), Split(on("2030-01-01"), 3, 1))
+
+    assert (after.quantity, after.opened_quantity, after.basis) == (Quantity(12), Quantity(30), usd(100))
