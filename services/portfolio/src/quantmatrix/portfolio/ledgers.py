@@ -149,7 +149,7 @@ class LedgerReader:
 
     async def books(self, user_id: UserId) -> Books:
         """Lots and closings of all the user's accounts, with the latest prices."""
-        books = Books(splits=await self._splits(user_id), treatments=await self._treatments(user_id))
+        books = Books(splits=await self._splits(user_id), treatments=await self.treatments(user_id))
         for row in await self._connection.fetch(
             """select l.*, m.price, m.session as priced_on from lot l left join mark m using (instrument_id)
                where user_id = $1 order by account_id, opened_at, lot_id""",
@@ -201,7 +201,7 @@ class LedgerReader:
         others = set(fill_ids) - found.keys()
         return {**found, **await rows_behind(self._connection, user_id, others)} if others else found
 
-    async def _treatments(self, user_id: UserId) -> dict[AccountId, Treatment]:
+    async def treatments(self, user_id: UserId) -> dict[AccountId, Treatment]:
         """Of the accounts of which somebody said it: as their owner chose, else as their statements were imported."""
         rows = await self._connection.fetch(
             """select account_id, coalesce(c.treatment, s.treatment) as treatment from statement_account s

@@ -9,6 +9,7 @@ import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Literal
 
 from quantmatrix.common.contracts.asking.performance import (
     Derivation,
@@ -31,6 +32,7 @@ from quantmatrix.common.names import AccountId, InstrumentId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money
+from quantmatrix.portfolio.gains import gains_report
 from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked
 from quantmatrix.portfolio.performance.course import Course, between, together
 from quantmatrix.portfolio.performance.strategies import StrategyResult, results_of
@@ -44,6 +46,7 @@ from quantmatrix.portfolio.reports.page import Contents, page_of
 from quantmatrix.portfolio.statement_store import StatementStore
 
 POINTS_MAX = 5_000
+CSV = "text/csv; charset=utf-8"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PART_CHARACTERS = 400_000
 """Far below what one message may carry, also in UTF-8."""
@@ -98,23 +101,32 @@ def _strategies(books: Books, accounts: Sequence[AccountId], course: Course) -> 
 
 async def report(asked: ReportAsked, connection: Connection) -> ReportPart:
     """A report in parts; the caller asks again from `next_offset` and sees by the digest whether it changed meanwhile."""
+    if asked.name is ReportName.GAINS:
+        return _part(asked, await gains_report(asked, connection), f"gains-{asked.jurisdiction}-{asked.year or 'all'}.csv", CSV)
     reader = LedgerReader(connection)
     books, walked = await reader.books(asked.user_id), await reader.walked(asked.user_id, asked.account_id)
-    return await asyncio.to_thread(_report, walked, books, asked)
+    return await asyncio.to_thread(_report, walked, books, asked, asked.name)
 
 
-def _report(walked: Sequence[Walked], books: Books, asked: ReportAsked) -> ReportPart:
+FromBooks = Literal[ReportName.FORM_8949, ReportName.FORM_8949_WORKBOOK, ReportName.PERFORMANCE]
+
+
+def _report(walked: Sequence[Walked], books: Books, asked: ReportAsked, report_name: FromBooks) -> ReportPart:
     accounts = [asked.account_id] if asked.account_id is not None else list(books.ledgers)
-    match asked.name:
+    match report_name:
         case ReportName.FORM_8949:
             text = form_8949(_disposals(books, accounts), asked.year)
-            name, kind = f"form-8949-{asked.year or 'all'}.csv", "text/csv; charset=utf-8"
+            name, kind = f"form-8949-{asked.year or 'all'}.csv", CSV
         case ReportName.FORM_8949_WORKBOOK:
             text = base64.b64encode(form_8949_workbook(_disposals(books, accounts), asked.year)).decode()
             name, kind = f"form-8949-{asked.year or 'all'}.xlsx", WORKBOOK
         case ReportName.PERFORMANCE:
             text = _page(walked, books)
             name, kind = "performance.html", "text/html; charset=utf-8"
+    return _part(asked, text, name, kind)
+
+
+def _part(asked: ReportAsked, text: str, name: str, kind: str) -> ReportPart:
     end = max(asked.offset, 0) + PART_CHARACTERS
     return ReportPart(
         file_name=name,

@@ -24,6 +24,7 @@ from quantmatrix.common.contracts.asking.performance import (
     ReportAsked,
     ReportName,
     ReportPart,
+    TaxLaw,
 )
 from quantmatrix.common.contracts.asking.portfolio import Portfolio, PortfolioAsked
 from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
@@ -77,14 +78,16 @@ async def closes_of(gateway: Gateway, symbol: str) -> tuple[BenchmarkClose, ...]
     return tuple(BenchmarkClose(session, close) for session, close in zip(chart.sessions, chart.close, strict=True))
 
 
-async def report_of(gateway: Gateway, person: Person, name: ReportName, account: str | None, year: int | None) -> tuple[ReportPart, str]:
+async def report_of(
+    gateway: Gateway, person: Person, name: ReportName, account: str | None, year: int | None, law: TaxLaw = "us"
+) -> tuple[ReportPart, str]:
     """A whole report: its first part, and the text of all. Raises 503 when it changed while it was read."""
     account_id = AccountId(account) if account else None
     texts: list[str] = []
     first: ReportPart | None = None
     offset: int | None = 0
     for _ in range(PARTS_MAX):
-        asked = ReportAsked(user_id=person.user_id, name=name, account_id=account_id, year=year, offset=offset or 0)
+        asked = ReportAsked(user_id=person.user_id, name=name, account_id=account_id, year=year, offset=offset or 0, jurisdiction=law)
         part: ReportPart = await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
         first = first or part
         if part.digest != first.digest:
@@ -165,9 +168,10 @@ async def report(
     person: By,
     account_id: Account = None,
     year: Year = None,
+    jurisdiction: TaxLaw = "us",
 ) -> Response:
-    """A file to keep: disposals in the shape of Form 8949, or a printable page that needs no other file."""
-    first, text = await report_of(gateway, person, name, account_id, year)
+    """A file to keep: disposals in the shape of Form 8949, gains under a country's law, or a printable page that needs no other file."""
+    first, text = await report_of(gateway, person, name, account_id, year, jurisdiction)
     headers = {"Content-Disposition": f'attachment; filename="{first.file_name}"'}
     body = base64.b64decode(text) if first.base64 else text.encode()
     return Response(body, headers=headers, media_type=first.media_type)

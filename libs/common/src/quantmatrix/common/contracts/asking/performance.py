@@ -2,12 +2,15 @@
 
 from datetime import date
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
 from quantmatrix.common.contracts.asking.question import Question
 from quantmatrix.common.names import AccountId, ClosingId, InstrumentId, LotId, UserId
 from quantmatrix.common.values import Money, Quantity
+
+TaxLaw = Literal["us", "uk"]
 
 
 class PerformancePoint(msgspec.Struct, frozen=True):
@@ -180,11 +183,15 @@ class PerformanceAsked(Question[Performances], frozen=True, kw_only=True):
 
 
 class ReportName(StrEnum):
-    """form_8949, form_8949_workbook: disposals in the shape of that form, as CSV or XLSX; performance: a printable page."""
+    """form_8949, form_8949_workbook: disposals in the shape of that form, as CSV or XLSX; performance: a printable page.
+
+    gains: gains line by line under the law of a chosen country, as CSV.
+    """
 
     FORM_8949 = "form_8949"
     FORM_8949_WORKBOOK = "form_8949_workbook"
     PERFORMANCE = "performance"
+    GAINS = "gains"
 
 
 class ReportPart(msgspec.Struct, frozen=True):
@@ -202,7 +209,10 @@ class ReportPart(msgspec.Struct, frozen=True):
 
 
 class ReportAsked(Question[ReportPart], frozen=True, kw_only=True):
-    """A report as text, in parts that fit a message. year: of the disposals, all when null; offset: characters already read."""
+    """A report as text, in parts that fit a message. year: of the disposals, all when null; offset: characters already read.
+
+    jurisdiction: whose law the report gains follows; amounts stay in the currency of the accounts.
+    """
 
     VERB = "report"
     ANSWER = ReportPart
@@ -212,6 +222,7 @@ class ReportAsked(Question[ReportPart], frozen=True, kw_only=True):
     account_id: AccountId | None = None
     year: int | None = None
     offset: int = 0
+    jurisdiction: TaxLaw = "us"
 
 
 class LossCandidate(msgspec.Struct, frozen=True):
