@@ -3,21 +3,19 @@
 import asyncio
 from collections.abc import Sequence
 
-import asyncpg
-
 from quantmatrix.common.contracts.asking.performance import ReportAsked
 from quantmatrix.common.names import AccountId, InstrumentId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.portfolio.domain.currencies import MissingRateError, Rates
-from quantmatrix.portfolio.domain.ledger import Event, ShareSplit
 from quantmatrix.portfolio.domain.lots import Fill
 from quantmatrix.portfolio.domain.tax.holdings import Treatment
 from quantmatrix.portfolio.domain.tax.jurisdictions import AccountFacts, Jurisdiction, NotCoveredError, UnitedKingdom, UnitedStates
-from quantmatrix.portfolio.facts import fill_of_fact, split_of_fact
+from quantmatrix.portfolio.fact_store import FactStore
 from quantmatrix.portfolio.ledgers import LedgerReader
 from quantmatrix.portfolio.reports.gains import Law, gains_csv
-from quantmatrix.portfolio.store import instrument_of
+from quantmatrix.portfolio.rows import Account
+from quantmatrix.portfolio.store import PortfolioStore
 
 
 async def gains_report(asked: ReportAsked, connection: Connection) -> str:
@@ -48,22 +46,15 @@ def _policy(law: Law, currencies: set[str]) -> Jurisdiction:
 
 
 async def _accounts(user_id: UserId, treatments: dict[AccountId, Treatment], connection: Connection) -> list[AccountFacts]:
-    """Every account of the person with its fills and splits."""
-    rows = await connection.fetch(
-        """select f.kind, f.fact_id, f.body, p.* from position p
-           join fact f on f.instrument_id = p.instrument_id and (f.account_id = p.account_id or f.account_id is null)
-           where p.user_id = $1 order by p.account_id, f.ordinal""",
-        user_id,
-    )
-    events: dict[AccountId, list[Event]] = {}
-    for place, row in enumerate(rows):
-        account_id, what = AccountId(row["account_id"]), _what(row, user_id)
-        if not isinstance(what, Fill) or what.quantity:
-            events.setdefault(account_id, []).append(Event(row["fact_id"], what, place))
-    return [AccountFacts(one, treatments.get(one, Treatment.TAXABLE), own) for one, own in events.items()]
-
-
-def _what(row: asyncpg.Record, user_id: UserId) -> Fill | ShareSplit:
-    if row["kind"] == "split":
-        return ShareSplit(InstrumentId(row["instrument_id"]), split_of_fact(row["body"]))
-    return fill_of_fact(row["fact_id"], row["body"], AccountId(row["account_id"]), user_id, instrument_of(row))
+    """Every account of the person with its facts, each by the methods its owner chose."""
+    instruments: dict[AccountId, list[InstrumentId]] = {}
+    found: dict[AccountId, Account] = {}
+    for account, instrument in await PortfolioStore(connection).books():
+        if account.user_id == user_id:
+            found[account.account_id] = account
+            instruments.setdefault(account.account_id, []).append(instrument.instrument_id)
+    facts = FactStore(connection)
+    return [
+        AccountFacts(one, treatments.get(one, Treatment.TAXABLE), await facts.events(one, user_id, instruments[one]), account.methods)
+        for one, account in found.items()
+    ]
