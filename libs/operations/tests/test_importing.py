@@ -11,8 +11,9 @@ from pathlib import Path
 import asyncpg
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
-from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.testing.here import StartHere
+from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.checking import check
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.supervisor import Plan, Supervisor
@@ -122,11 +123,20 @@ def test_a_file_of_two_gigabytes_is_refused_unread(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
+async def answering(ask: Ask) -> bool:
+    try:
+        await check(ask)
+    except ServiceSilent:
+        return False
+    return True
+
+
 async def test_the_books_of_an_imported_account_are_checked_like_any_other(
     database: FreshDatabase, start_here: StartHere, ask: Ask
 ) -> None:
     await start_here("execution")
     await start_here("portfolio")
+    await wait_until(lambda: answering(ask), "execution and portfolio answer")
     connection = await database.connect("portfolio")
     good = "".join(PLAIN.splitlines(keepends=True)[:3])
     (told,) = await import_files([File("a.csv", good.encode())], Wish(FIRST_ADMINISTRATOR), connection, datetime(2025, 1, 1, tzinfo=UTC))
