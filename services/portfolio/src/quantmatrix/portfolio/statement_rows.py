@@ -18,12 +18,12 @@ from quantmatrix.portfolio.domain.statements_securities import TRIGGERED_BY
 
 Row = dict[str, Any]
 _LOT = """lot_id uuid, instrument_id text, symbol text, asset_class text, currency text, multiplier numeric, fill_id uuid, opened_quantity numeric,
-quantity numeric, basis numeric, opened_on date, opened_at timestamptz, triggered_by text"""
+quantity numeric, basis numeric, opened_on date, opened_at timestamptz, triggered_by text, dated boolean, arrived_on date"""
 _CLOSING = """closing_id uuid, lot_id uuid, fill_id uuid, instrument_id text, symbol text, currency text, quantity numeric, proceeds numeric,
 basis numeric, realised numeric, opened_on date, closed_on date, closed_at timestamptz, triggered_by text"""
 _CASH = "entry_id uuid, kind text, about uuid, amount numeric, currency text, session date, booked_at timestamptz"
 _POSITION = """instrument_id text, symbol text, asset_class text, currency text, multiplier numeric, quantity numeric, basis numeric,
-realised numeric"""
+unknown numeric, realised numeric"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ def _lots(book: AccountBook) -> list[Row]:
             "opened_on": lot.opened_on.isoformat(),
             "opened_at": lot.opened_at.isoformat(),
             "triggered_by": TRIGGERED_BY,
+            "dated": lot.dated,
+            "arrived_on": lot.arrived_on.isoformat() if lot.arrived_on is not None else None,
         }
         for lot in book.replay.every.values()
     ]
@@ -116,7 +118,7 @@ def _cash(book: AccountBook) -> list[Row]:
 
 
 def _positions(book: AccountBook) -> list[Row]:
-    """Each instrument's lots summed up; the basis is absent while one of what is held is unknown."""
+    """Each instrument's lots summed up. unknown: units whose basis is not known; the basis is that of the others, absent where there is none."""
     lots: dict[InstrumentId, list[Lot]] = defaultdict(list)
     for lot in book.replay.every.values():
         lots[lot.instrument.instrument_id].append(lot)
@@ -127,14 +129,22 @@ def _positions(book: AccountBook) -> list[Row]:
     found = []
     for instrument_id, own in lots.items():
         held = [lot for lot in own if lot.quantity]
-        units, basis = Quantity(0), Money.zero(own[0].instrument.currency)
+        units, unknown, basis = Quantity(0), Quantity(0), Money.zero(own[0].instrument.currency)
         for lot in held:
             units += lot.quantity
-            basis = basis + lot.basis if lot.basis is not None else basis
-        known = all(lot.basis is not None for lot in held)
+            if lot.basis is None:
+                unknown += lot.quantity
+            else:
+                basis += lot.basis
+        known = not held or any(lot.basis is not None for lot in held)
         found.append(
             _security(own[0].instrument)
-            | {"quantity": str(units), "basis": _amount(basis) if known else None, "realised": plain(gains[instrument_id])}
+            | {
+                "quantity": str(units),
+                "basis": _amount(basis) if known else None,
+                "unknown": str(unknown),
+                "realised": plain(gains[instrument_id]),
+            }
         )
     return found
 
@@ -144,10 +154,10 @@ def differs(made: Row, stored: Any) -> bool:
     return any(not _same(value, stored[name]) for name, value in made.items())
 
 
-def _same(made: str | None, stored: object) -> bool:
-    """Compare the text that was worked out with a value of a table."""
-    if made is None or stored is None:
-        return made is None and stored is None
+def _same(made: str | bool | None, stored: object) -> bool:
+    """Compare what was worked out, mostly as text, with a value of a table."""
+    if made is None or isinstance(made, bool) or stored is None:
+        return made is stored
     match stored:
         case Decimal():
             return Decimal(made) == stored
