@@ -28,6 +28,8 @@ PAGES = (
     "/performance",
     "/statements",
     "/orders",
+    "/strategies",
+    "/strategies/atr_matrix",
     "/signals",
     "/symbols",
     "/symbols/AAPL",

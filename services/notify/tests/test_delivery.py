@@ -11,7 +11,7 @@ from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.orders import BreakFound, OrderAccepted, OrderDenied, OrderRejected, OrderUnknown, TradingStateChanged
 from quantmatrix.common.contracts.parked import MessageParked
-from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import Priority, SignalKind, TradingState, UserId
 from quantmatrix.common.runtime.asking import ServiceSilent
@@ -82,6 +82,14 @@ async def test_every_user_has_an_inbox_and_sees_only_it(start_here: Any, ask: An
             f"Account {ACCOUNT} is HALTED",
             ("enough",),
             Priority.CRITICAL,
+        ),
+        (like(RunRefused), "No run of atr_matrix", ("2500 USD of PAPER-1 are free", "Nothing was started"), Priority.HIGH),
+        (like(RunChanged), "The run of atr_matrix is paused", ("holiday",), Priority.NORMAL),
+        (
+            like(CycleCompleted),
+            "Cycle 1 of atr_matrix is complete",
+            ("1600 USD join", "400 USD are put aside", "11600 USD"),
+            Priority.NORMAL,
         ),
         (like(SignalRaised), "Entry ABC: buy 100 at 10.5", ("10.5 is above 10.1", "Stop 9.5", "11.5, 12.5"), Priority.NORMAL),
         (like(SignalRaised, kind=SignalKind.RISK_WARNING, side=None, quantity=None), "Risk warning ABC", (), Priority.HIGH),

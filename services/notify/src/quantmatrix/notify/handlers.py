@@ -13,7 +13,7 @@ from quantmatrix.common.contracts.orders import (
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.parked import MessageParked
-from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.names import Priority, Side, SignalKind, TradingState
 from quantmatrix.common.runtime.page import Page
@@ -62,6 +62,22 @@ class Handlers:
             ),
             page,
         )
+
+    async def run_refused(self, refused: RunRefused, page: Page) -> None:
+        title, body = (
+            f"No run of {refused.strategy}",
+            f"{refused.code}: {refused.detail}. Nothing was started on account {refused.account_id}.",
+        )
+        await self._tell(_of_a_run(refused, Priority.HIGH, title, body), page)
+
+    async def run_changed(self, changed: RunChanged, page: Page) -> None:
+        title, body = f"The run of {changed.strategy} is {changed.state}", f"{changed.reason}. Account {changed.account_id}."
+        await self._tell(_of_a_run(changed, Priority.NORMAL, title, body), page)
+
+    async def cycle_completed(self, done: CycleCompleted, page: Page) -> None:
+        moved = f"{done.reinvested} join the capital, {done.reserved} are put aside"
+        body = f"Profit {done.profit}: {moved}. Capital {done.base}, put aside {done.reserve}. Account {done.account_id}."
+        await self._tell(_of_a_run(done, Priority.NORMAL, f"Cycle {done.cycle} of {done.strategy} is complete", body), page)
 
     async def order_filled(self, fill: OrderFilled, page: Page) -> None:
         rest = f", {fill.leaves} left" if fill.leaves else ""
@@ -200,3 +216,15 @@ class Handlers:
         )
         if any(not channel.immediate for channel in channels):
             page.after_commit(self._sender.wake)
+
+
+def _of_a_run(told: RunRefused | RunChanged | CycleCompleted, priority: Priority, title: str, body: str) -> Telling:
+    return Telling(
+        user_id=told.user_id,
+        account_id=told.account_id,
+        topic="run",
+        priority=priority,
+        title=title,
+        body=body,
+        about=told.head.message_id,
+    )

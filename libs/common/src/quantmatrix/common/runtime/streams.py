@@ -78,7 +78,7 @@ HEARINGS: Final = (
     Hearing("portfolio", "prices", _WHOLE_PRICES),
     Hearing("portfolio", "orders", ("orders.>",)),
     Hearing("portfolio", "fills", ("fills.>",)),
-    Hearing("notify", "signals", ("signals.raised.*",)),
+    Hearing("notify", "signals", _RUN_FACTS),
     Hearing("notify", "orders", ("orders.>",)),
     Hearing("notify", "fills", ("fills.filled.*", "fills.corrected.*")),
     Hearing("notify", "parked", ("parked.>",)),
