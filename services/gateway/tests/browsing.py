@@ -30,11 +30,15 @@ PAGES = (
     "/orders",
     "/strategies",
     "/strategies/atr_matrix",
+    "/ticket?symbol=AAPL",
+    "/accounts",
     "/signals",
     "/symbols",
     "/symbols/AAPL",
     "/notifications",
     "/system",
+    "/users",
+    "/me",
     "/about",
 )
 NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium here")
