@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from quantmatrix.common.contracts.asking.market import Instruments, InstrumentsAsked
@@ -17,8 +17,24 @@ from quantmatrix.gateway.routes.accounts import load_accounts
 
 ROUTER = APIRouter(include_in_schema=False)
 UNPROCESSABLE = 422
-FIELDS = ("product_id", "side", "size_usd", "account_id", "limit_price", "time_in_force")
-Typed = Annotated[str, Form(max_length=40)]
+Text = Annotated[str, Field(max_length=40)]
+
+
+class Typed(BaseModel):
+    """What stands in the form's fields, as text."""
+
+    product_id: Text = ""
+    side: Text = ""
+    size_usd: Text = ""
+    account_id: Text = ""
+    limit_price: Text = ""
+    time_in_force: Text = "DAY"
+
+
+class Confirmed(Typed):
+    """The same, with the key that was made when it was looked at."""
+
+    key: Annotated[str, Field(min_length=8, max_length=80)]
 
 
 async def load_instruments(look: Look) -> Instruments:
@@ -42,68 +58,47 @@ async def ticket(
     symbol: Annotated[str, Query(max_length=40)] = "",
     side: Annotated[str, Query(pattern="^(BUY|SELL)$")] = "BUY",
 ) -> Response:
-    return await _shown(Look(request, gateway, person), {"product_id": symbol, "side": side, "time_in_force": "DAY"})
+    return await _shown(Look(request, gateway, person), Typed(product_id=symbol, side=side))
 
 
 @ROUTER.post("/ticket")
-async def look_at(
-    request: Request,
-    gateway: Here,
-    person: ByTrader,
-    product_id: Typed = "",
-    side: Typed = "",
-    size_usd: Typed = "",
-    account_id: Typed = "",
-    limit_price: Typed = "",
-    time_in_force: Typed = "DAY",
-) -> Response:
+async def look_at(request: Request, gateway: Here, person: ByTrader, typed: Annotated[Typed, Form()]) -> Response:
     """What was typed is shown again, with the order it comes to, or with what is wrong with it."""
-    typed = dict(zip(FIELDS, (product_id, side, size_usd, account_id, limit_price, time_in_force), strict=True))
     look = Look(request, gateway, person)
     try:
         found = await preview_of(wanted_of(typed), gateway, person)
-    except ProblemError as error:
-        return await _shown(look, typed, wrong=error.detail)
-    except Refused as error:
+    except (ProblemError, Refused) as error:
         return await _shown(look, typed, wrong=error.detail)
     return await _shown(look, typed, preview=found)
 
 
 @ROUTER.post("/ticket/place")
-async def place(
-    request: Request,
-    gateway: Here,
-    person: ByTrader,
-    visit: From,
-    key: Annotated[str, Form(min_length=8, max_length=80)],
-    product_id: Typed = "",
-    side: Typed = "",
-    size_usd: Typed = "",
-    account_id: Typed = "",
-    limit_price: Typed = "",
-    time_in_force: Typed = "DAY",
-) -> Response:
+async def place(request: Request, gateway: Here, person: ByTrader, visit: From, typed: Annotated[Confirmed, Form()]) -> Response:
     """The key was made with the look, so that pressing twice is one order."""
-    typed = dict(zip(FIELDS, (product_id, side, size_usd, account_id, limit_price, time_in_force), strict=True))
     try:
-        await place_once(wanted_of(typed), key, gateway, person, visit)
+        await place_once(wanted_of(typed), typed.key, gateway, person, visit)
     except ProblemError as error:
         return await _shown(Look(request, gateway, person), typed, wrong=error.detail)
     return RedirectResponse("/orders", 303)
 
 
-def wanted_of(typed: dict[str, str]) -> ExecuteTrade:
+def wanted_of(typed: Typed) -> ExecuteTrade:
     """The order that was typed. Raises ProblemError that names the fields that are wrong."""
     try:
-        return ExecuteTrade.model_validate({name: text.strip() for name, text in typed.items() if text.strip()})
+        return ExecuteTrade.model_validate({name: text.strip() for name, text in _fields(typed).items() if text.strip()})
     except ValidationError as error:
         names = {"product_id": "symbol", "size_usd": "amount", "limit_price": "limit"}
         told = (f"{names.get(str(one['loc'][0]), one['loc'][0])}: {one['msg']}" for one in error.errors())
         raise ProblemError(UNPROCESSABLE, "REQUEST_INVALID", "; ".join(told)) from error
 
 
-async def _shown(look: Look, typed: dict[str, str], *, wrong: str = "", preview: TradePreview | None = None) -> Response:
-    values: dict[str, Any] = {"typed": {name: typed.get(name, "") for name in FIELDS}, "wrong": wrong, "preview": preview}
+def _fields(typed: Typed) -> dict[str, str]:
+    fields: dict[str, str] = typed.model_dump(include=set(Typed.model_fields))
+    return fields
+
+
+async def _shown(look: Look, typed: Typed, *, wrong: str = "", preview: TradePreview | None = None) -> Response:
+    values: dict[str, Any] = {"typed": _fields(typed), "wrong": wrong, "preview": preview}
     answer = await show(Look(look.request, look.gateway, look.person, {**values, "key": str(fresh_id())}), TICKET)
     if wrong:
         answer.status_code = UNPROCESSABLE
