@@ -5,6 +5,7 @@ from typing import Any
 from services.gateway.tests.running import PASSWORD, Console, add_user, drained
 
 from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.testing.here import StartHere
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshDatabase
 
@@ -82,3 +83,35 @@ async def test_somebody_elses_account_is_not_there_and_a_viewer_changes_nothing(
     assert (answers[0].status_code, answers[1].json(), answers[2].json()) == (404, {"accounts": []}, {"breaks": []})
     assert (looking.status_code, looking.json()["code"]) == (403, "ROLE_VIEWER")
     assert await database.fetch("gateway", "select 1 from outbox") == []
+
+
+async def test_a_difference_is_accepted_with_a_reason_by_its_owner_alone(
+    console: Console, start_here: StartHere, database: FreshDatabase
+) -> None:
+    """Somebody paid five dollars in at the broker."""
+    await start_here("execution", reconcile_every_s=0.2)
+    await console.log_in()
+    await add_user(database, "mallory", "trader")
+    mallory = console.another()
+    await mallory.log_in("mallory")
+    venue = await database.connect("paper")
+    await venue.execute("update account set cash = cash + 5")
+
+    async def found(*, over: bool) -> Any:
+        breaks = (await console.get("/api/v1/accounts/breaks")).json().get("breaks", [])
+        return breaks[0] if breaks and (breaks[0]["resolved_at"] is not None) is over else None
+
+    one = await wait_until(lambda: found(over=False), "the difference is found")
+    path = f"/api/v1/accounts/breaks/{one['break_id']}/accept"
+    refused = [await mallory.post(path, {"reason": "mine"}), await console.post(path, {"reason": " "})]
+    page = (await console.get("/accounts")).text
+    taken = await console.post(path, {"reason": "paid in by hand"})
+    over = await wait_until(lambda: found(over=True), "the difference is over")
+    again = await console.post(path, {"reason": "paid in by hand"})
+
+    assert (one["about"], one["ours"], one["theirs"]) == ("cash", "100000 USD", "100005 USD")
+    assert f'action="/accounts/breaks/{one["break_id"]}/accept"' in page
+    assert [answer.status_code for answer in (*refused, taken, again)] == [404, 422, 202, 409]
+    assert over["resolution"] == "accepted: paid in by hand"
+    (row,) = await database.fetch("gateway", "select name, about, before from audit where action = 'account.break_accepted'")
+    assert (row["name"], row["about"]) == ("admin", "DU0000001") and "100005 USD" in str(row["before"])
