@@ -7,7 +7,7 @@ MEMBERS := libs/common libs/operations services/market services/signals services
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test lint bench chaos docs lock clean
+.PHONY: help setup setup-dev run test lint bench bench-peers lock-peers chaos docs lock clean
 
 help:  ## what can be done here
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,14 @@ lint: $(VENV)/.ready-dev  ## style, types, import directions, declared dependenc
 
 bench: $(VENV)/.ready-dev  ## latency, throughput, memory, beside floors measured in the same run
 	$(BIN)/python -m tests.benchmarks.run
+
+bench-peers: $(VENV)/.ready-dev  ## install the engines that `make bench` compares with, into .venv-peers
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --require-hashes -r requirements-peers.lock
+
+lock-peers: $(VENV)/.ready-dev  ## resolve those engines again
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --custom-compile-command "make lock-peers" -o requirements-peers.lock requirements-peers.in
 
 chaos: setup  ## kill services and servers under ten seeds: the ledger must not change
 	$(BIN)/python -m tests.chaos.run

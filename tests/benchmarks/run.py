@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from tests.benchmarks.engines import Timed, Wide, measure_all, measure_wide, show_cross, show_wide
 from tests.benchmarks.figures import Latency
 from tests.benchmarks.floors import Floors, measure
 from tests.benchmarks.flow import Flow, flow
@@ -39,6 +40,8 @@ class Report:
     flow: Flow
     whole: Whole
     lots: Lots
+    cross: list[Timed]
+    wide: Wide
 
 
 async def report(folder: Path, *, count: int) -> Report:
@@ -52,7 +55,11 @@ async def report(folder: Path, *, count: int) -> Report:
     err.print("lots")
     booked = await asyncio.to_thread(lots, LOTS)
     err.print("the whole replay")
-    return Report(floors, tick, through, await whole(folder), booked)
+    replay = await whole(folder)
+    err.print("strategies beside other engines")
+    cross = await asyncio.to_thread(measure_all, folder)
+    err.print("ATR Matrix on many symbols")
+    return Report(floors, tick, through, replay, booked, cross, await asyncio.to_thread(measure_wide, folder))
 
 
 async def measure_floors(folder: Path, count: int) -> Floors:
@@ -87,6 +94,8 @@ def show(found: Report) -> None:
         processes.add_row(name, f"{memory:.0f}", f"{replay.start[name]:.2f}" if name in replay.start else "")
     processes.add_row("together", f"{sum(replay.memory.values()):.0f}", f"{max(replay.start.values()):.2f}")
     out.print(processes)
+    show_cross(found.cross, out)
+    show_wide(found.wide, out)
     for sentence in verdicts(found):
         out.print(sentence, highlight=False)
 
