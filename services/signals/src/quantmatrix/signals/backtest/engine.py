@@ -13,6 +13,7 @@ from quantmatrix.signals.backtest.rules import FillRules, touched
 from quantmatrix.signals.domain.book import RunFill, cash_after, holding_after, realised_by
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Portfolio, Situation
 from quantmatrix.signals.domain.memory import after_fill, closed_at
+from quantmatrix.signals.domain.permits import refusal
 from quantmatrix.signals.ports import Remembers, Strategy
 
 Progress = Callable[[int, int], None]
@@ -232,7 +233,7 @@ class Engine:
             if decision.side is None or decision.quantity is None:
                 self._outcome.warnings.append(decision)
                 continue
-            if self._allowed(lane, decision, decision.quantity):
+            if self._allowed(lane, decision.side, decision.quantity):
                 self._number += 1
                 lane.working.append(Working(self._number, decision, decision.quantity, lane.session))
 
@@ -275,19 +276,16 @@ class Engine:
             prices={one.history.symbol: one.close for one in known},
         )
 
-    def _allowed(self, lane: Lane, decision: Decision, quantity: Quantity) -> bool:
-        """The two checks that a venue makes of every order: nothing is sold that is not held, nothing bought without the cash."""
-        if decision.side is Side.SELL:
-            selling = sum((one.quantity.value for one in lane.working if one.decision.side is Side.SELL), quantity.value)
-            if selling > lane.holding.quantity.value:
-                self._refuse(lane.session, lane, "POSITION_SHORT", f"held {lane.holding.quantity}, selling {selling}")
-                return False
-            return True
-        needed, free = lane.worth(lane.close, quantity), self._cash - self._reserved
-        if needed > free:
-            self._refuse(lane.session, lane, "BUYING_POWER", f"needed {needed}, free {free}")
+    def _allowed(self, lane: Lane, side: Side, quantity: Quantity) -> bool:
+        """Whether an order may be made, by the rule of live runs; a purchase reserves its cash."""
+        selling = Quantity(sum((one.quantity.value for one in lane.working if one.decision.side is Side.SELL), Decimal(0)))
+        needed = lane.worth(lane.close, quantity)
+        no = refusal(side, quantity, lane.holding.quantity, selling, needed, self._cash - self._reserved)
+        if no is not None:
+            self._refuse(lane.session, lane, *no)
             return False
-        self._reserved += needed
+        if side is Side.BUY:
+            self._reserved += needed
         return True
 
     def _refuse(self, session: date, lane: Lane, code: str, detail: str) -> None:
