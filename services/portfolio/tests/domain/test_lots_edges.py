@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from services.portfolio.tests.domain.making import fill, lot, on, usd
 
 from quantmatrix.common.values import Quantity
 from quantmatrix.portfolio.domain.lots import NamedLot, Split, book_fill, split_lot
-from quantmatrix.portfolio.domain.methods import LotMethod, picker_for
+from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethod, identified, picker_for
 
 
 def test_only_lots_that_were_used_are_changed() -> None:
@@ -50,3 +51,12 @@ def test_a_split_changes_what_a_lot_opened_with_as_well() -> None:
     after = split_lot(replace(lot(1, 10, "100"), quantity=Quantity(4)), Split(on("2030-01-01"), 3, 1))
 
     assert (after.quantity, after.opened_quantity, after.basis) == (Quantity(12), Quantity(30), usd(100))
+
+
+def test_the_size_of_a_lot_means_nothing_unless_one_says_so() -> None:
+    lots = [lot(1, 10, "100"), lot(2, 4, "40", minute=1)]
+
+    with pytest.raises(LotChoiceError):
+        identified(lots, Quantity(4), None)
+
+    assert [one.lot_id for one in identified(lots, Quantity(4), None, by_size=True)] == [lots[1].lot_id]
