@@ -60,3 +60,12 @@ def test_the_size_of_a_lot_means_nothing_unless_one_says_so() -> None:
         identified(lots, Quantity(4), None)
 
     assert [one.lot_id for one in identified(lots, Quantity(4), None, by_size=True)] == [lots[1].lot_id]
+
+
+def test_short_lots_are_named_by_units_above_zero() -> None:
+    shorts = [lot(1, -10, "-300"), lot(2, -10, "-200", minute=1)]
+    cover = replace(fill(500, 4, "15"), named=(NamedLot(shorts[1].lot_id, Quantity(4)),))
+
+    booked = book_fill(cover, shorts, picker_for(LotMethod.FIFO))
+
+    assert [(one.lot_id, one.quantity) for one in booked.closings] == [(shorts[1].lot_id, Quantity(-4))]
