@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from services.signals.tests.backtest.making import USD, Script, bar, history
 
-from quantmatrix.signals.backtest.plots import POINTS_MAX, Line, plot
+from quantmatrix.signals.backtest.plots import POINTS_MAX, Line, plot, svg
 from quantmatrix.signals.backtest.record import record_of
 from quantmatrix.signals.backtest.report import report
 from quantmatrix.signals.backtest.result import Result
@@ -48,9 +48,9 @@ def test_a_run_without_trades_has_a_page_too() -> None:
 def test_a_long_curve_is_thinned_and_keeps_its_last_point() -> None:
     days = [date(2000, 1, 1) + timedelta(days=number) for number in range(5_000)]
 
-    drawn = plot("long", days, [Line("it", "one", [float(number) for number in range(5_000)])])
+    drawn = svg(plot("long", days, [Line("it", "one", [float(number) for number in range(5_000)])]))
 
-    (points,) = [line for line in drawn.splitlines() if line.startswith("<polyline")]
+    (points,) = [line for line in drawn.splitlines() if line.startswith('<polyline class="one"')]
     assert points.count(",") <= POINTS_MAX + 1
     assert str(days[-1]) in drawn and points.rstrip('"/>').endswith(",12.0")
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from quantmatrix.signals.backtest.plots import Line, plot
+from quantmatrix.common.contracts.asking.backtests import Drawing
+from quantmatrix.signals.backtest.plots import Line, plot, svg
 
 TRADES_SHOWN_MAX = 500
 STEEP = 4.0
@@ -35,9 +36,9 @@ dd { margin: 0; font-size: 1.15rem; }
 .good { color: var(--good); }
 .bad { color: var(--bad); }
 .plot { width: 100%; height: auto; }
-.grid { stroke: var(--rule); }
 .tick { fill: var(--soft); font-size: 12px; }
 polyline { fill: none; stroke-width: 1.6; }
+.grid { stroke: var(--rule); stroke-width: 1; }
 .one { stroke: var(--one); }
 .two { stroke: var(--two); }
 .fall { stroke: var(--bad); }
@@ -70,7 +71,12 @@ def page(title: str, soft: str, parts: Sequence[str]) -> str:
 
 
 def drawings(title: str, curve: pl.DataFrame) -> list[str]:
-    """Equity beside what buying and holding would be worth, and the drawdown, as SVG under their headings."""
+    """The drawings of a curve as SVG under their headings."""
+    return [f"<h2>{escape(name)}</h2>{svg(drawn)}" for name, drawn in drawn_curves(title, curve).items()]
+
+
+def drawn_curves(title: str, curve: pl.DataFrame) -> dict[str, Drawing]:
+    """By heading: equity beside what buying and holding would be worth, and the drawdown."""
     sessions: list[date] = curve["session"].to_list()
     lines = [Line("this run", "one", curve["equity"].cast(pl.Float64).to_list())]
     if not curve["benchmark"].has_nulls():
@@ -78,10 +84,10 @@ def drawings(title: str, curve: pl.DataFrame) -> list[str]:
     falls = [Line("drawdown", "fall", curve["drawdown"].to_list())]
     values = [value for line in lines for value in line.values]
     steep = min(values) > 0 and max(values) > STEEP * min(values)
-    return [
-        f"<h2>Equity{' (logarithmic)' if steep else ''}</h2>" + plot(f"Equity of {title}", sessions, lines, logarithmic=steep),
-        "<h2>Drawdown</h2>" + plot(f"Drawdown of {title}", sessions, falls, percent=True, area=True),
-    ]
+    return {
+        "Equity (logarithmic)" if steep else "Equity": plot(f"Equity of {title}", sessions, lines, logarithmic=steep),
+        "Drawdown": plot(f"Drawdown of {title}", sessions, falls, percent=True, area=True),
+    }
 
 
 def headline(told: Mapping[str, Any]) -> str:

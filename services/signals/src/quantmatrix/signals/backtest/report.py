@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 
+from quantmatrix.common.contracts.asking.backtests import Drawing
 from quantmatrix.signals.backtest.doubt import SHARES, Method, Spread
 from quantmatrix.signals.backtest.markup import (
     TRADES_SHOWN_MAX,
@@ -23,7 +24,7 @@ from quantmatrix.signals.backtest.markup import (
     to_repeat,
     trades_of_page,
 )
-from quantmatrix.signals.backtest.plots import bands, heat_map
+from quantmatrix.signals.backtest.plots import bands, heat_map, svg
 from quantmatrix.signals.backtest.record import Record
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -104,7 +105,7 @@ def _sweep_page(record: Record) -> str:
         f"Sweep of {record.title}",
         soft,
         [
-            *heat(tried, names),
+            *(f"<h2>{escape(one.title)}</h2>{svg(one)}" for one in heat(tried, names)),
             "<h2>Every combination</h2>",
             f'<p class="soft">{said}</p>',
             table(heads, rows),
@@ -151,7 +152,7 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
     return "<h2>Windows</h2>" + table(heads, rows)
 
 
-def heat(tried: pl.DataFrame, names: Sequence[str]) -> list[str]:
+def heat(tried: pl.DataFrame, names: Sequence[str]) -> list[Drawing]:
     """The Sharpe ratio by the first two parameters of a sweep, the best of all others; nothing when one was swept."""
     if len(names) < 2:
         return []
@@ -163,8 +164,7 @@ def heat(tried: pl.DataFrame, names: Sequence[str]) -> list[str]:
     ordered = tried.sort("number")
     columns, rows = (list(dict.fromkeys(ordered[name].to_list())) for name in (across, down))
     title = f"Sharpe ratio by {across.removeprefix('parameter ')} (across) and {down.removeprefix('parameter ')} (down)"
-    cells = [[best.get((row, column)) for column in columns] for row in rows]
-    return [f"<h2>{escape(title)}</h2>" + heat_map(title, columns, rows, cells)]
+    return [heat_map(title, columns, rows, [[best.get((row, column)) for column in columns] for row in rows])]
 
 
 def luck_page(record: Record, spread: Spread) -> str:
@@ -176,5 +176,5 @@ def luck_page(record: Record, spread: Spread) -> str:
         [name, *(percent(one, signed=True) for one in values)]
         for name, values in (("Return at the end", spread.final), ("Largest drawdown", spread.drawdown))
     ]
-    drawn = bands("Return after so many trades", spread.after, spread.bands, names)
+    drawn = svg(bands("Return after so many trades", spread.after, spread.bands, names))
     return page(f"Luck of {record.title}", soft, ["<h2>Return after so many trades</h2>", drawn, table(("Of the runs", *names), rows)])
