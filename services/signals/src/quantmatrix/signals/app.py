@@ -5,12 +5,14 @@ from quantmatrix.common.runtime.hearing import Bus
 from quantmatrix.common.runtime.service import Parts, run_service
 from quantmatrix.common.runtime.slot import load, names_in
 from quantmatrix.signals import strategies
-from quantmatrix.signals.bus import bus
+from quantmatrix.signals.bus import backtests, bus
 from quantmatrix.signals.charts import Charts
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.settings import SignalsSettings
 from quantmatrix.signals.slate import MarketHistory, Slate
+from quantmatrix.signals.stored.answering import BacktestAnswers
+from quantmatrix.signals.stored.queue import BacktestQueue
 
 
 def strategies_in_slot() -> dict[str, type[Strategy]]:
@@ -33,6 +35,15 @@ async def serve(settings: SignalsSettings) -> None:
     async def build(parts: Parts) -> Bus:
         history = MarketHistory(parts.ask)
         handlers = Handlers(Slate(history), known, settings.default_strategy)
-        return bus(handlers, Charts(history), (lambda: handlers.following.run(parts.desk),))
+        queue = BacktestQueue(
+            parts.pool,
+            history,
+            known,
+            parts.clock,
+            database_url=settings.database_url.get_secret_value(),
+            limit_s=settings.backtest_limit_s,
+        )
+        stored = backtests(BacktestAnswers(parts.clock), queue)
+        return bus(handlers, Charts(history), (lambda: handlers.following.run(parts.desk),), stored)
 
     await run_service(settings, build)

@@ -3,6 +3,14 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from quantmatrix.common.contracts.asking.backtests import (
+    BacktestAsked,
+    BacktestPageAsked,
+    BacktestsAsked,
+    BacktestUnwanted,
+    BacktestWanted,
+    ComparisonAsked,
+)
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
@@ -21,17 +29,36 @@ from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnou
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.database import Connection
-from quantmatrix.common.runtime.hearing import Answers, Bus, Hears
+from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.signals.charts import Charts
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.store import SignalsStore
+from quantmatrix.signals.stored.answering import BacktestAnswers
+from quantmatrix.signals.stored.queue import BacktestQueue
 
 BARS_PATIENCE_S = 0.05
 """Bars are decided on when their watermark comes; until then they wait for it."""
 
 
-def bus(handlers: Handlers, charts: Charts, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()) -> Bus:
-    """The table of contents."""
+def backtests(answers: BacktestAnswers, queue: BacktestQueue) -> Bus:
+    """The table of contents of stored backtests."""
+    return Bus(
+        answers=(
+            Answers(BacktestsAsked, answers.backtests),
+            Answers(BacktestAsked, answers.backtest),
+            Answers(BacktestPageAsked, answers.page),
+            Answers(ComparisonAsked, answers.comparison),
+        ),
+        does=(Does(BacktestWanted, queue.wanted), Does(BacktestUnwanted, queue.unwanted)),
+        background=(queue.run,),
+    )
+
+
+def bus(
+    handlers: Handlers, charts: Charts, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = (), stored: Bus | None = None
+) -> Bus:
+    """The table of contents, with that of stored backtests."""
+    stored = stored or Bus()
     return Bus(
         hears=(
             Hears(InstrumentListed, handlers.instrument_listed),
@@ -58,8 +85,10 @@ def bus(handlers: Handlers, charts: Charts, background: tuple[Callable[[], Corou
             Answers(FollowUpsAsked, handlers.answers.follow_ups),
             Answers(ChartAsked, charts.chart),
             Answers(LedgerDigestAsked, ledger_digest),
+            *stored.answers,
         ),
-        background=background,
+        does=stored.does,
+        background=(*background, *stored.background),
     )
 
 

@@ -16,3 +16,6 @@ class SignalsSettings(ServiceSettings):
         "atr_matrix",
         description="The strategy that a new paper account runs, with its cash as envelope; empty for none.",
     )
+    backtest_limit_s: float = Field(
+        900.0, gt=0, le=86_400, description="Seconds that a backtest asked for over HTTP may take before it is stopped."
+    )

@@ -11,6 +11,7 @@ from quantmatrix.operations.commands.database import tables_of
 from quantmatrix.signals.backtest.history import BacktestError, History, digest_of
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.stored.code import code_at_work
+from quantmatrix.signals.stored.queue import FEED
 from quantmatrix.signals.stored.repeating import computed
 from quantmatrix.signals.stored.store import Backtest, BacktestStore
 from quantmatrix.signals.stored.wanted import Wanted
@@ -86,6 +87,6 @@ def data_of(wanted: Wanted) -> list[History]:
     """The bars that it is asked on, as the feed has them now. Raises BacktestError when market is set to another feed."""
     strategy_called(wanted.strategy)
     feed, past = histories(wanted.symbols)
-    if feed != wanted.feed:
+    if wanted.feed not in (feed, FEED):
         raise BacktestError(f"it ran on the feed {wanted.feed}, market is set to {feed}; set QM_MARKET_FEED={wanted.feed}")
     return past

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from quantmatrix.common.contracts.asking import (
+    backtests,
     execution,
     ledger,
     market,
@@ -26,7 +27,7 @@ from quantmatrix.operations.documents.meanings import meaning_of, text_of, type_
 from quantmatrix.operations.documents.sources import answering, changes_something
 
 PLACE = Path("docs/questions.md")
-_MODULES = (market, signals, execution, portfolio, performance, taxes, statements, notify, ledger, messaging, supervisor)
+_MODULES = (market, signals, backtests, execution, portfolio, performance, taxes, statements, notify, ledger, messaging, supervisor)
 
 
 def all_questions() -> tuple[type[Question[msgspec.Struct]], ...]:

@@ -113,6 +113,15 @@ class BacktestStore:
         )  # fmt: skip
         return _backtest(row) if row else None
 
+    async def asked_by(self, command_id: UUID) -> int | None:
+        """The backtest that this command asked for."""
+        found: int | None = await self._connection.fetchval("select backtest_id from backtest where asked_by = $1", command_id)
+        return found
+
+    async def waiting(self, user_id: UserId) -> int:
+        """How many of a user wait."""
+        return int(await self._connection.fetchval("select count(*) from backtest where user_id = $1 and state = 'queued'", user_id))
+
     async def resume(self, backtest_id: int, code: Code, data_digest: str, at: datetime) -> bool:
         """Let what was ended without being done go on, when code and data are still the same. False when it cannot."""
         return bool(

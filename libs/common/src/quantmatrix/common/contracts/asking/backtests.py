@@ -193,7 +193,7 @@ class ComparedRow(msgspec.Struct, frozen=True):
     """One figure, parameter or digest, as text, one a backtest."""
 
     name: str
-    values: tuple[str, ...]
+    cells: tuple[str, ...]
 
 
 class Compared(msgspec.Struct, frozen=True):

@@ -1,0 +1,238 @@
+"""Stored backtests: the list, one with its trades and plots, several side by side, starting and cancelling; as page and over the API."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from quantmatrix.common.contracts.asking.backtests import (
+    Backtest,
+    BacktestAsked,
+    BacktestCancelled,
+    BacktestPage,
+    BacktestPageAsked,
+    Backtests,
+    BacktestsAsked,
+    BacktestTaken,
+    BacktestUnwanted,
+    BacktestWanted,
+    Compared,
+    ComparisonAsked,
+)
+from quantmatrix.common.contracts.asking.runs import Strategies, StrategiesAsked, StrategyCard
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.values import Money
+from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
+from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.listing import Limit
+from quantmatrix.gateway.openapi import answers
+from quantmatrix.gateway.pages import Look, Page, show
+from quantmatrix.gateway.people import Person
+from quantmatrix.gateway.problems import DOCUMENTED, not_found
+
+ROUTER = APIRouter()
+CREATED, CURRENCY = 202, "USD"
+ON_A_PAGE = 50
+PARTS_MAX = 100
+DEADLINE_S = 10.0
+"""Reading and drawing a long backtest takes longer than other questions."""
+Offset = Annotated[int, Query(ge=0)]
+
+
+class WantedBacktest(BaseModel):
+    """A backtest as it is asked for. symbols: all that are listed when left out; grid: lists of values by parameter, for a sweep."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    strategy: Annotated[str, Field(min_length=1, max_length=80)]
+    symbols: Annotated[tuple[str, ...], Field(max_length=500)] = ()
+    capital: Annotated[Decimal, Field(gt=0, max_digits=17, decimal_places=2, description="In US dollars.")]
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    grid: dict[str, list[Any]] = Field(default_factory=dict)
+    first: date | None = None
+    last: date | None = None
+    seed: Annotated[int, Field(ge=0, le=2**53)] = 0
+
+
+async def _start(gateway: Gateway, person: Person, request_id: UUID, wanted: WantedBacktest) -> BacktestTaken:
+    asked = BacktestWanted(
+        user_id=person.user_id,
+        command_id=request_id,
+        strategy=wanted.strategy,
+        symbols=wanted.symbols,
+        capital=Money(wanted.capital, CURRENCY),
+        parameters={name: json.dumps(value) for name, value in wanted.parameters.items()},
+        grid={name: json.dumps(values) for name, values in wanted.grid.items()},
+        first=wanted.first,
+        last=wanted.last,
+        seed=wanted.seed,
+    )
+    return await gateway.parts.ask("signals", asked)
+
+
+async def backtest_of(gateway: Gateway, person: Person, number: int, offset: int) -> Backtest:
+    asked = BacktestAsked(user_id=person.user_id, backtest_id=number, offset=offset)
+    return await gateway.parts.ask("signals", asked, deadline_s=DEADLINE_S)
+
+
+async def _compared(gateway: Gateway, person: Person, numbers: list[int]) -> Compared:
+    return await gateway.parts.ask("signals", ComparisonAsked(user_id=person.user_id, backtest_ids=tuple(numbers)), deadline_s=DEADLINE_S)
+
+
+@ROUTER.get("/api/v1/backtests/", tags=["backtests"], responses=answers(Backtests))
+async def backtests(gateway: Here, person: By, limit: Limit = ON_A_PAGE, before: Annotated[int | None, Query(ge=1)] = None) -> Response:
+    """Stored backtests, the latest first; before: the number of the last one of the page before."""
+    return Exact(await gateway.parts.ask("signals", BacktestsAsked(user_id=person.user_id, before=before, limit=limit)))
+
+
+@ROUTER.post("/api/v1/backtests/", tags=["backtests"], status_code=CREATED, responses=answers(BacktestTaken, CREATED))
+async def start(wanted: WantedBacktest, gateway: Here, person: ByTrader, visit: From) -> Response:
+    """Run a strategy on the bars of this installation, in a process of its own. It is queued, and worked on one after the other."""
+    return Exact(await _start(gateway, person, visit.request_id, wanted), CREATED)
+
+
+@ROUTER.get("/api/v1/backtests/compare", tags=["backtests"], responses=answers(Compared))
+async def compare(gateway: Here, person: By, id: Annotated[list[int], Query(min_length=2, max_length=6)]) -> Response:  # noqa: A002
+    """Two to six finished backtests side by side."""
+    return Exact(await _compared(gateway, person, id))
+
+
+@ROUTER.get("/api/v1/backtests/{number}", tags=["backtests"], responses=answers(Backtest))
+async def backtest(number: int, gateway: Here, person: By, offset: Offset = 0) -> Response:
+    """One backtest: how it was asked, its figures, and a part of its trades from `offset` on."""
+    return Exact(await backtest_of(gateway, person, number, offset))
+
+
+@ROUTER.get(
+    "/api/v1/backtests/{number}/report",
+    tags=["backtests"],
+    responses={200: {"description": "The backtest as a page that needs no other file", "content": {"text/html": {}}}, **DOCUMENTED},
+)
+async def report(number: int, gateway: Here, person: By) -> Response:
+    """A finished backtest as one file of HTML."""
+    texts: list[str] = []
+    offset: int | None = 0
+    for _ in range(PARTS_MAX):
+        asked = BacktestPageAsked(user_id=person.user_id, backtest_id=number, offset=offset or 0)
+        part: BacktestPage = await gateway.parts.ask("signals", asked, deadline_s=DEADLINE_S)
+        texts.append(part.html)
+        offset = part.next_offset
+        if offset is None:
+            break
+    return Response(
+        "".join(texts), headers={"Content-Disposition": f'attachment; filename="backtest-{number}.html"'}, media_type="text/html"
+    )
+
+
+@ROUTER.post("/api/v1/backtests/{number}/cancel", tags=["backtests"], responses=answers(BacktestCancelled))
+async def cancel(number: int, gateway: Here, person: ByTrader) -> Response:
+    """Cancel a backtest that waits or is at work. Finished combinations of a sweep stay."""
+    return Exact(await gateway.parts.ask("signals", BacktestUnwanted(user_id=person.user_id, backtest_id=number)))
+
+
+async def load_backtests(look: Look) -> Backtests:
+    found: Backtests = await look.ask("signals", BacktestsAsked(user_id=look.person.user_id, limit=ON_A_PAGE))
+    return found
+
+
+async def load_catalogue(look: Look) -> Strategies:
+    found: Strategies = await look.ask("signals", StrategiesAsked())
+    return found
+
+
+async def load_choice(look: Look) -> StrategyCard:
+    found = await load_catalogue(look)
+    card = next((one for one in found.strategies if one.name == look.values["strategy"]), None)
+    if card is None:
+        raise not_found(f"there is no strategy {look.values['strategy']}")
+    return card
+
+
+async def load_backtest(look: Look) -> Backtest:
+    return await backtest_of(look.gateway, look.person, look.values["backtest_id"], look.values["offset"])
+
+
+async def load_compared(look: Look) -> Compared:
+    return await _compared(look.gateway, look.person, look.values["ids"])
+
+
+BACKTESTS = Page("/backtests", "backtests.html", {"backtests": load_backtests, "catalogue": load_catalogue})
+NEW = Page("/backtests/new", "backtest_new.html", {"choice": load_choice})
+BACKTEST = Page("/backtests/one", "backtest.html", {"backtest": load_backtest})
+COMPARED = Page("/backtests/compare", "backtests_compared.html", {"compared": load_compared})
+
+
+@ROUTER.get("/backtests", include_in_schema=False)
+async def page(request: Request, gateway: Here, person: By) -> Response:
+    return await show(Look(request, gateway, person, {"wrong": ""}), BACKTESTS)
+
+
+@ROUTER.get("/backtests/compare", include_in_schema=False)
+async def compare_page(request: Request, gateway: Here, person: By, id: Annotated[list[int] | None, Query()] = None) -> Response:  # noqa: A002
+    try:
+        return await show(Look(request, gateway, person, {"ids": id or []}), COMPARED)
+    except Refused as error:
+        return await show(Look(request, gateway, person, {"wrong": error.detail}), BACKTESTS)
+
+
+@ROUTER.get("/backtests/new/{strategy}", include_in_schema=False)
+async def new_page(strategy: str, request: Request, gateway: Here, person: By) -> Response:
+    return await show(Look(request, gateway, person, {"strategy": strategy, "wrong": "", "given": {}}), NEW)
+
+
+@ROUTER.post("/backtests", include_in_schema=False)
+async def start_on_page(request: Request, gateway: Here, person: ByTrader, visit: From) -> Response:
+    """The new backtest's page, or the form again with what is wrong."""
+    given = {name: str(value).strip() for name, value in (await request.form()).items()}
+    try:
+        taken = await _start(gateway, person, visit.request_id, _wanted(given))
+    except (Refused, ValidationError) as error:
+        wrong = error.detail if isinstance(error, Refused) else _first(error)
+        return await show(Look(request, gateway, person, {"strategy": given.get("strategy", ""), "wrong": wrong, "given": given}), NEW)
+    return RedirectResponse(f"/backtests/{taken.backtest_id}", 303)
+
+
+@ROUTER.get("/backtests/{number}", include_in_schema=False)
+async def backtest_page(number: int, request: Request, gateway: Here, person: By, offset: Offset = 0) -> Response:
+    waits = "part" in request.query_params
+    if not waits:
+        found: Backtest = await backtest_of(gateway, person, number, offset)
+        waits = found.line.state in ("queued", "running")
+    return await show(Look(request, gateway, person, {"backtest_id": number, "offset": offset, "waits": waits}), BACKTEST)
+
+
+@ROUTER.post("/backtests/{number}/cancel", include_in_schema=False)
+async def cancel_on_page(number: int, gateway: Here, person: ByTrader) -> Response:
+    await gateway.parts.ask("signals", BacktestUnwanted(user_id=person.user_id, backtest_id=number))
+    return RedirectResponse(f"/backtests/{number}", 303)
+
+
+def _wanted(given: dict[str, str]) -> WantedBacktest:
+    """A form's fields as a wish: empty ones are left to the strategy."""
+    own = {name.removeprefix("p."): _value(text) for name, text in given.items() if text and name.startswith("p.")}
+    told = {
+        "strategy": given.get("strategy", ""),
+        "symbols": tuple(part.strip().upper() for part in given.get("symbols", "").split(",") if part.strip()),
+        "capital": given.get("capital", ""),
+        "parameters": own,
+        "first": given.get("first") or None,
+        "last": given.get("last") or None,
+    }
+    return WantedBacktest.model_validate(told)
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _first(error: ValidationError) -> str:
+    one = error.errors()[0]
+    return f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}"

@@ -1,0 +1,160 @@
+"""Backtests asked for over HTTP: queued, worked on in a process of their own, shown, compared, cancelled; and refused with the place."""
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+import pytest
+from services.gateway.tests.running import Desk, add_user
+
+from quantmatrix.common.contracts.asking.backtests import BacktestWanted
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.values import Money
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+EVIL = "<script>alert(1)</script>"
+CROSS = {"strategy": "moving_average_cross", "symbols": ["AAPL", "MSFT"], "capital": "50000", "parameters": {"fast": 2, "slow": 6}}
+
+
+async def _ended(desk: Desk, number: int) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    async def ended() -> bool:
+        found.update((await desk.get(f"/api/v1/backtests/{number}")).json())
+        return found["line"]["state"] not in ("queued", "running")
+
+    await wait_until(ended, within_s=120)
+    return found
+
+
+async def _run(desk: Desk, asked: dict[str, Any]) -> dict[str, Any]:
+    answer = await desk.post("/api/v1/backtests/", asked)
+    assert answer.status_code == 202, answer.text
+    return await _ended(desk, answer.json()["backtest_id"])
+
+
+async def test_a_backtest_is_queued_worked_on_and_shown_with_its_trades(desk: Desk) -> None:
+    found = await _run(desk, CROSS)
+
+    line = found["line"]
+    assert (line["state"], line["error"], line["strategy"]) == ("done", None, "moving_average_cross")
+    assert found["trades"] > 0 and all(one["reasons"] for one in found["shown"])
+    assert (found["first"], found["last"]) <= ("2004-01-02", "2004-04-30") and found["opening"] == {"amount": "50000", "currency": "USD"}
+    assert len(line["digest"]) == 64 and len(found["drawings"]) == 2
+    page = (await desk.get(f"/backtests/{line['backtest_id']}")).text
+    assert page.count('<svg class="drawing') == 2 and line["digest"] in page and "crossed above" in page
+    report = await desk.get(f"/api/v1/backtests/{line['backtest_id']}/report")
+    assert report.headers["content-type"].startswith("text/html") and line["digest"] in report.text
+
+
+async def test_the_same_again_has_the_same_digest_and_stands_beside_it(desk: Desk) -> None:
+    first, again = await _run(desk, CROSS), await _run(desk, CROSS)
+    other = await _run(desk, {**CROSS, "parameters": {"fast": 3, "slow": 6}})
+    numbers = [one["line"]["backtest_id"] for one in (first, again, other)]
+
+    assert first["line"]["digest"] == again["line"]["digest"] != other["line"]["digest"]
+    compared = (await desk.get("/api/v1/backtests/compare", params={"id": numbers})).json()
+    rows = {one["name"]: one["cells"] for one in compared["rows"]}
+    assert rows["parameter fast"] == ["2", "2", "3"] and rows["digest"][0] == rows["digest"][1] != rows["digest"][2]
+    page = (await desk.get("/backtests/compare", params={"id": numbers})).text
+    assert "What one unit of capital became" in page and "parameter fast" in page
+    listed = (await desk.get("/api/v1/backtests/")).json()["backtests"]
+    assert [one["backtest_id"] for one in listed][:3] == numbers[::-1]
+    assert all(f'href="/backtests/{number}"' in (await desk.get("/backtests")).text for number in numbers)
+
+
+async def test_a_sweep_shows_every_combination(desk: Desk) -> None:
+    found = await _run(desk, {**CROSS, "parameters": {}, "grid": {"fast": [2, 3], "slow": [6, 8]}})
+
+    assert sorted((one["chosen"]["fast"], one["chosen"]["slow"]) for one in found["tried"]) == [
+        ("2", "6"),
+        ("2", "8"),
+        ("3", "6"),
+        ("3", "8"),
+    ]
+    assert (await desk.get(f"/backtests/{found['line']['backtest_id']}")).text.count('class="heat"') == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"strategy": EVIL}, "there is no strategy"),
+        ({"symbols": ["TSLA"]}, "nothing is listed as TSLA"),
+        ({"parameters": {"fast": 0}}, "fast: Input should be greater than or equal to 1"),
+        ({"parameters": {"speed": 1}}, "speed: Extra inputs are not permitted"),
+        ({"grid": {"fast": list(range(1, 400)), "slow": [401, 402, 403]}}, "1 to 1000 combinations"),
+        ({"grid": {"fast": []}}, "fast has no list of values"),
+        ({"first": "2004-03-01", "last": "2004-02-01"}, "comes after the last one"),
+        ({"capital": "0"}, "greater than 0"),
+    ],
+)
+async def test_what_is_wrong_is_refused_and_nothing_is_stored(desk: Desk, change: dict[str, Any], says: str) -> None:
+    before = await desk.database.fetch("signals", "select count(*) from backtest")
+
+    answer = await desk.post("/api/v1/backtests/", {**CROSS, **change})
+
+    assert answer.status_code == 422 and says in answer.json()["detail"]
+    assert await desk.database.fetch("signals", "select count(*) from backtest") == before
+
+
+async def test_a_period_without_bars_fails_with_its_sentence(desk: Desk) -> None:
+    found = await _run(desk, {**CROSS, "first": "2030-01-01"})
+
+    assert found["line"]["state"] == "failed" and "there are no bars between 2030-01-01" in found["line"]["error"]
+    assert "there are no bars between 2030-01-01" in (await desk.get(f"/backtests/{found['line']['backtest_id']}")).text
+
+
+async def test_a_cancelled_one_ends(desk: Desk) -> None:
+    number = (await desk.post("/api/v1/backtests/", {**CROSS, "grid": {"fast": list(range(2, 60)), "slow": [100, 120]}})).json()[
+        "backtest_id"
+    ]
+
+    answer = await desk.post(f"/api/v1/backtests/{number}/cancel")
+
+    assert answer.json() == {"cancelled": True}
+    assert (await _ended(desk, number))["line"]["state"] == "cancelled"
+    assert (await desk.post(f"/api/v1/backtests/{number}/cancel")).json() == {"cancelled": False}
+
+
+async def test_a_form_starts_one_and_tells_what_is_wrong(desk: Desk) -> None:
+    form = (await desk.get("/backtests/new/moving_average_cross")).text
+    fields = {"csrf": desk.csrf, "strategy": "moving_average_cross", "capital": "1000", "symbols": "aapl", "p.fast": "2", "p.slow": "5"}
+
+    wrong = await desk.client.post("/backtests", data={**fields, "p.fast": "9"}, headers={"accept": "text/html"})
+    right = await desk.client.post("/backtests", data=fields, headers={"accept": "text/html"})
+
+    assert 'name="p.fast"' in form and 'min="1"' in form
+    assert wrong.status_code == 200 and "has fewer bars than the slow one" in wrong.text and 'value="9"' in wrong.text
+    assert right.status_code == 303
+    assert (await _ended(desk, int(right.headers["location"].rsplit("/", 1)[1])))["line"]["symbols"] == ["AAPL"]
+
+
+async def test_somebody_else_sees_and_changes_nothing(desk: Desk) -> None:
+    number = (await desk.get("/api/v1/backtests/")).json()["backtests"][0]["backtest_id"]
+    await add_user(desk.database, "eve", "trader")
+    eve = desk.another()
+    await eve.log_in("eve")
+
+    assert (await eve.get("/api/v1/backtests/")).json() == {"backtests": []}
+    for path in (f"/api/v1/backtests/{number}", f"/api/v1/backtests/{number}/report"):
+        assert (await eve.get(path)).status_code == 404
+    assert (await eve.post(f"/api/v1/backtests/{number}/cancel")).status_code in (403, 404)
+    await eve.client.aclose()
+
+
+async def test_a_command_that_comes_twice_is_one_backtest(desk: Desk) -> None:
+    wish = BacktestWanted(
+        user_id=FIRST_ADMINISTRATOR,
+        command_id=UUID(int=77),
+        strategy="moving_average_cross",
+        symbols=("AAPL",),
+        capital=Money(1_000, "USD"),
+        parameters={"fast": json.dumps(2), "slow": json.dumps(5)},
+    )
+
+    first, again = await asyncio.gather(desk.ask("signals", wish), desk.ask("signals", wish))
+
+    assert first == again
+    await _ended(desk, first.backtest_id)

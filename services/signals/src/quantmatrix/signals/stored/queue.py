@@ -1,0 +1,177 @@
+"""Backtests that are asked for over the bus: refused or queued at once, then worked on one after the other in a process that gives way."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import structlog
+
+from quantmatrix.common.contracts.asking.backtests import BacktestCancelled, BacktestTaken, BacktestUnwanted, BacktestWanted
+from quantmatrix.common.contracts.codec import encode
+from quantmatrix.common.runtime.clock import Clock
+from quantmatrix.common.runtime.database import Pool
+from quantmatrix.common.runtime.errors import TRANSIENT, Refused
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.values import plain
+from quantmatrix.signals.backtest.history import BacktestError
+from quantmatrix.signals.backtest.rules import FillRules
+from quantmatrix.signals.backtest.run import Job, made
+from quantmatrix.signals.backtest.sweep import combinations
+from quantmatrix.signals.ports import History, Strategy
+from quantmatrix.signals.store import KnownInstrument, SignalsStore
+from quantmatrix.signals.stored.code import code_at_work
+from quantmatrix.signals.stored.process import Given, Start
+from quantmatrix.signals.stored.store import Backtest, BacktestStore
+from quantmatrix.signals.stored.wanted import Wanted, wanted
+
+log = structlog.get_logger(__name__)
+FEED = "installation"
+"""Where bars come from that market has published."""
+WAITING_MAX = 20
+LOOK_S = 5.0
+GRACE_S = 30.0
+_FAR = date(9999, 12, 31)
+
+
+class BacktestQueue:
+    """Takes wishes on a page, and works on them in the background."""
+
+    def __init__(
+        self, pool: Pool, history: History, strategies: Mapping[str, type[Strategy]], clock: Clock, *, database_url: str, limit_s: float
+    ) -> None:
+        self._pool, self._history, self._strategies, self._clock = pool, history, strategies, clock
+        self._database_url, self._limit_s = database_url, limit_s
+        self._asked = asyncio.Event()
+
+    async def wanted(self, asked: BacktestWanted, page: Page) -> BacktestTaken:
+        """Queue it. Raises Refused with what is wrong: nothing is queued then."""
+        store = BacktestStore(page.connection)
+        known = await store.asked_by(asked.command_id)
+        if known is not None:
+            return BacktestTaken(known)
+        if await store.waiting(asked.user_id) >= WAITING_MAX:
+            raise Refused("BACKTESTS_WAITING", f"{WAITING_MAX} backtests wait already; cancel some, or wait until they are done")
+        try:
+            form = self._form(asked, await SignalsStore(page.connection).instruments_by_id())
+        except BacktestError as error:
+            raise Refused("BACKTEST_INVALID", str(error)) from error
+        number = await store.begin(asked.user_id, form, code_at_work(), self._clock.now(), asked_by=asked.command_id)
+        assert number is not None
+        page.after_commit(self._asked.set)
+        return BacktestTaken(number)
+
+    async def unwanted(self, asked: BacktestUnwanted, page: Page) -> BacktestCancelled:
+        """Cancel it; the process that works on it hears of it within a second."""
+        store, now = BacktestStore(page.connection), self._clock.now()
+        if await store.one(asked.user_id, asked.backtest_id, now) is None:
+            raise Refused("BACKTEST_UNKNOWN", f"there is no backtest {asked.backtest_id}")
+        return BacktestCancelled(await store.cancel(asked.backtest_id, now))
+
+    def _form(self, asked: BacktestWanted, listed: Mapping[Any, KnownInstrument]) -> Wanted:
+        if asked.strategy not in self._strategies:
+            raise BacktestError(f"there is no strategy {asked.strategy!r}; there is {', '.join(sorted(self._strategies))}")
+        strategy = self._strategies[asked.strategy]
+        parameters, grid = _read("parameters", asked.parameters), _read("grid", asked.grid)
+        if asked.capital.amount <= 0:
+            raise BacktestError(f"the capital is above zero, got {asked.capital}")
+        if asked.first is not None and asked.last is not None and asked.first > asked.last:
+            raise BacktestError(f"the first session {asked.first} comes after the last one {asked.last}")
+        for name, values in grid.items():
+            if not isinstance(values, list) or not values:
+                raise BacktestError(f"grid: {name} has no list of values")
+        for chosen in combinations(grid) if grid else [{}]:
+            made(strategy, {**parameters, **chosen})
+        symbols = _symbols(asked.symbols, [one.instrument.symbol for one in listed.values()])
+        job = Job(parameters, asked.capital, FillRules(), asked.first, asked.last, asked.seed)
+        return wanted(job, strategy=strategy.name, symbols=symbols, feed=FEED, kind="sweep" if grid else "run", grid=grid)
+
+    async def run(self) -> None:
+        """Work on what waits, one at a time, until cancelled. A database that is away only delays it."""
+        while True:
+            try:
+                while await self._next():
+                    pass
+            except TRANSIENT as error:
+                log.warning("backtests.delayed", error=str(error))
+            self._asked.clear()
+            try:
+                await asyncio.wait_for(self._asked.wait(), LOOK_S)
+            except TimeoutError:
+                continue
+
+    async def _next(self) -> bool:
+        async with self._pool.acquire(timeout=LOOK_S) as connection:
+            found = await BacktestStore(connection).take(self._clock.now())
+            listed = await SignalsStore(connection).instruments_by_id() if found is not None else {}
+        if found is None:
+            return False
+        try:
+            error = await self._work(found, [one for one in listed.values() if one.instrument.symbol in found.wanted.symbols])
+        except asyncio.CancelledError:
+            await self._fail(found, "the service was stopped before it was finished; run it again")
+            raise
+        except Exception as problem:  # whatever is wrong with one backtest stays with it: live decisions go on
+            log.exception("backtest.broke", backtest_id=found.backtest_id)
+            error = f"{type(problem).__name__}: {problem}"
+        if error:
+            await self._fail(found, error)
+        log.info("backtest.ended", backtest_id=found.backtest_id, error=error)
+        return True
+
+    async def _fail(self, found: Backtest, error: str) -> None:
+        async with self._pool.acquire(timeout=LOOK_S) as connection:
+            await BacktestStore(connection).fail(found.backtest_id, error, self._clock.now())
+
+    async def _work(self, found: Backtest, listed: Sequence[KnownInstrument]) -> str:
+        """What went wrong, or nothing. The process stores its own end; only when it cannot, there is something to tell."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "quantmatrix.signals.stored.process", stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(self._limit_s + GRACE_S):
+                await self._hand_over(process, found, listed)
+                _, said = await process.communicate()
+        except TimeoutError:
+            return f"it took longer than {self._limit_s:g} s and was stopped"
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        last = said.decode(errors="replace").strip().splitlines()[-1:]
+        return "" if process.returncode == 0 else f"its process ended with {process.returncode}: {''.join(last) or 'it said nothing'}"
+
+    async def _hand_over(self, process: asyncio.subprocess.Process, found: Backtest, listed: Sequence[KnownInstrument]) -> None:
+        """A line about the backtest, then a line for each instrument with its bars."""
+        assert process.stdin is not None
+        start = Start(found.backtest_id, self._database_url, self._limit_s, found.wanted)
+        try:
+            process.stdin.write(encode(start) + b"\n")
+            for one in listed:
+                bars = await self._history.bars(one.instrument.instrument_id, _FAR)
+                sizes = (str(one.tick_size), str(one.lot_size), plain(one.instrument.multiplier.value))
+                process.stdin.write(encode(Given(one.instrument.symbol, one.instrument.currency, *sizes, bars)) + b"\n")
+                await process.stdin.drain()
+        except (BrokenPipeError, ConnectionResetError):
+            log.warning("backtest.ended_early", backtest_id=found.backtest_id)
+
+
+def _read(what: str, given: Mapping[str, str]) -> dict[str, Any]:
+    found = {}
+    for name, text in given.items():
+        try:
+            found[name] = json.loads(text)
+        except ValueError as error:
+            raise BacktestError(f"{what}: {name} is no JSON: {text[:80]!r}") from error
+    return found
+
+
+def _symbols(given: Sequence[str], listed: Sequence[str]) -> tuple[str, ...]:
+    unknown = sorted(set(given) - set(listed))
+    if unknown or not listed:
+        raise BacktestError(
+            f"nothing is listed as {', '.join(unknown)}" if unknown else "nothing is listed yet; the replay has to begin first"
+        )
+    return tuple(sorted(set(given))) or tuple(sorted(listed))
