@@ -25,7 +25,7 @@ async def _ended(desk: Desk, number: int) -> dict[str, Any]:
         found.update((await desk.get(f"/api/v1/backtests/{number}")).json())
         return found["line"]["state"] not in ("queued", "running")
 
-    await wait_until(ended, within_s=120)
+    await wait_until(ended, within_s=60)
     return found
 
 
@@ -62,7 +62,8 @@ async def test_the_same_again_has_the_same_digest_and_stands_beside_it(desk: Des
     assert "What one unit of capital became" in page and "parameter fast" in page
     listed = (await desk.get("/api/v1/backtests/")).json()["backtests"]
     assert [one["backtest_id"] for one in listed][:3] == numbers[::-1]
-    assert all(f'href="/backtests/{number}"' in (await desk.get("/backtests")).text for number in numbers)
+    shown = (await desk.get("/backtests")).text
+    assert all(f'href="/backtests/{number}"' in shown for number in numbers)
 
 
 async def test_a_sweep_shows_every_combination(desk: Desk) -> None:

@@ -154,6 +154,8 @@ class BacktestQueue:
                 sizes = (str(one.tick_size), str(one.lot_size), plain(one.instrument.multiplier.value))
                 process.stdin.write(encode(Given(one.instrument.symbol, one.instrument.currency, *sizes, bars)) + b"\n")
                 await process.stdin.drain()
+            process.stdin.close()
+            await process.stdin.wait_closed()
         except (BrokenPipeError, ConnectionResetError):
             log.warning("backtest.ended_early", backtest_id=found.backtest_id)
 
