@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 from services.portfolio.tests.domain.tax.shared import shared
 from services.portfolio.tests.importers.activity_samples import STATEMENT
@@ -13,15 +14,17 @@ from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JA
 from services.portfolio.tests.importers.samples import FLEX_XML as FLEX
 from services.portfolio.tests.importers.samples import TASTY_NEWER
 
+from quantmatrix.common.contracts.asking.acts import ActBookingAsked, BasisSupplied
 from quantmatrix.common.contracts.asking.portfolio import ClosingsAsked, LedgerSumsAsked, LotsAsked, PortfolioAsked
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import AccountId, UserId
 from quantmatrix.common.runtime.canonical import digest_rows
+from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import like
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio import answers
+from quantmatrix.portfolio import answers, telling
 from quantmatrix.portfolio.importing import Checked, File, Status, check_files
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_store import Kept, Options, StatementStore
@@ -298,3 +301,26 @@ async def test_every_shared_file_is_booked_or_refused_and_the_books_are_proved(c
     for one in accounts:
         assert one.differences == ()
         assert (one.lots, one.cash, one.realised_closings) == (one.positions, one.cash_entries, one.realised_positions)
+
+
+async def test_a_basis_that_a_person_supplies_completes_lot_and_gain_and_outlasts_other_files(pages: Pages) -> None:
+    """The transferred 20 OLD cost 1,600 in 2019: the 5 sold for 599 net gained 199, as the broker prints."""
+    connection = pages.connection
+    await keep(connection, IRA)
+    (account,) = await StatementLedger(connection).accounts()
+    arrival = await connection.fetchval("select fill_id from lot where symbol = 'OLD'")
+    supplied = BasisSupplied(arrival=arrival, basis=Money(1600, "USD"), acquired_on=date(2019, 3, 1))
+    asked = ActBookingAsked(command_id=derived_id("c", 1), account_id=account.account_id, act=supplied, user_id=FIRST_ADMINISTRATOR)
+    elsewhere = msgspec.structs.replace(asked, act=msgspec.structs.replace(supplied, basis=Money(1600, "EUR")))
+
+    assert (await telling.book_act(asked, pages)).booked  # type: ignore[arg-type]
+    assert not (await telling.book_act(asked, pages)).booked  # type: ignore[arg-type]
+    with pytest.raises(Refused, match="in USD, not in EUR"):
+        await telling.book_act(elsewhere, pages)  # type: ignore[arg-type]
+    await keep(connection, JANUARY)
+
+    closing = await connection.fetchrow("select realised, opened_on from closing")
+    assert (closing["realised"], closing["opened_on"]) == (Decimal(199), date(2019, 3, 1))
+    assert (await figures(connection))[1]["U0000002", "OLD"] == ("15", Money(1200, "USD"))
+    sums = (await answers.ledger_sums(LedgerSumsAsked(), connection)).accounts
+    assert [one.differences for one in sums] == [(), ()]

@@ -3,14 +3,16 @@
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, UserId
 from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.statements_account import AccountBook, Chapter, account_book
 from quantmatrix.portfolio.domain.statements_securities import Holder, Listed
@@ -100,7 +102,8 @@ class StatementLedger:
         entries = await entries_of(self._connection, account.user_id, account.number, account.broker)
         chapters = await self.chapters_of(account)
         named = [replace(entry, account=account.account_id) for entry in entries]
-        holder = Holder(account.user_id, await self._listed({entry.symbol for entry in entries if entry.symbol}))
+        listed = await self._listed({entry.symbol for entry in entries if entry.symbol})
+        holder = Holder(account.user_id, listed, await self._supplied(account))
         return account_book(account.account_id, named, chapters, account.currency, holder)
 
     async def chapters_of(self, account: StatementAccount) -> list[Chapter]:
@@ -111,6 +114,35 @@ class StatementLedger:
             account.user_id, account.number, account.broker,
         )  # fmt: skip
         return [chapter_of(row["first"], row["last"], json.loads(row["chapter"]), account.account_id) for row in rows]
+
+    async def _supplied(self, account: StatementAccount) -> dict[UUID, tuple[Money, date | None]]:
+        rows = await self._connection.fetch("select * from statement_basis where account_id = $1", account.account_id)
+        return {row["arrival"]: (Money(row["basis"], row["currency"]), row["acquired_on"]) for row in rows}
+
+    async def supply(self, account: StatementAccount, arrival: UUID, basis: Money, acquired_on: date | None) -> bool:
+        """Keep the basis of a lot that no trade opened, and book the account anew; False when it was supplied just so before.
+
+        Raises Refused when the account has no such lot, or its basis is printed.
+        """
+        row = await self._connection.fetchrow(
+            """select l.currency, l.basis, s.basis as supplied, s.acquired_on as since from lot l
+               left join statement_basis s on s.account_id = l.account_id and s.arrival = l.fill_id
+               where l.account_id = $1 and l.fill_id = $2 and l.lot_id = l.fill_id""",
+            account.account_id, arrival,
+        )  # fmt: skip
+        if row is None or (row["basis"] is not None and row["supplied"] is None):
+            raise Refused("ACT_UNKNOWN", "the account has no lot with this id whose basis its statements leave open")
+        if row["currency"] != basis.currency:
+            raise Refused("ACT_INVALID", f"the basis of this lot is in {row['currency']}, not in {basis.currency}")
+        if row["supplied"] == basis.amount and row["since"] == acquired_on:
+            return False
+        await self._connection.execute(
+            """insert into statement_basis (account_id, arrival, basis, currency, acquired_on) values ($1, $2, $3, $4, $5)
+               on conflict (account_id, arrival) do update set basis = excluded.basis, acquired_on = excluded.acquired_on""",
+            account.account_id, arrival, basis.amount, basis.currency, acquired_on,
+        )  # fmt: skip
+        await self.rebook(account)
+        return True
 
     async def _listed(self, symbols: set[str]) -> Listed:
         rows = await self._connection.fetch("select * from instrument where symbol = any($1::text[])", list(symbols))

@@ -8,6 +8,7 @@ from quantmatrix.common.contracts.asking.acts import (
     ActBookingAsked,
     ActsAsked,
     ActTaken,
+    BasisSupplied,
     LotMethodChangeAsked,
     LotMethodHistory,
     LotMethodsAsked,
@@ -31,6 +32,7 @@ from quantmatrix.portfolio.domain.methods import LotMethod
 from quantmatrix.portfolio.fact_store import FactStore, StoredFact
 from quantmatrix.portfolio.facts import FILL, act_of_fact, is_told_by_market
 from quantmatrix.portfolio.rows import Account
+from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.store import PortfolioStore
 
 IMPOSSIBLE = (NotEnoughHeldError, EventConflictError, CurrencyMismatchError, NotExactError)
@@ -39,8 +41,13 @@ IMPOSSIBLE = (NotEnoughHeldError, EventConflictError, CurrencyMismatchError, Not
 
 async def book_act(asked: ActBookingAsked, page: Page) -> ActTaken:
     """Book what a person told, once for each command. Raises Refused with the reason; nothing is changed then."""
-    account = await _own(asked.account_id, asked.user_id, PortfolioStore(page.connection))
     event_id = derived_id("act", asked.account_id, asked.command_id)
+    if isinstance(asked.act, BasisSupplied):
+        ledger = StatementLedger(page.connection)
+        stated = await ledger.account(AccountId(asked.account_id))
+        if stated is not None and stated.booked and asked.user_id in (None, stated.user_id):
+            return ActTaken(event_id, await ledger.supply(stated, asked.act.arrival, asked.act.basis, asked.act.acquired_on))
+    account = await _own(asked.account_id, asked.user_id, PortfolioStore(page.connection))
     if await _told_before(asked.act, event_id, FactStore(page.connection)):
         return ActTaken(event_id, booked=False)
     reason = reason_against(asked.act)

@@ -14,7 +14,17 @@ from quantmatrix.portfolio.domain.lots import Booked, Closing, Fill, Lot, Premiu
 from quantmatrix.portfolio.domain.options import without_gain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, PriorPosition, Statement
 from quantmatrix.portfolio.domain.statements_identities import Delivery, delivery_of, is_option
-from quantmatrix.portfolio.domain.statements_securities import MICROSECOND, Holder, at_of, fill_of, instrument_of, key_of, lot_of, spelled
+from quantmatrix.portfolio.domain.statements_securities import (
+    MICROSECOND,
+    Holder,
+    acquired_earlier,
+    at_of,
+    fill_of,
+    instrument_of,
+    key_of,
+    lot_of,
+    spelled,
+)
 from quantmatrix.portfolio.domain.statements_standing import Key, closed_before_opened, standing
 
 Premiums = dict[Delivery, tuple[Money | None, Quantity]]
@@ -117,7 +127,7 @@ def open_inventory(replay: Replay, prior: Prior, currency: str) -> None:
                 replay.every[lot.lot_id] = replace(lot, quantity=Quantity(0), basis=nothing)
             replay.lots[key] = []
             if one.quantity:
-                _append(replay, key, lot_of(replay.holder, key, one.quantity, None, before, currency, "held before"))
+                _append(replay, key, lot_of(replay.holder, key, one.quantity, None, before, currency, f"held before {prior.first}"))
 
 
 def prior_of(statement: Statement, entries: Sequence[Entry]) -> Prior:
@@ -263,10 +273,7 @@ def _arrived(holder: Holder, key: Key, entry: Entry, basis: Money | None, index:
     assert entry.quantity is not None
     at = at_of(entry) + index * MICROSECOND
     lot = lot_of(holder, key, entry.quantity, basis, at, currency, entry.broker_key)
-    if entry.acquired_on is None:
-        return replace(lot, dated=basis is not None)
-    acquired = datetime.combine(entry.acquired_on, at.timetz())
-    return replace(lot, opened_on=entry.acquired_on, opened_at=acquired, dated=True, arrived_on=entry.session)
+    return lot if entry.acquired_on is None else acquired_earlier(lot, entry.acquired_on)
 
 
 def _action(entry: Entry) -> tuple[str, object, str]:

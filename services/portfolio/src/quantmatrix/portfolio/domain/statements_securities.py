@@ -1,10 +1,11 @@
 """What a statement's symbols stand for: one instrument for every spelling, and what the booking of lots is given of an entry."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, short_token
 from quantmatrix.common.instruments import Instrument
@@ -32,10 +33,11 @@ def none_listed(symbol: str, asset_class: AssetClass, currency: str) -> Instrume
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose lots they are and which instruments are known already."""
+    """Whose lots they are, which instruments are known already, and what a person supplied: total basis and day of purchase by lot."""
 
     user_id: UserId = FIRST_ADMINISTRATOR
     listed: Listed = none_listed
+    supplied: Mapping[UUID, tuple[Money, date | None]] = field(default_factory=dict)
     named: dict[Key, Instrument] = field(default_factory=dict)
 
 
@@ -130,10 +132,21 @@ def fill_id_of(entry: Entry) -> FillId:
 
 
 def lot_of(holder: Holder, key: Key, quantity: Quantity, basis: Money | None, at: datetime, currency: str, about: str) -> Lot:
-    """A lot that no trade opened: held before, transferred, granted, received."""
-    identity = derived_id("statement lot", *key, at, about)
-    return Lot(
+    """A lot that no trade opened: held before, transferred, granted, received. A basis that nobody printed may have been supplied."""
+    identity = derived_id("statement lot", *key, about)
+    acquired = None
+    if basis is None and identity in holder.supplied:
+        basis, acquired = holder.supplied[identity]
+    lot = Lot(
         lot_id=LotId(identity), fill_id=FillId(identity), account_id=AccountId(key[0]), user_id=holder.user_id,
         instrument=instrument_of(holder, key, None, basis.currency if basis is not None else currency), opened_quantity=quantity,
         quantity=quantity, basis=basis, opened_on=at.date(), opened_at=at, triggered_by=TRIGGERED_BY, dated=basis is not None,
     )  # fmt: skip
+    return lot if acquired is None else acquired_earlier(lot, acquired)
+
+
+def acquired_earlier(lot: Lot, acquired: date) -> Lot:
+    """The lot with a holding that goes back to the day it was acquired elsewhere."""
+    return replace(
+        lot, opened_on=acquired, opened_at=datetime.combine(acquired, lot.opened_at.timetz()), dated=True, arrived_on=lot.opened_on
+    )
