@@ -133,6 +133,22 @@ async def test_a_bus_store_emptied_while_it_runs_is_noticed_and_made_again(make:
     assert await wait_until(lambda: _streams_are_there(supervisor), "streams and consumers are there again", within_s=20)
 
 
+async def test_a_bus_store_that_cannot_be_read_is_begun_anew(make: Make) -> None:
+    """What is left of a stream when its folder went away while the server wrote to it."""
+    first = make()
+    await first.start()
+    await first.stop()
+    stream = first.nats.store / "jetstream" / "QM" / "streams" / "FILLS"
+    (stream / "meta.inf").unlink()
+    (stream / "meta.sum").unlink()
+    shutil.rmtree(stream / "msgs")
+
+    second = make()
+    await second.start()
+
+    assert await _streams_are_there(second)
+
+
 async def test_after_a_power_cut_the_next_start_goes_on(make: Make) -> None:
     first = make()
     await first.start()

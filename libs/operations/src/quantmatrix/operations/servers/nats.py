@@ -7,6 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import httpx
+import structlog
 from nats.aio.client import Client
 
 from quantmatrix.common.runtime.permissions import PROVISION_USER, password_variable, server_configuration
@@ -15,8 +16,14 @@ from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
 
 READY_TIMEOUT_S = 15.0
+STOP_TIMEOUT_S = 1.5
 LOOK_S = 0.02
 MARKER = "store.json"
+UNREADABLE = "could not be recovered"
+UNREADABLE_S = 2.0
+"""How long the server must say so before its store is given up."""
+
+log = structlog.get_logger(__name__)
 
 
 def free_port() -> int:
@@ -53,7 +60,23 @@ class NatsServer:
         return self._places.nats
 
     async def start(self) -> None:
-        """Start and wait until JetStream works. Raises SetUpError with the server's last words when it does not come up."""
+        """Start and wait until JetStream works. Raises SetUpError with the server's last words when it does not come up.
+
+        The bus keeps copies only: a store that was emptied, or that the server cannot read any more, is begun anew.
+        """
+        if self.store.exists() and not self.store_is_ours():
+            self._empty()
+        trouble = await self._started()
+        if trouble is not None:
+            log.warning("bus.unreadable", trouble=trouble)
+            await self.child.stop(STOP_TIMEOUT_S)
+            self._empty()
+            trouble = await self._started()
+        if trouble is not None:
+            raise SetUpError(f"nats-server did not become ready within {READY_TIMEOUT_S:g} s: {trouble}; see {self.child.output}")
+
+    async def _started(self) -> str | None:
+        """Start once; returns what stands between the server and its streams, None when they work."""
         self.store.mkdir(exist_ok=True)
         (self.store / MARKER).touch()
         configuration = server_configuration(
@@ -66,14 +89,26 @@ class NatsServer:
         path.write_text(configuration, encoding="utf-8")
         path.chmod(0o600)
         await self.child.start()
+        return await self._until_ready()
+
+    async def _until_ready(self) -> str | None:
+        now, lost_since = asyncio.get_running_loop().time, float("inf")
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while not await self.healthy():
                     if not self.child.alive:
                         raise SetUpError(f"nats-server stopped at once; its last words: {self.child.last_words(3)}")
+                    trouble = await self.trouble() or ""
+                    lost_since = min(lost_since, now()) if UNREADABLE in trouble else float("inf")
+                    if now() - lost_since >= UNREADABLE_S:
+                        return trouble
                     await asyncio.sleep(LOOK_S)
         except TimeoutError:
             raise SetUpError(f"nats-server did not become ready within {READY_TIMEOUT_S:g} s; see {self.child.output}") from None
+        return None
+
+    def _empty(self) -> None:
+        shutil.rmtree(self.store, ignore_errors=True)
 
     async def healthy(self) -> bool:
         """Whether the server answers that JetStream works."""
