@@ -128,6 +128,7 @@ class Handlers:
             wanted_at=at,
             expires_at=None,
             session=session,
+            lots=tuple((one.lot_id, one.quantity) for one in command.lots),
         )
         await self._consider(intent, at, page)
 

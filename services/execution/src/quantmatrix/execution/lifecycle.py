@@ -110,6 +110,7 @@ class Change:
             filled=order.filled.scaled(numerator, denominator),
             limit_price=order.limit_price and order.limit_price.scaled(denominator, numerator),
             stop_price=order.stop_price and order.stop_price.scaled(denominator, numerator),
+            lots=tuple((lot_id, units.scaled(numerator, denominator)) for lot_id, units in order.lots),
         )
         _continue(self.page, order, at)
         self._told(moved, _say(self.page, OrderAdjusted, moved, session, reason=reason), "adjusted", at, reason)

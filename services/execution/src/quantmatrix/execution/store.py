@@ -1,5 +1,6 @@
 """Execution's tables: accounts, orders and their events, marks; what books hold stands in `books.py`."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,6 +15,7 @@ from quantmatrix.common.names import (
     AccountId,
     AssetClass,
     InstrumentId,
+    LotId,
     OrderId,
     OrderState,
     OrderType,
@@ -25,7 +27,7 @@ from quantmatrix.common.names import (
 from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.books import Books, change_of
-from quantmatrix.execution.domain.orders import Execution, Intent, Order, fill_of
+from quantmatrix.execution.domain.orders import Execution, Intent, NamedLots, Order, fill_of
 from quantmatrix.execution.domain.risk import Standing
 from quantmatrix.execution.domain.states import OPEN, UNANSWERED
 
@@ -200,14 +202,15 @@ class ExecutionStore(Books):
         await self._connection.execute(
             """with placed as (insert into orders (order_id, account_id, user_id, client_ref, intent_id, instrument_id, symbol, asset_class,
                currency, multiplier, side, quantity, order_type, time_in_force, limit_price, stop_price, reference_price, state, code, detail,
-               triggered_by, session, created_at, trace, last_event, version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
-               $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26))
+               triggered_by, session, created_at, trace, last_event, version, lots) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
+               $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $29))
                insert into order_event (order_id, ordinal, event, state, occurred_at, detail) values ($1, 1, $27, $18, $23, $28)""",
             order.order_id, order.account_id, order.user_id, order.client_ref, order.intent_id, one.instrument_id, one.symbol, one.asset_class,
             one.currency, one.multiplier.value, order.side, order.quantity.value, order.order_type, order.time_in_force,
             order.limit_price and order.limit_price.value, order.stop_price and order.stop_price.value,
             order.reference_price and order.reference_price.value, order.state, order.code, order.detail, order.triggered_by, order.session,
             order.created_at, order.trace, order.last_event, order.version, event, f"{order.code} {order.detail}" if order.code else None,
+            _told_lots(order.lots),
         )  # fmt: skip
 
     async def change_order(self, order: Order, steps: Sequence[Step], executions: Sequence[Execution]) -> None:
@@ -219,7 +222,7 @@ class ExecutionStore(Books):
         booked = await self._connection.fetchval(
             """with moved as (update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6,
                broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = $11,
-               cancel_asked_at = $30 where order_id = $1),
+               cancel_asked_at = $30, lots = $31 where order_id = $1),
                told as (insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
                select $1, (select count(*) from order_event where order_id = $1) + n.ordinal, n.event, n.state, n.at, n.detail
                from unnest($12::text[], $13::text[], $14::timestamptz[], $15::text[]) with ordinality as n (event, state, at, detail, ordinal)),
@@ -241,7 +244,7 @@ class ExecutionStore(Books):
             [one.fee.amount for one in executions], [one.fee.currency for one in executions], [one.session for one in executions],
             [one.executed_at for one in executions], [one.corrects for one in executions],
             sum((quantity for quantity, _ in changes), Decimal(0)), sum((cash for _, cash in changes), Decimal(0)),
-            order.cancel_asked_at,
+            order.cancel_asked_at, _told_lots(order.lots),
         )  # fmt: skip
         if booked != len(executions):
             raise TryLater(f"order {order.order_id}: an execution was booked meanwhile")
@@ -330,8 +333,13 @@ def _order(row: asyncpg.Record) -> Order:
         cancel_asked_at=row["cancel_asked_at"],
         trace=row["trace"],
         version=row["version"],
+        lots=tuple((LotId(UUID(lot_id)), Quantity.parse(quantity)) for lot_id, quantity in json.loads(row["lots"])),
     )
 
 
 def _price(value: Decimal | None) -> Price | None:
     return None if value is None else Price(value)
+
+
+def _told_lots(lots: NamedLots) -> str:
+    return json.dumps([[str(lot_id), str(quantity)] for lot_id, quantity in lots])

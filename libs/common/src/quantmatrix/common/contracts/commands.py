@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from quantmatrix.common.contracts.lots import NamedLotPart
 from quantmatrix.common.contracts.message import AccountToken, Message
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import OrderId, OrderType, RunAct, RunId, Side, TimeInForce, TradingState, UserId
@@ -20,7 +21,7 @@ class _Command(Message, frozen=True, kw_only=True):
 
 
 class PlaceOrder(_Command, frozen=True, kw_only=True, tag="PlaceOrder"):
-    """Turn this into an order, if risk allows it."""
+    """Turn this into an order, if risk allows it. lots: those of the portfolio that its fills use up, whole units of it."""
 
     SUBJECT = "commands.execution.place.{m.account_id}"
     KEY = "commands.execution.{m.account_id}"
@@ -34,6 +35,7 @@ class PlaceOrder(_Command, frozen=True, kw_only=True, tag="PlaceOrder"):
     limit_price: Price | None = None
     stop_price: Price | None = None
     triggered_by: Annotated[str, msgspec.Meta(max_length=80)] = "manual"
+    lots: tuple[NamedLotPart, ...] = msgspec.field(default_factory=tuple)
 
 
 class CancelOrder(_Command, frozen=True, kw_only=True, tag="CancelOrder"):

@@ -6,10 +6,12 @@ from uuid import UUID
 
 from quantmatrix.common.ids import derived_id, short_token
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, FillId, OrderId, OrderState, OrderType, Side, TimeInForce, UserId
+from quantmatrix.common.names import AccountId, FillId, LotId, OrderId, OrderState, OrderType, Side, TimeInForce, UserId
 from quantmatrix.common.values import Money, Price, Quantity
 
 CLIENT_REF_LENGTH = 20
+NamedLots = tuple[tuple[LotId, Quantity], ...]
+"""Lots of the portfolio that a person picked for an order, with units above zero: they travel with it to its fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Intent:
     wanted_at: datetime
     expires_at: datetime | None
     session: date
+    lots: NamedLots = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Order:
     trace: UUID | None
     version: int
     cancel_asked_at: datetime | None = None
+    lots: NamedLots = ()
 
     @property
     def leaves(self) -> Quantity:
@@ -99,6 +103,7 @@ class Order:
             last_event=None,
             trace=trace,
             version=0,
+            lots=intent.lots,
         )
 
     def in_state(self, state: OrderState) -> "Order":

@@ -1,11 +1,11 @@
 """How an amount of money becomes an order, and what speaks against it. Pure; the risk gate of execution decides in the end."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context, Decimal, localcontext
 
 from quantmatrix.common.contracts.asking.execution import OrderSummary
-from quantmatrix.common.names import InstrumentId, OrderState, Side
+from quantmatrix.common.names import InstrumentId, LotId, OrderState, Side
 from quantmatrix.common.values import Money, Price, Quantity, notional
 
 WORKING = frozenset({OrderState.SUBMITTING, OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.CANCELLING, OrderState.UNKNOWN})
@@ -60,6 +60,26 @@ def refusal(wish: Wish, quantity: Quantity, cash: Money, held: Quantity, working
     )
     if quantity > left:
         return No("BALANCE_INSUFFICIENT", f"selling {quantity} {wish.symbol} and {left} is free to sell")
+    return None
+
+
+def lots_refusal(
+    named: Sequence[tuple[LotId, Quantity]], held: Mapping[LotId, Quantity], side: Side, symbol: str, lot_size: Quantity
+) -> No | None:
+    """What speaks against the lots that were named for an order. held: open units by lot of the account and instrument, signed."""
+    total = Quantity(0)
+    for place, (lot_id, quantity) in enumerate(named):
+        if lot_id in [other for other, _ in named[:place]]:
+            return No("LOT_NAMED_TWICE", f"lot {lot_id} is named twice")
+        if lot_id not in held:
+            return No("LOT_UNKNOWN", f"the account holds no lot {lot_id} of {symbol}")
+        if held[lot_id].value * side.sign > 0:
+            return No("LOT_WRONG_SIDE", f"a {side.value} order cannot use up lot {lot_id}, which holds {held[lot_id]} {symbol}")
+        if quantity > abs(held[lot_id]):
+            return No("LOT_TOO_SMALL", f"lot {lot_id} of {symbol} has {abs(held[lot_id])} open, named were {quantity}")
+        total += quantity
+    if total != total.floored_to(lot_size):
+        return No("ORDER_TOO_SMALL", f"the named lots come to {total} {symbol}, which is no multiple of {lot_size}")
     return None
 
 
