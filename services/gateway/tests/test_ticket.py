@@ -1,6 +1,7 @@
 """The order ticket as a browser without scripts sends it: seen first, placed once, refused in words beside what was typed."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import httpx
@@ -95,3 +96,46 @@ async def test_the_api_says_the_same(paused: Console, database: FreshDatabase) -
     assert (found["gate"]["code"], found["order_type"], found["symbol"]) == (None, "MARKET", "IBM")
     assert found["gate"]["limits"]["order_notional_max"] == {"amount": "50000", "currency": "USD"}
     assert await database.fetch("gateway", "select 1 from outbox") == []
+
+
+async def test_a_sale_of_named_lots_uses_them_up_and_no_others(paused: Console, ask: Ask, database: FreshDatabase) -> None:
+    """The lots go from the form through the order and its fill into the closings; what does not fit is refused before."""
+    for key in ("first", "second"):
+        await paused.post("/api/v1/trades/execute", {"product_id": "IBM", "side": "BUY", "size_usd": 1_000}, **{"Idempotency-Key": key})
+        await _filled(paused, ask)
+    lots = (await paused.get("/api/v1/portfolio/lots")).json()["lots"]
+    newest = next(one for one in reversed(lots) if one["triggered_by"] == "manual")
+    sale = {"product_id": "IBM", "side": "SELL", "lots": [{"lot_id": newest["lot_id"], "quantity": newest["quantity"]}]}
+
+    for changed, code in (
+        ({"size_usd": 500}, "ORDER_SIZE"),
+        ({"lots": [{"lot_id": newest["fill_id"], "quantity": "1"}]}, "LOT_UNKNOWN"),
+        ({"lots": [{"lot_id": newest["lot_id"], "quantity": "1000"}]}, "LOT_TOO_SMALL"),
+        ({"side": "BUY"}, "LOT_WRONG_SIDE"),
+    ):
+        refused = await paused.post("/api/v1/trades/execute", {**sale, **changed}, **{"Idempotency-Key": code})
+        assert (refused.status_code, refused.json()["code"]) == (422, code)
+
+    seen = await sent(
+        paused, "/ticket", **{**TYPED, "side": "SELL", "size_usd": "", "lots": f"{newest['lot_id']} {newest['quantity']}"}
+    )  # fmt: skip
+    placed = await sent(paused, "/ticket/place", **confirming(seen))
+    await _filled(paused, ask)
+
+    assert placed.status_code == 303, placed.text
+    closings = await database.fetch("portfolio", "select lot_id, quantity, triggered_by from closing where triggered_by = 'manual'")
+    assert [(str(row["lot_id"]), row["quantity"]) for row in closings] == [(newest["lot_id"], Decimal(newest["quantity"]))]
+
+
+async def _filled(console: Console, ask: Ask) -> None:
+    """Let the replay go on until no person's order is open."""
+    await console.post("/api/v1/replay", {"paused": False})
+
+    async def none_open() -> bool:
+        orders = (await console.get("/api/v1/orders/?limit=20")).json()["orders"]
+        mine = [one for one in orders if one["triggered_by"] == "manual"]
+        return bool(mine) and all(one["state"] == "filled" for one in mine)
+
+    await wait_until(none_open, "the orders are filled", within_s=30)
+    await console.post("/api/v1/replay", {"paused": True})
+    await wait_until(lambda: drained(ask), "everything was heard", within_s=30)

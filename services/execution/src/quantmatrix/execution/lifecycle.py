@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import structlog
 
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
+from quantmatrix.common.contracts.lots import NamedLotPart
 from quantmatrix.common.contracts.message import Head
 from quantmatrix.common.contracts.orders import (
     OrderAccepted,
@@ -187,6 +188,7 @@ def _say_fill(page: Page, moved: Order, execution: Execution) -> OrderFilled | F
         "session": execution.session,
         "executed_at": execution.executed_at,
         "triggered_by": moved.triggered_by,
+        "lots": tuple(NamedLotPart(lot_id, units) for lot_id, units in moved.lots),
         "leaves": moved.leaves,
     }
     if execution.corrects is None:

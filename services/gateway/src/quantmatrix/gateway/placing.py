@@ -4,20 +4,22 @@ import asyncio
 import hashlib
 from decimal import Decimal
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from quantmatrix.common.contracts.asking.execution import Accounts, AccountsAsked, OrderPreview, OrderPreviewAsked, OrdersAsked
 from quantmatrix.common.contracts.asking.market import BarsAsked, InstrumentsAsked, ListedInstrument
-from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
+from quantmatrix.common.contracts.asking.portfolio import LotsAsked, PortfolioAsked
 from quantmatrix.common.contracts.commands import PlaceOrder
+from quantmatrix.common.contracts.lots import NamedLotPart
 from quantmatrix.common.ids import derived_id, order_of
-from quantmatrix.common.names import AccountId, OrderType, Side, TimeInForce
+from quantmatrix.common.names import AccountId, LotId, OrderType, Side, TimeInForce
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.gateway.context import Gateway
-from quantmatrix.gateway.domain.sizing import WORKING, Wish, quantity_for, refusal
+from quantmatrix.gateway.domain.sizing import WORKING, Wish, lots_refusal, quantity_for, refusal
 from quantmatrix.gateway.exact import as_numbers
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import ProblemError
@@ -26,20 +28,35 @@ from quantmatrix.gateway.store import Answered, AuditRow, GatewayStore
 
 CREATED = 201
 ORDERS_LOOKED_AT = 500
+LOTS_LOOKED_AT = 1_000
 CURRENCY = "USD"
 
 
+class NamedLot(BaseModel):
+    """Units of one of your lots."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    lot_id: UUID
+    quantity: Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12)]
+
+
 class ExecuteTrade(BaseModel):
-    """An order worth so many US dollars: at the market, or at a limit where one is given."""
+    """An order worth so many US dollars, or for the lots that it names: at the market, or at a limit where one is given."""
 
     model_config = ConfigDict(extra="forbid")
 
     product_id: Annotated[str, Field(min_length=1, max_length=40, description="Today's symbol, for example AAPL.")]
     side: Literal["BUY", "SELL"]
-    size_usd: Annotated[Decimal, Field(gt=0, max_digits=14, decimal_places=2)]
+    size_usd: Annotated[Decimal | None, Field(gt=0, max_digits=14, decimal_places=2, description="Leave it out where lots are named.")] = (
+        None
+    )
     account_id: Annotated[str | None, Field(max_length=40, description="One of your accounts; your first one when left out.")] = None
     limit_price: Annotated[Decimal | None, Field(gt=0, max_digits=14, decimal_places=6, description="On the instrument's tick.")] = None
     time_in_force: Literal["DAY", "GTC"] = "DAY"
+    lots: Annotated[
+        tuple[NamedLot, ...], Field(max_length=100, description="The lots to use up; their units are the order's quantity.")
+    ] = ()
 
 
 class TradePreview(msgspec.Struct, frozen=True):
@@ -101,16 +118,19 @@ async def command_for(wanted: ExecuteTrade, gateway: Gateway, person: Person, ke
     limit = _limit(wanted, listed)
     price = limit or await _last_price(listed, gateway)
     instrument = listed.instrument
+    lots = await _named(wanted, listed, account, gateway, person)
+    units = sum((one.quantity for one in lots), Quantity(0))
+    size = Money(wanted.size_usd, CURRENCY) if wanted.size_usd is not None else notional(price, units, instrument.multiplier, CURRENCY)
     wish = Wish(
         instrument_id=instrument.instrument_id,
         symbol=instrument.symbol,
         side=Side(wanted.side),
-        size=Money(wanted.size_usd, CURRENCY),
+        size=size,
         price=price,
         multiplier=instrument.multiplier,
         lot_size=listed.lot_size,
     )
-    quantity = await _checked(wish, account, gateway, person)
+    quantity = await _checked(wish, units if lots else quantity_for(wish), account, gateway, person)
     command = PlaceOrder(
         command_id=derived_id("trade", person.user_id, key),
         user_id=person.user_id,
@@ -122,6 +142,7 @@ async def command_for(wanted: ExecuteTrade, gateway: Gateway, person: Person, ke
         time_in_force=TimeInForce(wanted.time_in_force),
         limit_price=limit,
         triggered_by="manual",
+        lots=lots,
     )
     return command, price
 
@@ -161,8 +182,25 @@ async def _last_price(listed: ListedInstrument, gateway: Gateway) -> Price:
     return Price.parse(bars.close[-1])
 
 
-async def _checked(wish: Wish, account: AccountId, gateway: Gateway, person: Person) -> Quantity:
-    """The quantity that the wish comes to. Raises ProblemError when cash or position do not suffice."""
+async def _named(
+    wanted: ExecuteTrade, listed: ListedInstrument, account: AccountId, gateway: Gateway, person: Person
+) -> tuple[NamedLotPart, ...]:
+    """The lots that were named. Raises ProblemError when one is not of the account and instrument, or does not hold enough."""
+    if (wanted.size_usd is None) is not bool(wanted.lots):
+        raise ProblemError(422, "ORDER_SIZE", "give an amount in US dollars, or name lots, and not both")
+    if not wanted.lots:
+        return ()
+    lots = tuple(NamedLotPart(LotId(one.lot_id), Quantity(one.quantity)) for one in wanted.lots)
+    asked = LotsAsked(user_id=person.user_id, account_id=account, instrument_id=listed.instrument.instrument_id, limit=LOTS_LOOKED_AT)
+    held = {one.lot_id: one.quantity for one in (await gateway.parts.ask("portfolio", asked)).lots}
+    no = lots_refusal([(one.lot_id, one.quantity) for one in lots], held, Side(wanted.side), listed.instrument.symbol, listed.lot_size)
+    if no is not None:
+        raise ProblemError(422, no.code, no.detail)
+    return lots
+
+
+async def _checked(wish: Wish, quantity: Quantity, account: AccountId, gateway: Gateway, person: Person) -> Quantity:
+    """The quantity, if nothing speaks against it. Raises ProblemError when cash or position do not suffice."""
     portfolio, orders = await asyncio.gather(
         gateway.parts.ask("portfolio", PortfolioAsked(user_id=person.user_id, account_id=account)),
         gateway.parts.ask("execution", OrdersAsked(user_id=person.user_id, account_id=account, limit=ORDERS_LOOKED_AT)),
@@ -170,7 +208,6 @@ async def _checked(wish: Wish, account: AccountId, gateway: Gateway, person: Per
     cash = portfolio.accounts[0].cash if portfolio.accounts else Money.zero(CURRENCY)
     held = next((one.quantity for one in portfolio.positions if one.instrument.instrument_id == wish.instrument_id), Quantity(0))
     working = [one for one in orders.orders if one.state in WORKING]
-    quantity = quantity_for(wish)
     no = refusal(wish, quantity, cash, held, working, Money(gateway.settings.order_usd_min, CURRENCY))
     if no is not None:
         raise ProblemError(422, no.code, no.detail)
@@ -186,11 +223,12 @@ async def _place(command: PlaceOrder, answered: Answered, key: str, gateway: Gat
         if not await store.keep_answer(person.user_id, key, answered, now):
             first = await store.answered(person.user_id, key)
             return first or answered
-        after = {
+        after: dict[str, object] = {
             "account_id": command.account_id,
             "symbol": command.instrument.symbol,
             "side": command.side.value,
             "quantity": str(command.quantity),
+            "lots": [str(one.lot_id) for one in command.lots],
         }
         about = str(order_of(command.command_id))
         await store.add_audit(

@@ -29,6 +29,7 @@ class Typed(BaseModel):
     account_id: Text = ""
     limit_price: Text = ""
     time_in_force: Text = "DAY"
+    lots: Annotated[str, Field(max_length=6_000, description="A lot and its units, one a line or with commas between them.")] = ""
 
 
 class Confirmed(Typed):
@@ -57,8 +58,9 @@ async def ticket(
     person: By,
     symbol: Annotated[str, Query(max_length=40)] = "",
     side: Annotated[str, Query(pattern="^(BUY|SELL)$")] = "BUY",
+    lots: Annotated[str, Query(max_length=6_000)] = "",
 ) -> Response:
-    return await _shown(Look(request, gateway, person), Typed(product_id=symbol, side=side))
+    return await _shown(Look(request, gateway, person), Typed(product_id=symbol, side=side, lots=lots))
 
 
 @ROUTER.post("/ticket")
@@ -84,12 +86,20 @@ async def place(request: Request, gateway: Here, person: ByTrader, visit: From, 
 
 def wanted_of(typed: Typed) -> ExecuteTrade:
     """The order that was typed. Raises ProblemError that names the fields that are wrong."""
+    given: dict[str, Any] = {name: text.strip() for name, text in _fields(typed).items() if text.strip()}
+    if "lots" in given:
+        given["lots"] = [_lot(line) for line in given["lots"].replace(",", "\n").splitlines() if line.strip()]
     try:
-        return ExecuteTrade.model_validate({name: text.strip() for name, text in _fields(typed).items() if text.strip()})
+        return ExecuteTrade.model_validate(given)
     except ValidationError as error:
         names = {"product_id": "symbol", "size_usd": "amount", "limit_price": "limit"}
         told = (f"{names.get(str(one['loc'][0]), one['loc'][0])}: {one['msg']}" for one in error.errors())
         raise ProblemError(UNPROCESSABLE, "REQUEST_INVALID", "; ".join(told)) from error
+
+
+def _lot(line: str) -> dict[str, str]:
+    lot_id, _, quantity = line.strip().partition(" ")
+    return {"lot_id": lot_id, "quantity": quantity.strip()}
 
 
 def _fields(typed: Typed) -> dict[str, str]:
