@@ -69,3 +69,9 @@ def test_short_lots_are_named_by_units_above_zero() -> None:
     booked = book_fill(cover, shorts, picker_for(LotMethod.FIFO))
 
     assert [(one.lot_id, one.quantity) for one in booked.closings] == [(shorts[1].lot_id, Quantity(-4))]
+
+
+def test_of_several_lots_of_a_size_the_oldest_is_meant_however_they_are_listed() -> None:
+    newer, older = lot(2, 4, "40", minute=1), lot(1, 4, "40")
+
+    assert [one.lot_id for one in identified([newer, older], Quantity(4), None, by_size=True)] == [older.lot_id]
