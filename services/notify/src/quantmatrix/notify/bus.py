@@ -23,7 +23,7 @@ from quantmatrix.common.contracts.orders import (
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.parked import MessageParked
-from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.names import AccountId, NotificationId, Priority
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.clock import Clock
@@ -47,6 +47,7 @@ def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Corouti
     return Bus(
         hears=(
             Hears(SignalRaised, handlers.signal_raised, patience_s=PATIENCE_S),
+            Hears(RunStarted, handlers.run_started, patience_s=PATIENCE_S),
             Hears(RunRefused, handlers.run_refused, patience_s=PATIENCE_S),
             Hears(RunChanged, handlers.run_changed, patience_s=PATIENCE_S),
             Hears(CycleCompleted, handlers.cycle_completed, patience_s=PATIENCE_S),

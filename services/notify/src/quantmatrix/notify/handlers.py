@@ -13,7 +13,7 @@ from quantmatrix.common.contracts.orders import (
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.parked import MessageParked
-from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.names import Priority, Side, SignalKind, TradingState
 from quantmatrix.common.runtime.page import Page
@@ -62,6 +62,9 @@ class Handlers:
             ),
             page,
         )
+
+    async def run_started(self, started: RunStarted, page: Page) -> None:
+        """Nobody is told of what they have just done; it is heard so that nothing under its key is missing here."""
 
     async def run_refused(self, refused: RunRefused, page: Page) -> None:
         title, body = (
