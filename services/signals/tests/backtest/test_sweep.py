@@ -56,6 +56,15 @@ def test_what_is_known_is_not_run_again_and_changes_nothing() -> None:
     assert [one.number for one in again] == [5, 6] and resumed == whole
 
 
+def test_the_order_of_the_grid_changes_nothing() -> None:
+    turned = dict(reversed(GRID.items()))
+
+    other = record_of_sweep(Script, PAST, JOB, turned, sweep(Script, PAST, JOB, turned))
+
+    assert list(turned) != list(GRID) and other.figures["digest"] == record().figures["digest"]
+    assert other.tables["tried"].equals(record().tables["tried"])
+
+
 def test_a_sweep_refuses_a_wrong_combination_before_it_runs_any() -> None:
     seen: list[Tried] = []
 

@@ -60,7 +60,7 @@ def digest_of_parts(asked: Mapping[str, Any], rows: Sequence[tuple[object, ...]]
 
 def table_of(found: Sequence[Tried]) -> pl.DataFrame:
     """One row a combination, in the given order; values of the grid as JSON text, since they may be of any kind."""
-    names = list(found[0].chosen)
+    names = sorted(found[0].chosen)
     rows = [
         (
             one.number, *(json.dumps(one.chosen[name]) for name in names), one.sharpe, one.deflated, one.figures["curve"]["total_return"],

@@ -45,8 +45,11 @@ class Watch:
 
 
 def combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Every combination, in the order of the grid. Raises BacktestError for none or more than a thousand."""
-    found = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+    """Every combination, by the names of the grid and then in the order of their values, so that their numbers never depend
+    on how the grid was stored. Raises BacktestError for none or more than a thousand.
+    """
+    names = sorted(grid)
+    found = [dict(zip(names, values, strict=True)) for values in itertools.product(*(grid[name] for name in names))]
     if not grid or not 1 <= len(found) <= COMBINATIONS_MAX:
         raise BacktestError(f"a sweep has 1 to {COMBINATIONS_MAX} combinations, got {len(found) if grid else 0}")
     return found
