@@ -34,10 +34,6 @@ class Walked:
     cash: list[int]
     refusals: list[Refusal]
 
-    @classmethod
-    def nothing(cls) -> "Walked":
-        return cls([], [], [], [], [], [], [], [])
-
     def bought(self) -> list[bool]:
         """Whether each fill was a purchase."""
         return [after > before for before, after in zip([0, *self.held], self.held, strict=False)]

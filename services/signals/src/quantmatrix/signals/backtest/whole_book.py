@@ -44,7 +44,8 @@ class WholeBook:
         self.lot = int(history.lot_size.value)
         self.held = 0
         self._fees = WholeCommission(rules.commission)
-        self.walked = Walked.nothing()
+        self._fills: list[tuple[int, ...]] = []
+        self._refusals: list[Refusal] = []
 
     def may_buy(self, bar: int, close: int, wanted: int) -> bool:
         """Whether the cash covers a purchase at the close on which it is decided."""
@@ -66,14 +67,16 @@ class WholeBook:
             price = Price(exact(opened, self._history.digits))
             self._refuse(bar + 1, "CASH", f"{wanted} wanted at {price}, {self._money(self.cash)} pays for {quantity}")
         if quantity:
-            self._note(bar, wanted, quantity, self.held + quantity, opened, fee, self.cash - value - fee)
+            self.held, self.cash = self.held + quantity, self.cash - value - fee
+            self._fills.append((bar, wanted, quantity, self.held, opened, fee, self.cash))
         return quantity
 
     def sell(self, bar: int, opened: int, quantity: int) -> None:
         """Fill at the open after the bar of the decision."""
         value = opened * self.unit * quantity
         fee = self._fees.of(quantity, value)
-        self._note(bar, quantity, quantity, self.held - quantity, opened, fee, self.cash + value - fee)
+        self.held, self.cash = self.held - quantity, self.cash + value - fee
+        self._fills.append((bar, quantity, quantity, self.held, opened, fee, self.cash))
 
     def _affordable(self, wanted: int, opened: int) -> tuple[int, int, int]:
         """As many whole lots as the free cash pays, commission included, with their value and commission."""
@@ -87,19 +90,15 @@ class WholeBook:
             quantity = max(min(fits, quantity - self.lot), 0)
         return 0, 0, 0
 
-    def _note(self, bar: int, wanted: int, quantity: int, held: int, price: int, fee: int, cash: int) -> None:
-        self.held, self.cash = held, cash
-        w = self.walked
-        w.decided.append(bar)
-        w.wanted.append(wanted)
-        w.quantity.append(quantity)
-        w.held.append(held)
-        w.price.append(price)
-        w.fee.append(fee)
-        w.cash.append(cash)
+    @property
+    def walked(self) -> Walked:
+        """Everything that was filled and refused so far."""
+        columns = [list(column) for column in zip(*self._fills, strict=True)] or [[] for _ in range(7)]
+        decided, wanted, quantity, held, price, fee, cash = columns
+        return Walked(decided, wanted, quantity, held, price, fee, cash, self._refusals)
 
     def _refuse(self, bar: int, code: str, detail: str) -> None:
-        self.walked.refusals.append(Refusal(self._history.columns["session"][bar], self._history.symbol, code, detail))
+        self._refusals.append(Refusal(self._history.columns["session"][bar], self._history.symbol, code, detail))
 
     def _money(self, units: int) -> Money:
         return Money(exact(units, FRACTION_DIGITS_MAX), self._currency)
@@ -109,18 +108,19 @@ class WholeBook:
 
         They are as few as hold every amount exactly. Raises NotInColumnsError when an amount may need more than 64 bits.
         """
-        steps, digits = [self.opening, *self.walked.cash], FRACTION_DIGITS_MAX
+        walked = self.walked
+        steps, digits = [self.opening, *walked.cash], FRACTION_DIGITS_MAX
         common = gcd(self.unit, *steps)
         while digits and common % 10 == 0:
             common, digits = common // 10, digits - 1
         scale = 10 ** (FRACTION_DIGITS_MAX - digits)
         closes = self._history.units("close").slice(start, end - start)
-        weights = [held * self.unit // scale for held in (0, *self.walked.held)]
+        weights = [held * self.unit // scale for held in (0, *walked.held)]
         steps = [one // scale for one in steps]
         most = max(steps) + max(weights) * cast(int, closes.max())
         if most > INT64_MAX:
             raise NotInColumnsError(f"amounts up to {exact(most, digits)} {self._currency} do not fit into 64 bits at {digits} digits")
-        filled = pl.zeros(end - start, pl.Int64, eager=True).scatter([bar + 1 - start for bar in self.walked.decided], 1).cum_sum()
+        filled = pl.zeros(end - start, pl.Int64, eager=True).scatter([bar + 1 - start for bar in walked.decided], 1).cum_sum()
         left = pl.Series("cash", steps, pl.Int64).gather(filled)
         equity = (left + pl.Series(weights, dtype=pl.Int64).gather(filled) * closes).alias("equity")
         return pl.DataFrame([self._history.columns["session"].slice(start, end - start), equity, left]), digits
