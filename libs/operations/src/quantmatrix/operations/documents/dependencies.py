@@ -57,6 +57,7 @@ _TOOLS = {
     "pytest-asyncio": ("tests that await", "anyio's plugin"),
     "pytest-xdist": ("tests on every core", "one core"),
     "pyyaml": ("reads the deployment files in tests", "review"),
+    "numpy": ("loops over bare arrays that benchmarks and statistics are held against", "plain Python lists"),
     "ruff": ("style and format", "flake8 and black"),
     "uv": ("resolves the lock files", "pip-tools"),
 }
