@@ -87,8 +87,9 @@ async def test_every_refusal_is_clear_and_sends_nothing(paused: Console, databas
     }
     for (code, status), answer in refusals.items():
         assert (answer.json()["code"], answer.status_code) == (code, status)
-    for body in ({"size_usd": "NaN"}, {"size_usd": -5}, {"size_usd": 100.001}, {"size_usd": None}, {"size_usd": True}, {"extra": 1}):
+    for body in ({"size_usd": "NaN"}, {"size_usd": -5}, {"size_usd": 100.001}, {"size_usd": True}, {"extra": 1}):
         assert (await _execute(paused, "6", **body)).json()["code"] == "REQUEST_INVALID", body
+    assert (await _execute(paused, "6", size_usd=None)).json()["code"] == "ORDER_SIZE"
     nothing_held = await _execute(paused, "7", side="SELL", size_usd=50_000)
     assert nothing_held.json()["code"] == "BALANCE_INSUFFICIENT"
     assert await database.fetch("gateway", "select 1 from outbox") == []

@@ -120,12 +120,11 @@ class Register:
         self.doubtful = True
 
     async def load(self, connection: Connection) -> None:
-        """Read the tables; what was only advanced in memory is heard again."""
+        """Read the tables. What is remembered beyond them asked for nothing but to be counted, and was acknowledged: it stays."""
         rows = await connection.fetch("select * from inbox")
-        self._known = {
-            row["key"]: Standing(row["seq"], row["message_id"], row["moment"], row["session"], row["stopped_by"]) for row in rows
-        }
-        self._stored = {key: standing.seq for key, standing in self._known.items()}
+        stored = {row["key"]: Standing(row["seq"], row["message_id"], row["moment"], row["session"], row["stopped_by"]) for row in rows}
+        self._known = stored | {key: one for key, one in self._known.items() if key not in stored or one.seq > stored[key].seq}
+        self._stored = {key: standing.seq for key, standing in stored.items()}
         self._said = {row["key"]: Counter(row["seq"], row["covered"]) for row in await connection.fetch("select * from outbox_key")}
         self.doubtful = False
 

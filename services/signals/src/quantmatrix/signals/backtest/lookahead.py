@@ -14,6 +14,7 @@ from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Situation
 from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.memory import closed_at
 from quantmatrix.signals.domain.series import series_from
 from quantmatrix.signals.ports import Strategy
 
@@ -114,7 +115,8 @@ def _decisions(
         if strategy.nothing_can_happen(screen, holding):
             found.append(())
             continue
-        shown = Situation(row, bar.close, holding, pending=False, equity=Money(EQUITY, history.currency), door=door)
+        equity = Money(EQUITY, history.currency)
+        shown = Situation(row, bar.close, holding, pending=False, equity=equity, door=door, at=closed_at(bar.session))
         found.append(tuple(strategy.decide(shown)))
     return tuple(found)
 
