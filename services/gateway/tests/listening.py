@@ -11,7 +11,7 @@ from services.gateway.tests.running import Console
 from quantmatrix.gateway.feed import Place
 from quantmatrix.operations.testing import FreshDatabase
 
-MESSAGES = {"order", "fill", "signal", "position", "moment", "notification", "account"}
+MESSAGES = {"order", "fill", "signal", "run", "position", "moment", "notification", "account"}
 
 
 @dataclass(frozen=True, slots=True)

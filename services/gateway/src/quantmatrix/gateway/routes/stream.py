@@ -34,7 +34,8 @@ async def _admitted(
 
 @ROUTER.get("/stream", response_class=EventSourceResponse, responses=DOCUMENTED)
 async def stream(gateway: Here, person: By, seen: Annotated[Place | None, Depends(_admitted)]) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events: `order`, `fill`, `signal`, `position`, `moment` (a session is booked), `notification`, `account`.
+    """Server-sent events: `order`, `fill`, `signal`, `run`, `position`, `moment` (a session is booked), `notification`,
+    `account`.
 
     Each carries the message as the services said it. `place` only tells the position; `reset` means that the position
     asked for is no longer kept: read the state anew.
