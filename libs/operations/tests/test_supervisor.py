@@ -133,6 +133,19 @@ async def test_a_bus_store_emptied_while_it_runs_is_noticed_and_made_again(make:
     assert await wait_until(lambda: _streams_are_there(supervisor), "streams and consumers are there again", within_s=20)
 
 
+async def test_a_bus_killed_again_while_its_streams_are_made_comes_back(make: Make) -> None:
+    supervisor = make()
+    await supervisor.start()
+    child = supervisor.nats.child
+    for _ in range(5):
+        starts = child.starts
+        child.send(signal.SIGKILL)
+        await wait_until(lambda starts=starts: child.starts > starts and child.alive, "the bus is started again", within_s=20)
+        await wait_until(supervisor.nats.healthy, "the bus is up, and its streams are looked at", within_s=20)
+
+    assert await wait_until(lambda: _streams_are_there(supervisor), "streams and consumers are there again", within_s=20)
+
+
 async def test_a_bus_store_that_cannot_be_read_is_begun_anew(make: Make) -> None:
     """What is left of a stream when its folder went away while the server wrote to it."""
     first = make()

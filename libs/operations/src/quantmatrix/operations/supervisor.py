@@ -259,8 +259,8 @@ class Supervisor:
         self._publish_state()
 
     async def provision(self) -> None:
-        """Make streams and consumers exist; tried until the bus takes it."""
-        while not self._stop.is_set():
+        """Make streams and consumers exist; tried until the bus takes it. A bus that ended meanwhile is first brought back by its keeper."""
+        while not self._stop.is_set() and self.nats.child.alive:
             try:
                 client = await self.nats.connect()
                 try:
