@@ -95,10 +95,10 @@ class NatsServer:
         now, lost_since = asyncio.get_running_loop().time, float("inf")
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
-                while not await self.healthy():
+                while (answer := await self._health()) is None or answer.status_code != httpx.codes.OK:
                     if not self.child.alive:
                         raise SetUpError(f"nats-server stopped at once; its last words: {self.child.last_words(3)}")
-                    trouble = await self.trouble() or ""
+                    trouble = _told(answer) if answer is not None else ""
                     lost_since = min(lost_since, now()) if UNREADABLE in trouble else float("inf")
                     if now() - lost_since >= UNREADABLE_S:
                         return trouble
@@ -112,20 +112,20 @@ class NatsServer:
 
     async def healthy(self) -> bool:
         """Whether the server answers that JetStream works."""
-        try:
-            async with httpx.AsyncClient(timeout=1.0) as client:
-                return (await client.get(f"http://127.0.0.1:{self.monitor_port}/healthz")).status_code == httpx.codes.OK
-        except httpx.HTTPError:
-            return False
+        answer = await self._health()
+        return answer is not None and answer.status_code == httpx.codes.OK
 
     async def trouble(self) -> str | None:
         """What the server says is wrong with its streams; None when all is well or it does not answer."""
+        answer = await self._health()
+        return None if answer is None or answer.status_code == httpx.codes.OK else _told(answer)
+
+    async def _health(self) -> httpx.Response | None:
         try:
             async with httpx.AsyncClient(timeout=1.0) as client:
-                answer = await client.get(f"http://127.0.0.1:{self.monitor_port}/healthz")
+                return await client.get(f"http://127.0.0.1:{self.monitor_port}/healthz")
         except httpx.HTTPError:
             return None
-        return None if answer.status_code == httpx.codes.OK else str(answer.json().get("error", "JetStream does not work"))
 
     def store_is_ours(self) -> bool:
         """Whether the store folder is still the one this server was started on; an emptied one has lost its marker."""
@@ -134,6 +134,10 @@ class NatsServer:
     async def connect(self, user: str = PROVISION_USER) -> Client:
         """A connection under one of the server's users."""
         return await connect(self.url, user, self._secrets.nats[user], connect_timeout=2, max_reconnect_attempts=2, allow_reconnect=False)
+
+
+def _told(answer: httpx.Response) -> str:
+    return str(answer.json().get("error", "JetStream does not work"))
 
 
 def nats_program() -> Path:

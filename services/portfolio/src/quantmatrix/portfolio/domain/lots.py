@@ -291,14 +291,19 @@ def _closing(fill: Fill, taken: Taken, value: Money | None, fee: Money) -> Closi
 def _open(fill: Fill, quantity: Quantity, value: Money | None, fee: Money) -> Lot:
     signed = quantity if fill.side is Side.BUY else -quantity
     basis = None if value is None else value + fee if fill.side is Side.BUY else -(value - fee)
+    return lot_of_fill(fill, signed, signed, basis)
+
+
+def lot_of_fill(fill: Fill, opened: Quantity, quantity: Quantity, basis: Money | None) -> Lot:
+    """The lot that a fill opens. opened: its units at first, quantity: those still open, both negative when short."""
     return Lot(
         lot_id=LotId(derived_id("lot", fill.fill_id)),
         fill_id=fill.fill_id,
         account_id=fill.account_id,
         user_id=fill.user_id,
         instrument=fill.instrument,
-        opened_quantity=signed,
-        quantity=signed,
+        opened_quantity=opened,
+        quantity=quantity,
         basis=basis,
         opened_on=fill.session,
         opened_at=fill.executed_at,

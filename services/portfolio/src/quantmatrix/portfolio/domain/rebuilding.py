@@ -5,13 +5,12 @@ from decimal import Context, Decimal
 
 import polars as pl
 
-from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import InstrumentId, LotId
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Quantity
 from quantmatrix.portfolio.domain.book import Book, rebuilt
 from quantmatrix.portfolio.domain.columns import TooLargeError, book_columns, columns_of, total_of
-from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, age
+from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, age, lot_of_fill
 from quantmatrix.portfolio.domain.methods import LotMethod, LotMethods
 
 FACTS_MIN = 500
@@ -68,7 +67,7 @@ def _in_columns(currency: str, fills: Sequence[Fill]) -> dict[InstrumentId, Book
         return {}
     lots: dict[InstrumentId, dict[LotId, Lot]] = {}
     for place, opened, quantity, basis in made.lots.iter_rows():
-        lot = _lot(fills[place], _quantity(opened, digits), _quantity(quantity, digits), _money(basis, currency))
+        lot = lot_of_fill(fills[place], _quantity(opened, digits), _quantity(quantity, digits), _money(basis, currency))
         lots.setdefault(lot.instrument.instrument_id, {})[lot.lot_id] = lot
     gains = _by_instrument(made.closings.select(frame["instrument"].gather(made.closings["fill"]), amount="realised"))
     spent = pl.col("value") * pl.col("quantity").sign() + pl.col("fee")
@@ -82,22 +81,6 @@ def _in_columns(currency: str, fills: Sequence[Fill]) -> dict[InstrumentId, Book
 def _by_instrument(amounts: pl.DataFrame) -> dict[str, int]:
     rows: Iterable[tuple[str, object]] = amounts.group_by("instrument").agg(pl.col("amount").sum()).iter_rows()
     return {instrument: total_of(amount) for instrument, amount in rows}
-
-
-def _lot(fill: Fill, opened: Quantity, quantity: Quantity, basis: Money) -> Lot:
-    return Lot(
-        lot_id=LotId(derived_id("lot", fill.fill_id)),
-        fill_id=fill.fill_id,
-        account_id=fill.account_id,
-        user_id=fill.user_id,
-        instrument=fill.instrument,
-        opened_quantity=opened,
-        quantity=quantity,
-        basis=basis,
-        opened_on=fill.session,
-        opened_at=fill.executed_at,
-        triggered_by=fill.triggered_by,
-    )
 
 
 def _quantity(number: int, digits: int) -> Quantity:
