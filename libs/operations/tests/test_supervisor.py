@@ -146,6 +146,21 @@ async def test_a_bus_killed_again_while_its_streams_are_made_comes_back(make: Ma
     assert await wait_until(lambda: _streams_are_there(supervisor), "streams and consumers are there again", within_s=20)
 
 
+@pytest.mark.parametrize("name", ["nats", "postgres"])
+async def test_a_server_killed_before_it_is_ready_is_started_once_more(make: Make, name: str) -> None:
+    supervisor = make()
+    await supervisor.start()
+    child = supervisor.children()[name]
+    for _ in range(3):
+        starts = child.starts
+        child.send(signal.SIGKILL)
+        await wait_until(lambda starts=starts: child.starts > starts, f"{name} is started again", within_s=20)
+
+    assert await wait_until(lambda: _streams_are_there(supervisor), "streams and consumers are there again", within_s=20)
+    assert await wait_until(supervisor.postgres.healthy, "the database takes connections", within_s=20)
+    assert not supervisor.failed.is_set(), supervisor.failure
+
+
 async def test_a_bus_store_that_cannot_be_read_is_begun_anew(make: Make) -> None:
     """What is left of a stream when its folder went away while the server wrote to it."""
     first = make()

@@ -193,7 +193,7 @@ class Supervisor:
             await self.postgres.child.wait()
             if not self._stop.is_set():
                 self.restarts += 1
-                await self._once_there_is_room(self.postgres.start)
+                await self._brought_back(self.postgres)
                 self._publish_state()
 
     async def _keep_nats(self) -> None:
@@ -203,7 +203,7 @@ class Supervisor:
             if self._stop.is_set():
                 return
             self.restarts += 1
-            await self._once_there_is_room(self.nats.start)
+            await self._brought_back(self.nats)
             await self.provision()
             self._publish_state()
 
@@ -221,16 +221,23 @@ class Supervisor:
                 elif looks % LOOKS_BETWEEN == 0 and await self._bus_is_stuck():
                     await self.nats.child.stop(STOP_SERVER_S)
 
-    async def _once_there_is_room(self, start: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Start a server; while the disk is full that is tried again. Raises SetUpError for any other reason."""
+    async def _brought_back(self, server: NatsServer | PostgresServer) -> None:
+        """Start a server again: as long as the disk is full, and a few times for any other reason. Raises SetUpError after those."""
+        refusals = 0
         while not self._stop.is_set():
             try:
-                await start()
+                await server.start()
                 return
-            except (SetUpError, OSError):
-                if not self._disk_is_full():
+            except (SetUpError, OSError) as error:
+                await server.child.stop(STOP_SERVER_S)
+                if self._disk_is_full():
+                    await asyncio.sleep(ROOM_S)
+                    continue
+                if refusals == len(RESTART_S):
                     raise
-            await asyncio.sleep(ROOM_S)
+                log.warning("server.again", error=str(error))
+                await asyncio.sleep(RESTART_S[refusals])
+                refusals += 1
 
     def _disk_is_full(self) -> bool:
         free = self.places.free_bytes()
