@@ -25,11 +25,12 @@ class Wanted:
 
 
 ACTIVITY = {
-    # These five are made up, as the data's manifest says. Their summaries do not add up to the lines above them (I6), some marks
-    # have the wrong sign (I2), some gains leave the commission out (I3), one amount is six cents off its price (I1): no named
-    # cause explains any of it, so nothing of them is booked.
+    # These five are made up, as the data's manifest says, and their rows are not those that their summaries sum up: most dividends and
+    # purchases are on no row (the notes of cash have the figures). Their change in value does not add up by its mark-to-market
+    # line (I6), some marks have the wrong sign (I2), gains leave the commission out and one is wrong by 0.20 (I3): no named cause
+    # explains any of it, so nothing of them is booked. The amount of six cents off its price (I1) is that of a rounded average.
     "2020.csv": Wanted("ibkr_activity", 147, 50, 81, 73, (4, 4), frozenset({"I2", "I3", "I6"})),
-    "2021.csv": Wanted("ibkr_activity", 204, 76, 119, 111, (4, 4), frozenset({"I1", "I2", "I3", "I6"})),
+    "2021.csv": Wanted("ibkr_activity", 204, 76, 119, 111, (4, 4), frozenset({"I2", "I3", "I6"})),
     "2022.csv": Wanted("ibkr_activity", 236, 96, 112, 103, (4, 0), frozenset({"I2", "I3", "I6"})),
     "2023.csv": Wanted("ibkr_activity", 345, 202, 134, 129, (4, 0), frozenset({"I3", "I6"})),
     "2024.csv": Wanted("ibkr_activity", 329, 192, 125, 116, (4, 0), frozenset({"I2", "I3", "I6"})),
@@ -77,6 +78,27 @@ def test_five_chained_years_of_activity_statements() -> None:
         assert all(difference["cause"] or difference["note"] == COMMISSION_LEFT_OUT for difference in one["closings"])
     assert [one["identities"]["I8"]["checked"] for one in found] == [0, 22, 25, 25, 24]
     assert [one["identities"]["I8"]["differences"] for one in found] == [[], [], [], [], []]
+
+
+VALUES = {
+    "2020.csv": ("52.4", "1134.9", "1187.3"), "2021.csv": ("21", "2735.6", "2756.6"), "2022.csv": ("-38", "-1486.2", "-1524.2"),
+    "2023.csv": ("40", "1070.8", "1110.8"), "2024.csv": ("54.76", "4182.2", "4236.96"),
+}  # fmt: skip
+
+
+def test_what_the_made_up_years_contradict_themselves_in_is_told_from_their_own_rows() -> None:
+    """Change in value of stocks and the sums of sales and purchases make the mark-to-market that the files do not print."""
+    folder = shared("ibkr_activity")
+
+    found = look(*(folder / name for name in ACTIVITY))
+
+    for one in found:
+        (value,) = one["identities"]["I6"]["differences"]
+        difference, printed, wanted = VALUES[one["file"]]
+        assert value["difference"] == difference
+        assert value["note"] == f"only the line Mark-to-Market is printed nowhere else: it says {printed}, the others leave {wanted}"
+        (cash,) = one["cash"]["differences"]
+        assert "Dividends: " in cash["note"] and "Trades (Purchase): " in cash["note"]
 
 
 @pytest.mark.parametrize("name", SINGLE)

@@ -17,7 +17,7 @@ from quantmatrix.operations.commands.common import AsJson, run
 from quantmatrix.operations.commands.database import tables_of
 from quantmatrix.operations.output import Exit, err, fail, tell_table
 from quantmatrix.portfolio.domain.tax.holdings import Treatment
-from quantmatrix.portfolio.import_report import ImportTold, State, told
+from quantmatrix.portfolio.import_report import DifferenceTold, ImportTold, State, told
 from quantmatrix.portfolio.importing import BODY_BYTES_MAX, File, Status, check_files
 from quantmatrix.portfolio.statement_imports import Wish, import_files
 from quantmatrix.portfolio.statement_store import StatementStore
@@ -84,19 +84,36 @@ async def kept_statements(*, as_json: bool) -> AsyncIterator[StatementStore]:
 
 
 def _show(said: Sequence[ImportTold]) -> None:
-    columns = ("file", "kind", "period", "rows", "booked", "ignored", "not understood", "identities", "closings", "status")
-    numbers = ("rows", "booked", "ignored", "not understood", "identities", "closings")
-    tell_table("Statements", columns, [_row(one) for one in said], right=numbers)
+    numbers = ("rows", "booked", "ignored", "not understood", "identities", "explained", "closings", "positions", "cash")
+    tell_table("Statements", ("file", "kind", "period", *numbers, "status"), [_row(one) for one in said], right=numbers)
     for one in said:
         if one["why"]:
             err.print(f"{one['file']}: {one['why']}", highlight=False, markup=False)
+        for about, differences in _differences(one):
+            for found in differences:
+                err.print(f"{one['file']}: {about}: {_said(found)}", style="dim", highlight=False, markup=False)
+
+
+def _differences(one: ImportTold) -> list[tuple[str, list[DifferenceTold]]]:
+    """Everything that differs in a file, by what was compared."""
+    identities = [(name, identity["differences"]) for name, identity in one["identities"].items()]
+    ends = [(name, one[name]["differences"]) for name in ("positions", "cash", "totals")]
+    return [*identities, ("closings", one["closings"]), *ends]
+
+
+def _said(found: DifferenceTold) -> str:
+    line = f"line {found['line']}, " if found["line"] else ""
+    why = found["cause"] or found["note"] or "no cause is known"
+    return f"{line}{found['about']}: printed {found['printed']}, expected {found['expected']} ({why})"
 
 
 def _row(one: ImportTold) -> tuple[object, ...]:
     period = one["period"]
     held = sum(identity["equal"] for identity in one["identities"].values())
     looked = sum(identity["checked"] for identity in one["identities"].values())
+    explained = sum(found["cause"] is not None for identity in one["identities"].values() for found in identity["differences"])
     return (
         one["file"], one["kind"], f"{period['first']} – {period['last']}" if period else "", one["rows"], one["booked"], one["ignored"],
-        one["not_understood"], f"{held}/{looked}", f"{one['closings_equal']}/{one['closings_checked']}", one["status"],
+        one["not_understood"], f"{held}/{looked}", explained, f"{one['closings_equal']}/{one['closings_checked']}",
+        f"{one['positions']['equal']}/{one['positions']['checked']}", f"{one['cash']['equal']}/{one['cash']['checked']}", one["status"],
     )  # fmt: skip

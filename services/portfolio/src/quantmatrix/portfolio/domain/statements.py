@@ -154,25 +154,35 @@ class PrintedTotal:
 
 
 @dataclass(frozen=True, slots=True)
+class PrintedLine:
+    """One named amount of a summary."""
+
+    name: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
-    """A figure at the start, what moved it, and the figure at the end, as printed."""
+    """A figure at the start, what moved it, and the figure at the end, as printed. lines: the parts of moves, where they have names."""
 
     name: str
     start: Money
     moves: Money
     end: Money
+    lines: tuple[PrintedLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """What a statement says about itself; checked against its rows and against the statement before it.
 
-    value: where there is one; values: of every account and period that the file has. prior: None where no section says what was held
-    before. wash_sales: the file says that its gains follow that rule.
+    value: where there is one; values: of every account and period that the file has. again: lines of the change in value as other
+    sections print them. prior: None where no section says what was held before. wash_sales: the file says that its gains follow that rule.
     """
 
     value: Summary | None = None
     values: tuple[Summary, ...] = ()
+    again: tuple[PrintedLine, ...] = ()
     cash: tuple[Summary, ...] = ()
     accruals: Summary | None = None
     prior: tuple[PriorPosition, ...] | None = None

@@ -11,6 +11,7 @@ from quantmatrix.portfolio.domain.statements_cash import moves_of
 from quantmatrix.portfolio.domain.statements_identities import COMMISSION_LEFT_OUT, Cause, Difference, is_option, is_refunded
 from quantmatrix.portfolio.domain.statements_replay import Replay, Step
 from quantmatrix.portfolio.domain.statements_standing import Key
+from quantmatrix.portfolio.domain.statements_tracing import lines_without_rows
 
 CENT = Decimal("0.01")
 _PER_CONTRACT = Decimal("0.007")
@@ -143,7 +144,8 @@ def cash_of(statement: Statement) -> Ends:
     for summary in statement.figures.cash:
         expected = summary.start + moved.get(summary.start.currency, Money.zero(summary.start.currency))
         if abs(summary.end - expected).amount > CENT:
-            differences.append(Difference(0, summary.name, summary.end, expected, None))
+            note = lines_without_rows(summary, statement.entries)
+            differences.append(Difference(0, summary.name, summary.end, expected, None, note))
     return Ends(len(statement.figures.cash), tuple(differences))
 
 

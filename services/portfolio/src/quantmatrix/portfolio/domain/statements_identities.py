@@ -5,7 +5,7 @@ I7 positions, I8 from one statement to the next, I9 dividend accruals. Tolerance
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, OpenPosition, Statement, Summary
+from quantmatrix.portfolio.domain.statements_tracing import contradicted_line
 
 CENTS = Decimal("0.02")
 EXACT = Decimal("0.00001")
@@ -78,9 +79,11 @@ def identities_of(statement: Statement, before: Statement | None = None) -> list
     """All nine; `before` is the statement of the same accounts that ends where this one begins."""
     trades = [entry for entry in statement.entries if entry.kind is EntryKind.TRADE]
     realised, premiums, washed = _realised(trades, statement)
+    figures = statement.figures
+    again = {one.name: one.amount for one in figures.again}
     return [
-        _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", statement.figures.values or (statement.figures.value,), SUMS),
-        _positions(statement.positions), _chained(statement, before), _sums("I9", (statement.figures.accruals,), SUMS),
+        _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", figures.values or (figures.value,), SUMS, again),
+        _positions(statement.positions), _chained(statement, before), _sums("I9", (figures.accruals,), SUMS, {}),
     ]  # fmt: skip
 
 
@@ -102,8 +105,21 @@ def _proceeds(trades: Sequence[Entry]) -> Identity:
         expected = -_times(entry.price, entry.quantity, entry.multiplier, entry.amount.currency)
         tolerance = _tolerance(entry.printed.price_step, entry.quantity, entry.multiplier)
         if not _agrees(entry, entry.amount, expected, tolerance):
-            differences.append(Difference(entry.place.line, entry.symbol or "", entry.amount, expected, None))
+            cause = Cause.SEVERAL_EXECUTIONS if _is_rounded_average(entry, entry.amount, expected) else None
+            differences.append(Difference(entry.place.line, entry.symbol or "", entry.amount, expected, cause))
     return Identity("I1", checked, tuple(differences))
+
+
+def _is_rounded_average(entry: Entry, printed: Money, expected: Money) -> bool:
+    """Whether the price is the proceeds for one unit, rounded to its last digit, and the row's basis and gain bear the proceeds out.
+
+    Only digits below a cent's place count as rounded away: a price without them may be printed without its zeros.
+    """
+    if entry.price is None or entry.quantity is None or entry.basis is None or entry.realised is None:
+        return False
+    borne_out = printed - (entry.fee or Money.zero(printed.currency)) + entry.basis
+    step = min(_step(entry.price), Price(_PERCENT))
+    return _near(entry.realised, borne_out, EXACT) and _near(printed, expected, _tolerance(step, entry.quantity, entry.multiplier))
 
 
 def _agrees(entry: Entry, printed: Money, expected: Money, tolerance: Decimal) -> bool:
@@ -258,14 +274,14 @@ def _looks_like(entry: Entry, difference: Money) -> str:
     return COMMISSION_LEFT_OUT if fee and abs(difference).amount in (fee, 2 * fee) else ""
 
 
-def _sums(name: str, summaries: Sequence[Summary | None], tolerance: Decimal) -> Identity:
-    """Start + moves = end, of figures that the statement sums up."""
+def _sums(name: str, summaries: Sequence[Summary | None], tolerance: Decimal, again: Mapping[str, Money]) -> Identity:
+    """Start + moves = end, of figures that the statement sums up. again: the lines of the sum as other sections print them."""
     told = [one for one in summaries if one is not None]
     return Identity(
         name,
         len(told),
         tuple(
-            Difference(0, one.name, one.end, one.start + one.moves, None)
+            Difference(0, one.name, one.end, one.start + one.moves, None, contradicted_line(one, again))
             for one in told
             if not _near(one.end, one.start + one.moves, tolerance)
         ),
@@ -311,7 +327,7 @@ def _tolerance(step: Price | None, quantity: Quantity, multiplier: Quantity | No
 
 
 def _chained(statement: Statement, before: Statement | None) -> Identity:
-    """I8: value, cash and positions at the start are those at the end of the statement before."""
+    """I8: value, cash, accruals and positions at the start are those at the end of the statement before."""
     if before is None:
         return Identity("I8", 0)
     pairs: list[tuple[str, Money, Money]] = []
@@ -319,6 +335,8 @@ def _chained(statement: Statement, before: Statement | None) -> Identity:
         pairs.append(("value", statement.figures.value.start, before.figures.value.end))
     ended = {one.name: one.end for one in before.figures.cash}
     pairs += [(one.name, one.start, ended.get(one.name, Money.zero(one.start.currency))) for one in statement.figures.cash]
+    if statement.figures.accruals and before.figures.accruals:
+        pairs.append(("dividend accruals", statement.figures.accruals.start, before.figures.accruals.end))
     held = {(one.account, one.symbol): one.quantity for one in before.positions}
     units = statement.currency
     for prior in statement.figures.prior or ():

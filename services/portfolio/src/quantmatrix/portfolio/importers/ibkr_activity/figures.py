@@ -1,11 +1,11 @@
 """What the statement says about itself: value, cash, positions, accruals and printed sums, for checks and never booked."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.statements import OpenPosition, PrintedTotal, PriorPosition, Summary
+from quantmatrix.portfolio.domain.statements import OpenPosition, PrintedLine, PrintedTotal, PriorPosition, Summary
 from quantmatrix.portfolio.importers._reading import Row, decimal_of, money
 from quantmatrix.portfolio.importers.ibkr_activity.cash import About
 from quantmatrix.portfolio.importers.ibkr_activity.sections import INSTRUMENTS, Rows, is_total
@@ -15,7 +15,10 @@ CASH = "Cash Report"
 MARKED = "Mark-to-Market Performance Summary"
 OPEN = "Open Positions"
 ACCRUALS = "Change in Dividend Accruals"
+STARTING, ENDING = "Starting Value", "Ending Value"
 _BASE = "Base Currency Summary"
+_IN_VALUE = {"Deposits": "Deposits & Withdrawals", "Withdrawals": "Deposits & Withdrawals", "Broker Interest Paid and Received": "Interest"}
+"""Lines of the cash report that the change in value prints under another name."""
 
 
 def multipliers(rows: Rows) -> dict[str, Quantity]:
@@ -36,27 +39,36 @@ def multipliers(rows: Rows) -> dict[str, Quantity]:
 
 def value(rows: Rows, about: About) -> Summary | None:
     """Start, moves and end of the account's value, of several blocks their sums; None where the section is missing."""
-    start, moves, end = Decimal(0), Decimal(0), Decimal(0)
-    names = set()
+    lines: dict[str, Decimal] = defaultdict(Decimal)
     for row in rows.of(NAV):
-        amount = row.decimal("Field Value") or Decimal(0)
-        name = row.text("Field Name")
-        names.add(name)
-        if name == "Starting Value":
-            start += amount
-        elif name == "Ending Value":
-            end += amount
-        else:
-            moves += amount
-    if not {"Starting Value", "Ending Value"} <= names or len(names) == 2:
+        lines[row.text("Field Name")] += row.decimal("Field Value") or Decimal(0)
+    if not {STARTING, ENDING} <= lines.keys() or len(lines) == 2:
         return None
-    return Summary("value", money(start, about.currency, NAV), money(moves, about.currency, NAV), money(end, about.currency, NAV))
+    start, end = lines.pop(STARTING), lines.pop(ENDING)
+    moved = sum(lines.values(), Decimal(0))
+    return Summary(
+        "value", money(start, about.currency, NAV), money(moved, about.currency, NAV), money(end, about.currency, NAV), _lines(lines, about.currency)
+    )  # fmt: skip
+
+
+def _lines(amounts: Mapping[str, Decimal], currency: str) -> tuple[PrintedLine, ...]:
+    return tuple(PrintedLine(name, money(amount, currency, name)) for name, amount in amounts.items())
+
+
+def again(rows: Rows, about: About) -> tuple[PrintedLine, ...]:
+    """What the cash report prints of the lines of the change in value, in base currency."""
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows.of(CASH):
+        if row.text("Currency") == _BASE and (amount := row.decimal("Total")) is not None:
+            name = row.text("Currency Summary")
+            found[_IN_VALUE.get(name, name)] += amount
+    return _lines(found, about.currency)
 
 
 def cash(rows: Rows) -> tuple[Summary, ...]:
     """Start, moves and end of each currency's cash; the summary in base currency is left out."""
     ends: dict[str, dict[str, Decimal]] = defaultdict(dict)
-    moves: dict[str, Decimal] = defaultdict(Decimal)
+    moves: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for row in rows.of(CASH):
         currency, name, amount = row.text("Currency"), row.text("Currency Summary"), row.decimal("Total")
         if currency == _BASE or amount is None or name == "Ending Settled Cash":
@@ -64,13 +76,14 @@ def cash(rows: Rows) -> tuple[Summary, ...]:
         if name in ("Starting Cash", "Ending Cash"):
             ends[currency][name] = ends[currency].get(name, Decimal(0)) + amount
         else:
-            moves[currency] += amount
+            moves[currency][name] += amount
     return tuple(_cash(currency, found, moves[currency]) for currency, found in ends.items() if len(found) == 2)
 
 
-def _cash(currency: str, ends: dict[str, Decimal], moves: Decimal) -> Summary:
+def _cash(currency: str, ends: dict[str, Decimal], moves: Mapping[str, Decimal]) -> Summary:
     start, end = money(ends["Starting Cash"], currency, CASH), money(ends["Ending Cash"], currency, CASH)
-    return Summary(f"cash {currency}", start, money(moves, currency, CASH), end)
+    total = sum(moves.values(), Decimal(0))
+    return Summary(f"cash {currency}", start, money(total, currency, CASH), end, _lines(moves, currency))
 
 
 def prior(rows: Rows, about: About) -> tuple[PriorPosition, ...] | None:
