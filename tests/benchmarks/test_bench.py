@@ -12,7 +12,7 @@ from tests.benchmarks.run import measure_floors
 
 from quantmatrix.operations.demo import Options
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 
 def test_percentiles_are_those_of_the_values() -> None:

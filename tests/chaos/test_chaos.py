@@ -5,7 +5,7 @@ from tests.chaos.run import emptied_while_down, emptied_while_running, killed, p
 
 from quantmatrix.operations.demo import Options
 
-pytestmark = [pytest.mark.servers, pytest.mark.chaos]
+pytestmark = [pytest.mark.servers, pytest.mark.chaos, pytest.mark.long]
 OPTIONS = Options(last="2000-12-29")
 
 

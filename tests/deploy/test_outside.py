@@ -31,7 +31,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 PREPARATION = ("bootstrap", "migrate", "provision")
 READY_S = 60.0
 REPLAY_S = 120.0
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.long]
 
 
 class Deployment:

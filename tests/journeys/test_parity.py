@@ -16,6 +16,7 @@ from quantmatrix.common.values import Money
 from quantmatrix.operations.backtests import histories, strategy_called
 from quantmatrix.signals.backtest.run import Job, backtest
 
+pytestmark = pytest.mark.long
 SYMBOLS = ("AAPL", "MSFT")
 PERIODS = [(date(2003, 4, 1), date(2003, 9, 30)), (date(2004, 8, 2), date(2005, 4, 29))]
 

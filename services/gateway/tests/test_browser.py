@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 from services.gateway.tests.browsing import DESK, NEEDS_CHROMIUM, PAGES, PHONE, Seen, browser, log_in, settled, violations
 from services.gateway.tests.running import Console, Desk
 
-pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
 async def test_every_page_is_accessible_quiet_and_fits(desk: Desk) -> None:
