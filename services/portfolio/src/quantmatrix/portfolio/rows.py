@@ -67,6 +67,7 @@ def account_of(row: asyncpg.Record) -> Account:
         methods=LotMethods(
             LotMethod(row["lot_method"]), tuple((date.fromisoformat(since), LotMethod(method)) for since, method in changes)
         ),
+        stated=row["stated"],
     )
 
 

@@ -14,10 +14,12 @@ from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money, Quantity
+from quantmatrix.portfolio.domain.methods import LotMethods
 from quantmatrix.portfolio.domain.statements_account import AccountBook, Chapter, account_book
 from quantmatrix.portfolio.domain.statements_securities import Holder, Listed
 from quantmatrix.portfolio.statement_entries import entries_of
 from quantmatrix.portfolio.statement_rows import Rows, chapter_of, differs, rows_of
+from quantmatrix.portfolio.store import PortfolioStore
 
 _MADE = ("closing", "lot", "position", "cash_entry", "cash")
 
@@ -103,7 +105,9 @@ class StatementLedger:
         chapters = await self.chapters_of(account)
         named = [replace(entry, account=account.account_id) for entry in entries]
         listed = await self._listed({entry.symbol for entry in entries if entry.symbol})
-        holder = Holder(account.user_id, listed, await self._supplied(account))
+        kept = await PortfolioStore(self._connection).account(account.account_id, lock=False)
+        methods = LotMethods() if kept is None else kept.methods
+        holder = Holder(account.user_id, listed, await self._supplied(account), methods)
         return account_book(account.account_id, named, chapters, account.currency, holder)
 
     async def chapters_of(self, account: StatementAccount) -> list[Chapter]:
@@ -199,7 +203,8 @@ class StatementLedger:
             return
         await self._connection.execute("delete from statement_account where account_id = $1", account.account_id)
         if account.booked:
-            await self._connection.execute("delete from cash where account_id = $1", account.account_id)
+            for name in ("cash", "lot_method"):
+                await self._connection.execute(f"delete from {name} where account_id = $1", account.account_id)
             await self._connection.execute("delete from account where account_id = $1", account.account_id)
 
     async def differences(self, account: StatementAccount) -> list[str]:

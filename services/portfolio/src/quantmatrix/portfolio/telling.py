@@ -81,14 +81,25 @@ async def lot_methods(asked: LotMethodsAsked, connection: Connection) -> LotMeth
 async def change_method(asked: LotMethodChangeAsked, page: Page) -> LotMethodHistory:
     """Use another method from a day on; what was booked on that day and later is booked anew. Raises Refused."""
     store, facts = PortfolioStore(page.connection), FactStore(page.connection)
-    account = await _own(asked.account_id, asked.user_id, store)
+    account = await _own(asked.account_id, asked.user_id, store, stated_too=True)
     if asked.method not in set(LotMethod):
         raise Refused("LOT_METHOD_UNKNOWN", f"there is no lot method {asked.method!r}; there are {', '.join(LotMethod)}")
     at = page.cause.occurred_at
     if await facts.keep_method(account.account_id, asked.since, asked.method, asked.command_id, at):
-        account = await _own(asked.account_id, asked.user_id, store)
-        await _book_since(asked.since, account, page, asked.command_id)
+        account = await _own(asked.account_id, asked.user_id, store, stated_too=True)
+        if account.stated:
+            await _book_statements(account, page)
+        else:
+            await _book_since(asked.since, account, page, asked.command_id)
     return await _history(account, facts)
+
+
+async def _book_statements(account: Account, page: Page) -> None:
+    """Book an imported account anew; like every import of it, this says no message of its lots."""
+    ledger = StatementLedger(page.connection)
+    stated = await ledger.account(account.account_id)
+    if stated is not None:
+        await ledger.rebook(stated)
 
 
 async def _book_since(since: date, account: Account, page: Page, command_id: UUID) -> None:
@@ -153,11 +164,11 @@ def _is_arrival(fact: StoredFact) -> bool:
     return fact.kind != FILL and not is_told_by_market(fact.body) and isinstance(act_of_fact(fact.body), UnitsArrived)
 
 
-async def _own(account_id: str, user_id: UserId | None, store: PortfolioStore, *, lock: bool = True) -> Account:
+async def _own(account_id: str, user_id: UserId | None, store: PortfolioStore, *, lock: bool = True, stated_too: bool = False) -> Account:
     account = await store.account(AccountId(account_id), lock=lock)
     if account is None or user_id not in (None, account.user_id):
         raise Refused("ACCOUNT_UNKNOWN", f"there is no account {account_id} of yours")
-    if lock and account.stated:
+    if lock and account.stated and not stated_too:
         raise Refused("ACCOUNT_OF_STATEMENTS", f"imported statements make the ledger of {account_id}; import the file that tells it")
     return account
 

@@ -1,4 +1,4 @@
-"""A statement's entries booked into lots, first in first out, by the same booking as live fills.
+"""A statement's entries booked into lots by the account's method of the day, by the same booking as live fills.
 
 What was held before a file begins is a lot of unknown basis, unless lots that are here already agree with it.
 """
@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from quantmatrix.common.names import LotId
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.lots import Booked, Closing, Fill, Lot, Premium, age, book_fill
+from quantmatrix.portfolio.domain.methods import LotMethod, picker_for
 from quantmatrix.portfolio.domain.options import without_gain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, PriorPosition, Statement
 from quantmatrix.portfolio.domain.statements_identities import Delivery, delivery_of, is_option
@@ -179,7 +180,7 @@ def _trade(replay: Replay, entry: Entry, index: int, course: _Course) -> None:
     key, delivers, option = key_of(entry), _delivers(entry), is_option(entry)
     premium = _premium(entry, course.premiums) if delivers and not option else None
     fill = fill_of(replay.holder, key, entry, index, premium, course.currency)
-    booked = _booked(replay, key, fill)
+    booked = _booked(replay, key, fill, replay.holder.methods.on(fill.session))
     about = delivery_of(entry)
     if delivers and option and about in course.deliveries:
         amount, units = course.premiums.get(about, (Money.zero(fill.fee.currency), Quantity(0)))
@@ -206,18 +207,23 @@ def _premium(entry: Entry, premiums: Premiums) -> Premium | None:
     return Premium(share)
 
 
-def _booked(replay: Replay, key: Key, fill: Fill) -> Booked:
-    """Book a fill against the oldest lots, no more of them than it can use up.
+def _booked(replay: Replay, key: Key, fill: Fill, method: LotMethod = LotMethod.FIFO) -> Booked:
+    """Book a fill. What was bought in another currency has no basis in this one, which no rate of a statement tells."""
+    lots = _oldest(replay.lots[key], fill.moved) if method is LotMethod.FIFO else replay.lots[key]
+    currency = fill.fee.currency
+    known = [lot if lot.basis is None or lot.basis.currency == currency else replace(lot, basis=None) for lot in lots]
+    return book_fill(fill, known, picker_for(method))
 
-    What was bought in another currency has no basis in this one, which no rate of a statement tells.
-    """
-    needed, oldest = fill.moved, []
-    for lot in replay.lots[key]:
-        if needed.value <= 0:
+
+def _oldest(lots: Sequence[Lot], wanted: Quantity) -> list[Lot]:
+    """The lots from the front that cover what is wanted, and no more of them."""
+    found = []
+    for lot in lots:
+        if wanted.value <= 0:
             break
-        oldest.append(lot if lot.basis is None or lot.basis.currency == fill.fee.currency else replace(lot, basis=None))
-        needed -= abs(lot.quantity)
-    return book_fill(fill, oldest)
+        found.append(lot)
+        wanted -= abs(lot.quantity)
+    return found
 
 
 def _opening_fee(fill: Fill, booked: Booked) -> Money:
@@ -244,10 +250,10 @@ def _sum(amounts: Sequence[Money | None], currency: str) -> Money | None:
 
 
 def _keep(replay: Replay, key: Key, booked: Booked) -> None:
-    """Put what is left in the place of what was used up: lots lie oldest first, and the oldest were used."""
-    lots = replay.lots[key]
-    lots[: len(booked.changed)] = [lot for lot in booked.changed if lot.quantity]
-    replay.every.update((lot.lot_id, lot) for lot in booked.changed)
+    """Put what is left in the place of what was used up; the lots stay in their order."""
+    changed = {lot.lot_id: lot for lot in booked.changed}
+    replay.lots[key] = [left for lot in replay.lots[key] if (left := changed.get(lot.lot_id, lot)).quantity]
+    replay.every.update(changed)
     if booked.opened is not None:
         _append(replay, key, booked.opened)
 

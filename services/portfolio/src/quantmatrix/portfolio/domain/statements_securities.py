@@ -12,6 +12,7 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, Side, UserId
 from quantmatrix.common.values import Money, Price, Quantity, plain
 from quantmatrix.portfolio.domain.lots import Fill, Lot, Premium
+from quantmatrix.portfolio.domain.methods import LotMethods
 from quantmatrix.portfolio.domain.statements import Entry
 from quantmatrix.portfolio.domain.statements_identities import is_option, option_terms
 from quantmatrix.portfolio.domain.statements_standing import Key
@@ -33,11 +34,15 @@ def none_listed(symbol: str, asset_class: AssetClass, currency: str) -> Instrume
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Whose lots they are, which instruments are known already, and what a person supplied: total basis and day of purchase by lot."""
+    """Whose lots they are, which instruments are known already, and what a person said of the account.
+
+    supplied: total basis and day of purchase by lot. methods: which lots its sales use up, by the day of the sale.
+    """
 
     user_id: UserId = FIRST_ADMINISTRATOR
     listed: Listed = none_listed
     supplied: Mapping[UUID, tuple[Money, date | None]] = field(default_factory=dict)
+    methods: LotMethods = field(default_factory=LotMethods)
     named: dict[Key, Instrument] = field(default_factory=dict)
 
 
