@@ -9,12 +9,12 @@ from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JA
 from services.portfolio.tests.importers.test_statement_ledger import keep
 
 from quantmatrix.common.contracts.asking.performance import DerivationAsked, ReportAsked, ReportName
-from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, AllocationAsked, WashSalesAsked
+from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, AllocationAsked, BasisDifferencesAsked, WashSalesAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.testing.examples import usd
 from quantmatrix.portfolio.performance_answers import derivation, report
 from quantmatrix.portfolio.statement_store import Options
-from quantmatrix.portfolio.tax_answers import allocated, treatments, wash_sales
+from quantmatrix.portfolio.tax_answers import allocated, basis_differences, treatments, wash_sales
 
 
 @pytest.fixture
@@ -65,3 +65,21 @@ async def test_an_ira_stays_one_as_its_statements_said_until_its_owner_says_othe
 
     assert (account.treatment, account.chosen) == ("tax-deferred", False)
     assert "999.00" not in form.text
+
+
+async def test_a_report_takes_the_basis_that_is_asked_for_and_differences_are_listed(connection: Any) -> None:
+    """The IRA's 5 OLD have no basis here; their statement prints 400 and a gain of 199. Under HIFO nothing else changes."""
+    await keep(connection, JANUARY, FEBRUARY, IRA)
+
+    own = await report(ReportAsked(user_id=FIRST_ADMINISTRATOR, name=ReportName.FORM_8949), connection)
+    broker = await report(ReportAsked(user_id=FIRST_ADMINISTRATOR, name=ReportName.FORM_8949, basis="broker"), connection)
+    found = await basis_differences(BasisDifferencesAsked(user_id=FIRST_ADMINISTRATOR), connection)
+
+    assert broker.file_name == "form-8949-all-broker.csv"
+    lines = {whole.text: [line for line in whole.text.splitlines() if "5 OLD" in line] for whole in (own, broker)}
+    assert ",599.00,,,,,USD," in lines[own.text][0] and lines[own.text][0].endswith(",own")
+    assert ",599.00,400.00,,,199.00,USD," in lines[broker.text][0] and lines[broker.text][0].endswith(",broker")
+    assert (found.printed, found.equal) == (2, 1)
+    (one,) = found.differences
+    assert (one.symbol, one.own, one.broker, one.broker_gain) == ("OLD", None, usd(400), usd(199))
+    assert re.fullmatch(r"line \d+ of the ibkr_activity file with SHA-256 \w{12}", one.reference)

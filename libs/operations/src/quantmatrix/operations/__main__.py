@@ -4,7 +4,20 @@ import sys
 
 import typer
 
-from quantmatrix.operations.commands import backtesting, doctor, importing, legacy, looking, lots, outside, parked, replaying, running, runs
+from quantmatrix.operations.commands import (
+    backtesting,
+    doctor,
+    importing,
+    legacy,
+    looking,
+    lots,
+    outside,
+    parked,
+    replaying,
+    reports,
+    running,
+    runs,
+)
 
 app = typer.Typer(
     name="qm",
@@ -23,6 +36,7 @@ app.add_typer(parked.app, name="parked")
 app.command("run")(runs.start_command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(lots.app, name="lots")
+app.command("report")(reports.report_command)
 app.add_typer(backtesting.app, name="backtest")
 app.command("doctor")(doctor.doctor)
 app.command("import")(importing.import_command)

@@ -14,6 +14,7 @@ from quantmatrix.common.contracts.asking.statements import BookStatements, Resol
 from quantmatrix.common.contracts.asking.taxes import (
     AccountTreatmentsAsked,
     AllocationAsked,
+    BasisDifferencesAsked,
     ChooseSector,
     ChooseTreatment,
     WashSalesAsked,
@@ -51,6 +52,7 @@ def bus() -> Bus:
             Answers(DerivationAsked, performance_answers.derivation),
             Answers(IncomeAsked, performance_answers.income),
             Answers(WashSalesAsked, tax_answers.wash_sales),
+            Answers(BasisDifferencesAsked, tax_answers.basis_differences),
             Answers(AccountTreatmentsAsked, tax_answers.treatments),
             Answers(AllocationAsked, tax_answers.allocated),
             Answers(LedgerSumsAsked, answers.ledger_sums),

@@ -91,6 +91,11 @@ class Books:
             (washable if is_security(lots[one.lot_id].instrument.asset_class) else others).append(one)
         return [*wash_sales(washable).lines, *(line for one in others for line in wash_sales([one]).lines)]
 
+    def disposals_before_washing(self) -> list[Disposal]:
+        """Disposals as the lots have them, before any wash sale."""
+        lines = [line for one in self.holdings() for line in wash_sales([one]).lines]
+        return disposals_of(lines, self.lots, {account_id: ledger.closings for account_id, ledger in self.ledgers.items()}, self.closers)
+
     def disposals(self) -> list[Disposal]:
         closings = {account_id: ledger.closings for account_id, ledger in self.ledgers.items()}
         return disposals_of(self.lines(), self.lots, closings, self.closers)

@@ -8,7 +8,7 @@ import asyncio
 import base64
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from quantmatrix.common.contracts.asking.performance import (
@@ -28,7 +28,7 @@ from quantmatrix.common.contracts.asking.performance import (
     ReportName,
     ReportPart,
 )
-from quantmatrix.common.names import AccountId, InstrumentId
+from quantmatrix.common.names import AccountId, FillId, InstrumentId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money
@@ -37,12 +37,14 @@ from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked
 from quantmatrix.portfolio.performance.course import Course, between, together
 from quantmatrix.portfolio.performance.strategies import StrategyResult, results_of
 from quantmatrix.portfolio.performance_words import answered, profit_lines
+from quantmatrix.portfolio.reports.bases import Basis, Printed, with_printed
 from quantmatrix.portfolio.reports.candidates import Candidate, candidates
 from quantmatrix.portfolio.reports.derivation import Derived, faults, flat, of_disposal, of_unrealised, of_year
 from quantmatrix.portfolio.reports.disposals import Disposal, realised_by_year
 from quantmatrix.portfolio.reports.form_8949 import form_8949, form_8949_workbook
 from quantmatrix.portfolio.reports.income import IncomeLine, income_by_year, income_of
 from quantmatrix.portfolio.reports.page import Contents, page_of
+from quantmatrix.portfolio.statement_sources import printed_bases
 from quantmatrix.portfolio.statement_store import StatementStore
 
 POINTS_MAX = 5_000
@@ -89,9 +91,12 @@ def _performance(currency: str, walked: Sequence[Walked], books: Books, asked: P
     )
 
 
-def _disposals(books: Books, accounts: Sequence[AccountId]) -> list[Disposal]:
-    """Wash sales look at all accounts of the person; shown are those of the chosen ones."""
-    return [one for one in books.disposals() if one.account_id in accounts]
+def _disposals(books: Books, accounts: Sequence[AccountId], printed: Mapping[FillId, Printed] | None = None) -> list[Disposal]:
+    """Wash sales look at all accounts of the person; shown are those of the chosen ones, with the broker's basis where it is given."""
+    found = books.disposals()
+    if printed:
+        found = with_printed(found, books.disposals_before_washing(), printed)
+    return [one for one in found if one.account_id in accounts]
 
 
 def _strategies(books: Books, accounts: Sequence[AccountId], course: Course) -> list[StrategyResult]:
@@ -105,21 +110,25 @@ async def report(asked: ReportAsked, connection: Connection) -> ReportPart:
         return _part(asked, await gains_report(asked, connection), f"gains-{asked.jurisdiction}-{asked.year or 'all'}.csv", CSV)
     reader = LedgerReader(connection)
     books, walked = await reader.books(asked.user_id), await reader.walked(asked.user_id, asked.account_id)
-    return await asyncio.to_thread(_report, walked, books, asked, asked.name)
+    printed = await printed_bases(connection, asked.user_id) if Basis(asked.basis) is Basis.BROKER else {}
+    return await asyncio.to_thread(_report, walked, books, asked, asked.name, printed)
 
 
 FromBooks = Literal[ReportName.FORM_8949, ReportName.FORM_8949_WORKBOOK, ReportName.PERFORMANCE]
 
 
-def _report(walked: Sequence[Walked], books: Books, asked: ReportAsked, report_name: FromBooks) -> ReportPart:
+def _report(
+    walked: Sequence[Walked], books: Books, asked: ReportAsked, report_name: FromBooks, printed: Mapping[FillId, Printed]
+) -> ReportPart:
     accounts = [asked.account_id] if asked.account_id is not None else list(books.ledgers)
+    form = f"form-8949-{asked.year or 'all'}{'-broker' if Basis(asked.basis) is Basis.BROKER else ''}"
     match report_name:
         case ReportName.FORM_8949:
-            text = form_8949(_disposals(books, accounts), asked.year)
-            name, kind = f"form-8949-{asked.year or 'all'}.csv", CSV
+            text = form_8949(_disposals(books, accounts, printed), asked.year)
+            name, kind = f"{form}.csv", CSV
         case ReportName.FORM_8949_WORKBOOK:
-            text = base64.b64encode(form_8949_workbook(_disposals(books, accounts), asked.year)).decode()
-            name, kind = f"form-8949-{asked.year or 'all'}.xlsx", WORKBOOK
+            text = base64.b64encode(form_8949_workbook(_disposals(books, accounts, printed), asked.year)).decode()
+            name, kind = f"{form}.xlsx", WORKBOOK
         case ReportName.PERFORMANCE:
             text = _page(walked, books)
             name, kind = "performance.html", "text/html; charset=utf-8"

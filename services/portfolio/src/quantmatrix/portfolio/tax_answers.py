@@ -1,6 +1,7 @@
 """What portfolio answers about wash sales and allocation, and what people may say about their accounts and instruments."""
 
 import asyncio
+from collections.abc import Mapping
 
 from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
 from quantmatrix.common.contracts.asking.taxes import (
@@ -10,6 +11,8 @@ from quantmatrix.common.contracts.asking.taxes import (
     Allocation,
     AllocationAsked,
     AllocationPart,
+    BasisDifferences,
+    BasisDifferencesAsked,
     ChooseSector,
     ChooseTreatment,
     SectorChoice,
@@ -18,14 +21,17 @@ from quantmatrix.common.contracts.asking.taxes import (
     WashSalesAsked,
     WashYear,
 )
-from quantmatrix.common.names import AccountId, UserId
+from quantmatrix.common.contracts.asking.taxes import BasisDifference as BasisDifferenceTold
+from quantmatrix.common.names import AccountId, FillId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.portfolio.answers import portfolio
 from quantmatrix.portfolio.ledgers import Books, LedgerReader
 from quantmatrix.portfolio.reports.allocation import CASH, UNCLASSIFIED, Worth, allocation
+from quantmatrix.portfolio.reports.bases import Printed, differences_of
 from quantmatrix.portfolio.reports.washes import Wash, by_year, undecided, washes
+from quantmatrix.portfolio.statement_sources import printed_bases
 
 WASHES_MAX = 5_000
 
@@ -47,6 +53,30 @@ def _wash_sales(books: Books, asked: WashSalesAsked) -> WashSales:
         tuple(_told(one) for one in found[: max(1, min(asked.limit, WASHES_MAX))]),
         undecided(lines),
     )
+
+
+async def basis_differences(asked: BasisDifferencesAsked, connection: Connection) -> BasisDifferences:
+    books = await LedgerReader(connection).books(asked.user_id)
+    printed = await printed_bases(connection, asked.user_id)
+    return await asyncio.to_thread(_basis_differences, books, asked, printed)
+
+
+def _basis_differences(books: Books, asked: BasisDifferencesAsked, printed: Mapping[FillId, Printed]) -> BasisDifferences:
+    chosen = [
+        one
+        for one in books.disposals()
+        if one.fill_id in printed and asked.account_id in (None, one.account_id) and asked.year in (None, one.disposed_on.year)
+    ]
+    found = differences_of(chosen, printed)
+    counted = len({one.fill_id for one in chosen})
+    told = tuple(
+        BasisDifferenceTold(
+            one.account_id, one.symbol, one.disposed_on, one.units, one.own, one.broker, one.difference, one.own_gain, one.broker_gain,
+            one.reference,
+        )
+        for one in found[: max(1, min(asked.limit, WASHES_MAX))]
+    )  # fmt: skip
+    return BasisDifferences(counted, counted - len(found), told)
 
 
 def _told(one: Wash) -> WashSale:

@@ -1,7 +1,6 @@
 """Returns, taxes, reports and derivations, as page and over the API."""
 
 import asyncio
-import base64
 from datetime import date
 from typing import Annotated
 from urllib.parse import urlencode
@@ -25,10 +24,13 @@ from quantmatrix.common.contracts.asking.performance import (
     ReportName,
     ReportPart,
     TaxLaw,
+    WhoseBasis,
 )
 from quantmatrix.common.contracts.asking.portfolio import Portfolio, PortfolioAsked
 from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
 from quantmatrix.common.names import AccountId, ClosingId, InstrumentId
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.runtime.reports import CHANGED, whole_report
 from quantmatrix.gateway.context import By, Gateway, Here
 from quantmatrix.gateway.exact import Exact
 from quantmatrix.gateway.listing import Account
@@ -43,7 +45,6 @@ DEADLINE_S = 10.0
 """Working out returns over decades takes longer than other questions."""
 BENCHMARK_BARS = 4_000
 PAGE_POINTS = 2
-PARTS_MAX = 200
 Year = Annotated[int | None, Query(ge=1900, le=9999)]
 Symbol = Annotated[str | None, Query(max_length=40)]
 
@@ -78,27 +79,14 @@ async def closes_of(gateway: Gateway, symbol: str) -> tuple[BenchmarkClose, ...]
     return tuple(BenchmarkClose(session, close) for session, close in zip(chart.sessions, chart.close, strict=True))
 
 
-async def report_of(
-    gateway: Gateway, person: Person, name: ReportName, account: str | None, year: int | None, law: TaxLaw = "us"
-) -> tuple[ReportPart, str]:
-    """A whole report: its first part, and the text of all. Raises 503 when it changed while it was read."""
-    account_id = AccountId(account) if account else None
-    texts: list[str] = []
-    first: ReportPart | None = None
-    offset: int | None = 0
-    for _ in range(PARTS_MAX):
-        asked = ReportAsked(user_id=person.user_id, name=name, account_id=account_id, year=year, offset=offset or 0, jurisdiction=law)
-        part: ReportPart = await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
-        first = first or part
-        if part.digest != first.digest:
-            raise ProblemError(
-                503, "REPORT_CHANGED", "the ledger changed while the report was read; ask again", headers={"Retry-After": "2"}
-            )
-        texts.append(part.text)
-        offset = part.next_offset
-        if offset is None:
-            return first, "".join(texts)
-    raise ProblemError(422, "REPORT_TOO_LONG", "the report is too long; choose a year or an account")
+async def report_of(gateway: Gateway, asked: ReportAsked) -> tuple[ReportPart, bytes]:
+    """A whole report: its first part, and the bytes of the file. Raises 503 when it changed while it was read."""
+    try:
+        return await whole_report(lambda one: gateway.parts.ask("portfolio", one, deadline_s=DEADLINE_S), asked)
+    except Refused as refused:
+        if refused.code != CHANGED:
+            raise
+        raise ProblemError(503, refused.code, refused.detail, headers={"Retry-After": "2"}) from refused
 
 
 @ROUTER.get("/api/v1/portfolio/performance", tags=["portfolio"], responses=answers(Performances))
@@ -169,11 +157,16 @@ async def report(
     account_id: Account = None,
     year: Year = None,
     jurisdiction: TaxLaw = "us",
+    basis: WhoseBasis = "own",
 ) -> Response:
-    """A file to keep: disposals in the shape of Form 8949, gains under a country's law, or a printable page that needs no other file."""
-    first, text = await report_of(gateway, person, name, account_id, year, jurisdiction)
+    """A file to keep: disposals in the shape of Form 8949, gains under a country's law, or a printable page that needs no other file.
+
+    basis: of the form, our own or the one that imported statements print.
+    """
+    account = AccountId(account_id) if account_id else None
+    asked = ReportAsked(user_id=person.user_id, name=name, account_id=account, year=year, jurisdiction=jurisdiction, basis=basis)
+    first, body = await report_of(gateway, asked)
     headers = {"Content-Disposition": f'attachment; filename="{first.file_name}"'}
-    body = base64.b64decode(text) if first.base64 else text.encode()
     return Response(body, headers=headers, media_type=first.media_type)
 
 

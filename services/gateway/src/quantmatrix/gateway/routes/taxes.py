@@ -14,6 +14,8 @@ from quantmatrix.common.contracts.asking.taxes import (
     AccountTreatmentsAsked,
     Allocation,
     AllocationAsked,
+    BasisDifferences,
+    BasisDifferencesAsked,
     ChooseSector,
     ChooseTreatment,
     SectorChoice,
@@ -62,6 +64,13 @@ async def wash_sales(gateway: Here, person: By, account_id: OfAccount, year: Yea
     return Exact(await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S))
 
 
+@ROUTER.get("/api/v1/portfolio/basis-differences", tags=["portfolio"], responses=answers(BasisDifferences))
+async def basis_differences(gateway: Here, person: By, account_id: OfAccount, year: Year = None) -> Response:
+    """Closing trades whose printed basis or gain is not ours, each with the line that prints it."""
+    asked = BasisDifferencesAsked(user_id=person.user_id, account_id=account_id, year=year)
+    return Exact(await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S))
+
+
 @ROUTER.get("/api/v1/portfolio/allocation", tags=["portfolio"], responses=answers(Allocation))
 async def allocation(gateway: Here, person: By, account_id: OfAccount) -> Response:
     """Positions and cash by class, sector, account and symbol."""
@@ -88,20 +97,23 @@ async def choose_sector(symbol: str, body: Sectored, gateway: Here, person: By, 
 
 
 class Taxes(msgspec.Struct, frozen=True):
-    """What the page of wash sales shows."""
+    """What the page of wash sales and bases shows."""
 
     accounts: tuple[AccountTreatment, ...]
     washed: WashSales
+    bases: BasisDifferences
 
 
 async def load_taxes(look: Look) -> Taxes:
     accounts: AccountTreatments
     washed: WashSales
-    accounts, washed = await asyncio.gather(
+    bases: BasisDifferences
+    accounts, washed, bases = await asyncio.gather(
         look.ask("portfolio", AccountTreatmentsAsked(user_id=look.person.user_id)),
         look.gateway.parts.ask("portfolio", WashSalesAsked(user_id=look.person.user_id, limit=ON_A_PAGE), deadline_s=DEADLINE_S),
+        look.gateway.parts.ask("portfolio", BasisDifferencesAsked(user_id=look.person.user_id, limit=ON_A_PAGE), deadline_s=DEADLINE_S),
     )
-    return Taxes(accounts.accounts, washed)
+    return Taxes(accounts.accounts, washed, bases)
 
 
 async def load_allocation(look: Look) -> Allocation:

@@ -20,7 +20,8 @@ class Disposal:
 
     quantity carries the lot's sign and is in units of that day; proceeds and basis those of the ledger: of a short sale both are below zero. basis
     has in it what earlier wash sales added, which stands in added too; disallowed is what this one's loss may not count. acquired_on: None while
-    unknown; basis, proceeds and gain: None while pending. term: after holding periods that were taken over.
+    unknown; basis, proceeds and gain: None while pending. term: after holding periods that were taken over. basis_by: own, or broker where a
+    file printed it; disallowed is then the broker's own adjustment.
     """
 
     closing_id: ClosingId
@@ -40,6 +41,7 @@ class Disposal:
     term: Term
     permanent: bool = False
     triggered_by: str = ""
+    basis_by: str = "own"
 
     @property
     def gain(self) -> Money | None:

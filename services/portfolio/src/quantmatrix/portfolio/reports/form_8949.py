@@ -18,9 +18,9 @@ from quantmatrix.portfolio.reports.workbook import workbook_of
 
 HEADER = (
     "Part", "(a) Description of property", "(b) Date acquired", "(c) Date sold or disposed of", "(d) Proceeds",
-    "(e) Cost or other basis", "(f) Code", "(g) Adjustment", "(h) Gain or loss", "Currency", "Account", "Lot", "Closing",
+    "(e) Cost or other basis", "(f) Code", "(g) Adjustment", "(h) Gain or loss", "Currency", "Account", "Lot", "Closing", "Basis by",
 )  # fmt: skip
-WASH_SALE = "W"
+WASH_SALE, OTHER = "W", "O"
 CENTS = 2
 _PARTS = {Term.SHORT: "I", Term.LONG: "II", Term.UNKNOWN: "unknown"}
 
@@ -87,10 +87,18 @@ def _row(one: Disposal) -> FormRow:
         disposed_on=one.disposed_on,
         proceeds=None if brought is None else brought.rounded(CENTS),
         cost=None if cost is None else cost.rounded(CENTS),
-        code=WASH_SALE if one.disallowed else "",
+        code=_code(one),
         adjustment=one.disallowed.rounded(CENTS) if one.disallowed else None,
         disposal=one,
     )
+
+
+def _code(one: Disposal) -> str:
+    """W for a loss that does not count; a broker also adjusts for other reasons, such as a premium that belongs to delivered shares."""
+    if not one.disallowed:
+        return ""
+    washed = one.disallowed.amount > 0 and one.proceeds is not None and one.basis is not None and one.proceeds.amount < one.basis.amount
+    return WASH_SALE if washed else OTHER
 
 
 def _cells(row: FormRow) -> tuple[Cell, ...]:
@@ -98,6 +106,7 @@ def _cells(row: FormRow) -> tuple[Cell, ...]:
     return (
         row.part, row.description, row.acquired_on, row.disposed_on, _cents(row.proceeds), _cents(row.cost), row.code,
         _cents(row.adjustment), _cents(row.gain), one.currency, one.account_id, str(one.lot_id), str(one.closing_id),
+        one.basis_by,
     )  # fmt: skip
 
 
@@ -110,7 +119,7 @@ def _total(part: str, currency: str, rows: Iterable[FormRow]) -> tuple[Cell, ...
     gain = proceeds - cost + adjustment
     return (
         part, f"Total of part {part} (lines: {len(known)})", None, None, _cents(proceeds), _cents(cost), "", _cents(adjustment),
-        _cents(gain), currency, "", "", "",
+        _cents(gain), currency, "", "", "", "",
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from quantmatrix.common.names import AccountId, ClosingId, InstrumentId, LotId, 
 from quantmatrix.common.values import Money, Quantity
 
 TaxLaw = Literal["us", "uk"]
+WhoseBasis = Literal["own", "broker"]
 
 
 class PerformancePoint(msgspec.Struct, frozen=True):
@@ -211,7 +212,8 @@ class ReportPart(msgspec.Struct, frozen=True):
 class ReportAsked(Question[ReportPart], frozen=True, kw_only=True):
     """A report as text, in parts that fit a message. year: of the disposals, all when null; offset: characters already read.
 
-    jurisdiction: whose law the report gains follows; amounts stay in the currency of the accounts.
+    jurisdiction: whose law the report gains follows; amounts stay in the currency of the accounts. basis: of the forms 8949, broker takes the basis
+    and gain that statements print, and our own where none is printed; each line says which.
     """
 
     VERB = "report"
@@ -223,6 +225,7 @@ class ReportAsked(Question[ReportPart], frozen=True, kw_only=True):
     year: int | None = None
     offset: int = 0
     jurisdiction: TaxLaw = "us"
+    basis: WhoseBasis = "own"
 
 
 class LossCandidate(msgspec.Struct, frozen=True):

@@ -140,3 +140,41 @@ class ChooseSector(Question[SectorChoice], frozen=True, kw_only=True):
     user_id: UserId
     symbol: Symbol
     sector: Sector | None
+
+
+class BasisDifference(msgspec.Struct, frozen=True):
+    """A closing trade whose printed basis or gain is not ours to the cent. own, own_gain: null while pending; difference: broker less own.
+
+    own: before wash sales; own_gain: after those over all accounts of the user; reference: the line and the file that print it.
+    """
+
+    account_id: AccountId
+    symbol: str
+    disposed_on: date
+    quantity: Quantity
+    own: Money | None
+    broker: Money
+    difference: Money | None
+    own_gain: Money | None
+    broker_gain: Money | None
+    reference: str
+
+
+class BasisDifferences(msgspec.Struct, frozen=True):
+    """The latest first. printed: closing trades that have a printed basis; equal: those of them whose basis and gain are ours."""
+
+    printed: int
+    equal: int
+    differences: tuple[BasisDifference, ...]
+
+
+class BasisDifferencesAsked(Question[BasisDifferences], frozen=True, kw_only=True):
+    """Where brokers' statements and the ledger have another basis or gain for the same closing trade."""
+
+    VERB = "basis_differences"
+    ANSWER = BasisDifferences
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    year: int | None = None
+    limit: int = 500
