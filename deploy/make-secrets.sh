@@ -17,7 +17,7 @@ keep() { # name value
   fi
 }
 
-for user in market signals execution portfolio notify gateway provision operator system; do
+for user in market signals execution portfolio notify gateway worker provision operator system; do
   keep "nats_${user}_password" "$(password)"
 done
 for role in market signals execution portfolio notify gateway paper; do

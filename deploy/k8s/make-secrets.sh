@@ -28,6 +28,7 @@ hand quantmatrix-prepare database_superuser_url=database_superuser_url paper_dat
   nats_provision_password=nats_provision_password \
   $(for service in market signals execution portfolio notify gateway; do echo "${service}_database_url=${service}_database_url"; done)
 # shellcheck disable=SC2046
-hand quantmatrix-nats $(for user in market signals execution portfolio notify gateway provision operator system; do
+hand quantmatrix-nats $(for user in market signals execution portfolio notify gateway worker provision operator system; do
   echo "nats_${user}_password=nats_${user}_password"; done)
+hand quantmatrix-worker nats_worker_password=nats_worker_password
 hand quantmatrix-postgres postgres_password=postgres_password

@@ -27,7 +27,7 @@ def test_every_service_is_started_by_its_own_module(compose: dict[str, Any]) -> 
 
 
 def test_nothing_else_is_started_than_servers_services_and_tasks(compose: dict[str, Any]) -> None:
-    assert set(compose["services"]) == {*SERVICES, *OTHER_SERVERS, *TASKS, "shell"}
+    assert set(compose["services"]) == {*SERVICES, *OTHER_SERVERS, *TASKS, "shell", "worker"}
 
 
 def test_tasks_call_commands_that_qm_has(compose: dict[str, Any]) -> None:
@@ -92,6 +92,14 @@ def test_a_service_is_given_its_own_secrets_only(compose: dict[str, Any]) -> Non
         assert "database_superuser_url" not in own
 
 
+def test_a_worker_is_told_the_bus_and_nothing_of_a_database(compose: dict[str, Any]) -> None:
+    worker = compose["services"]["worker"]
+
+    assert worker["command"] == ["qm", "worker"] and "worker" in commands_of_qm()
+    assert (worker["profiles"], worker["secrets"], worker["networks"]) == (["workers"], ["nats_worker_password"], ["inside"])
+    assert [name for name in worker["environment"] if "DATABASE" in name] == []
+
+
 def test_only_those_who_need_the_outside_can_reach_it(compose: dict[str, Any]) -> None:
     assert compose["networks"]["inside"]["internal"] is True
     outside = {name for name, one in compose["services"].items() if "outside" in one["networks"]}
@@ -107,7 +115,7 @@ def test_pages_are_published_on_this_machine_only(compose: dict[str, Any]) -> No
 
 
 def test_our_containers_are_closed(compose: dict[str, Any]) -> None:
-    for name in (*SERVICES, *TASKS):
+    for name in (*SERVICES, *TASKS, "worker"):
         one = compose["services"][name]
 
         assert one["read_only"] is True

@@ -35,13 +35,16 @@ def containers(template: dict[str, Any]) -> list[dict[str, Any]]:
 def test_there_is_a_deployment_for_every_service(kubernetes: list[dict[str, Any]]) -> None:
     deployments = of_kind(kubernetes, "Deployment")
 
-    assert set(deployments) == set(SERVICES)
-    for service, one in deployments.items():
+    assert set(deployments) == {*SERVICES, "worker"}
+    for service in SERVICES:
+        one = deployments[service]
         assert one["spec"]["template"]["spec"]["containers"][0]["command"] == ["python", "-m", f"quantmatrix.{service}"]
 
 
 def test_work_of_one_process_is_never_rolled_over_by_two(kubernetes: list[dict[str, Any]]) -> None:
-    for service, one in of_kind(kubernetes, "Deployment").items():
+    deployments = of_kind(kubernetes, "Deployment")
+    for service in SERVICES:
+        one = deployments[service]
         assert one["spec"]["replicas"] == 1
         if service in EXCLUSIVE:
             assert one["spec"]["strategy"]["type"] == "Recreate"
@@ -168,7 +171,18 @@ def test_overlays_build(overlay: str) -> None:
     done = subprocess.run([kubectl, "kustomize", str(K8S / "overlays" / overlay)], capture_output=True, text=True, timeout=60, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("kind: Deployment") == len(SERVICES)
+    assert done.stdout.count("kind: Deployment") == len(SERVICES) + 1
+
+
+def test_a_worker_reaches_the_bus_alone_and_reads_one_password(kubernetes: list[dict[str, Any]]) -> None:
+    container = containers(pods(kubernetes)["worker"])[0]
+    policy = of_kind(kubernetes, "NetworkPolicy")["worker-to-the-bus"]["spec"]
+    servers = of_kind(kubernetes, "NetworkPolicy")["services-to-servers"]["spec"]["podSelector"]["matchExpressions"][0]["values"]
+
+    assert container["command"] == ["qm", "worker"] and "worker" in commands_of_qm()
+    assert [variable["name"] for variable in container["env"]] == ["QM_NATS_WORKER_PASSWORD_FILE"]
+    assert policy["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "worker"} and "worker" not in servers
+    assert policy["egress"] == [{"ports": [{"port": 4222, "protocol": "TCP"}]}]
 
 
 def test_the_keda_example_scales_a_deployment_that_exists(kubernetes: list[dict[str, Any]], read_yaml: Read) -> None:

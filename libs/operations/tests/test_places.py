@@ -120,6 +120,21 @@ def test_an_unreadable_format_is_refused(places: Places, text: str) -> None:
         places.open()
 
 
+def test_a_user_that_came_with_a_newer_program_gets_a_password_and_the_others_keep_theirs(places: Places) -> None:
+    before = places.open()
+    path = places.home / "secrets.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    del told["nats"]["worker"]
+    path.write_text(json.dumps(told), encoding="utf-8")
+    places.close()
+
+    after, again = places.open(), json.loads(path.read_text(encoding="utf-8"))
+
+    assert after.nats["worker"] not in ("", before.nats["worker"]) and again["nats"] == after.nats
+    assert {**after.nats, "worker": ""} == {**before.nats, "worker": ""} and after.database == before.database
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize("text", ["", "{", "{}", "null", '{"nats":{},"database":{},"superuser":"x","administrator":"y"}'])
 def test_damaged_secrets_are_refused_and_not_made_anew(places: Places, text: str) -> None:
     """New passwords would not open the database that was made with the old ones."""

@@ -10,7 +10,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from quantmatrix.common.runtime.permissions import OPERATOR_USER, PROVISION_USER
+from quantmatrix.common.runtime.permissions import OPERATOR_USER, PROVISION_USER, WORKER_USER
 from quantmatrix.common.runtime.streams import FAMILIES, HEARINGS, SERVICES, Family, asked_by
 from quantmatrix.operations.testing import FreshBus
 
@@ -148,6 +148,28 @@ async def test_nobody_acknowledges_for_another(attempts: Under) -> None:
         user = await attempts(service)
         foreign = [f"$JS.ACK.{h.stream}.{h.durable}.1.1.1.1.1" for h in HEARINGS if h.service != service]
         assert [subject for subject in foreign if await user.publish(subject, b"+ACK")] == [], service
+
+
+async def test_a_worker_takes_jobs_tells_what_came_of_them_and_nothing_else(bus: FreshBus, attempts: Under) -> None:
+    worker = await attempts(WORKER_USER)
+    asks = ("job_beat", "job_data", "job_done")
+
+    assert [verb for verb in asks if not await worker.publish(f"svc.signals.{verb}", b"{}")] == []
+    others = [f"svc.{service}.{verb}" for service in SERVICES for verb in ("books", "outbox.read", "backtest_wanted", *asks)]
+    foreign = [subject for subject in others if subject not in {f"svc.signals.{verb}" for verb in asks}]
+    foreign += [f"{family.name}.job.1" for family in FAMILIES] + ["work.job.1", "parked.worker", "$JS.ACK.FILLS.portfolio.1.1.1.1.1"]
+    foreign += [
+        f"$JS.API.{call}" for call in ("STREAM.INFO.WORK", "STREAM.PURGE.WORK", "STREAM.MSG.GET.WORK", "CONSUMER.DELETE.WORK.worker")
+    ]
+    foreign += [f"$JS.API.CONSUMER.MSG.NEXT.{hearing.stream}.{hearing.durable}" for hearing in HEARINGS]
+    assert [subject for subject in foreign if await worker.publish(subject)] == []
+    heard = [">", "work.>", "svc.>", "prices.>", "deliver.>", *(f"_INBOX.{other}.>" for other in OTHERS)]
+    assert [subject for subject in heard if await worker.subscribe(subject)] == []
+    await (await bus.connect("signals")).jetstream().publish("work.job.1", b"a job")
+    queue = await worker.client.jetstream().pull_subscribe_bind(WORKER_USER, "WORK")
+    message = (await queue.fetch(1, timeout=5))[0]
+    await message.ack_sync(timeout=5)
+    assert (message.data, (await _stored(bus))["WORK"]) == (b"a job", 0)
 
 
 async def test_the_provisioner_moves_no_money_and_the_operator_only_asks(attempts: Under) -> None:

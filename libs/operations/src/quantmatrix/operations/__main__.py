@@ -17,6 +17,7 @@ from quantmatrix.operations.commands import (
     reports,
     running,
     runs,
+    worker,
 )
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.add_typer(runs.app, name="runs")
 app.add_typer(lots.app, name="lots")
 app.command("report")(reports.report_command)
 app.add_typer(backtesting.app, name="backtest")
+app.command("worker")(worker.worker_command)
 app.command("doctor")(doctor.doctor)
 app.command("import")(importing.import_command)
 app.command("migrate")(outside.migrate_command)

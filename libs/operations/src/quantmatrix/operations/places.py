@@ -7,11 +7,12 @@ import os
 import secrets
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from quantmatrix.common.runtime.permissions import USERS
+from quantmatrix.common.runtime.permissions import TAKERS, USERS
 from quantmatrix.common.runtime.streams import SERVICES
 
 FORMAT = 1
@@ -186,12 +187,12 @@ class Places:
                 "superuser": _password(),
                 "administrator": secrets.token_urlsafe(12),
             }
-            descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(made, file)
-            path.with_suffix(".new").replace(path)
+            _keep(path, made)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
+            if found["nats"] and (new := [user for user in TAKERS if user not in found["nats"]]):
+                found["nats"] |= {user: _password() for user in new}
+                _keep(path, found)
             return Secrets(
                 nats={user: found["nats"][user] for user in USERS},
                 database={role: found["database"][role] for role in DATABASE_ROLES},
@@ -200,6 +201,14 @@ class Places:
             )
         except (KeyError, ValueError, TypeError) as error:
             raise SetUpError(f"{path} is damaged; restore it from a backup, or start with an empty folder (QM_HOME)") from error
+
+
+def _keep(path: Path, made: Mapping[str, object]) -> None:
+    """Write the passwords, readable by us alone; a crash leaves the file as it was or whole."""
+    descriptor = os.open(path.with_suffix(".new"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(made, file)
+    path.with_suffix(".new").replace(path)
 
 
 def _password() -> str:

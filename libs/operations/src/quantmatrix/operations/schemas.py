@@ -19,7 +19,7 @@ _STATEMENTS = ("statement_import", "statement_entry", "statement_unread")
 """Portfolio's tables of imported statements, which no replay makes again."""
 _CHOICES = ("tax_choice", "sector_choice")
 """What people said of their accounts and instruments in portfolio."""
-_BACKTESTS = ("backtest", "backtest_table", "backtest_part")
+_BACKTESTS = ("backtest", "backtest_table", "backtest_part", "backtest_data")
 """Signals' tables of stored backtests: they belong to no ledger."""
 
 

@@ -20,6 +20,9 @@ class OperationsSettings(ServiceSettings):
     nats_operator_password: SecretStr = Field(
         SecretStr(""), description="Outside servers: password of the NATS user that asks questions; with it, qm looks at QM_NATS_URL."
     )
+    nats_worker_password: SecretStr = Field(
+        SecretStr(""), description="Password of the NATS user of workers; with it, qm worker takes its jobs from QM_NATS_URL."
+    )
     database_superuser_url: SecretStr = Field(
         SecretStr(""), description="Outside servers: address of the database with a role that may create roles and schemas."
     )

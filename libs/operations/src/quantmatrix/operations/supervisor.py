@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from quantmatrix.common.runtime.main import EXIT_CONFIGURATION
-from quantmatrix.common.runtime.permissions import OPERATOR_USER
+from quantmatrix.common.runtime.permissions import OPERATOR_USER, WORKER_USER
 from quantmatrix.common.runtime.provisioning import provision, purge
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.operations.bootstrap import make_database, make_roles
@@ -313,6 +313,7 @@ class Supervisor:
             "supervisor": os.getpid(),
             "nats_url": self.nats.url,
             "operator_password": self.secrets.nats[OPERATOR_USER],
+            "worker_password": self.secrets.nats[WORKER_USER],
             "console_port": self.console_port,
             "pids": {name: child.pid for name, child in self.children().items()},
             "health_ports": self.health_ports,

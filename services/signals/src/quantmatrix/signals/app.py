@@ -12,6 +12,7 @@ from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.settings import SignalsSettings
 from quantmatrix.signals.slate import MarketHistory, Slate
 from quantmatrix.signals.stored.answering import BacktestAnswers
+from quantmatrix.signals.stored.crew import Crew
 from quantmatrix.signals.stored.queue import BacktestQueue
 
 
@@ -35,15 +36,17 @@ async def serve(settings: SignalsSettings) -> None:
     async def build(parts: Parts) -> Bus:
         history = MarketHistory(parts.ask)
         handlers = Handlers(Slate(history), known, settings.default_strategy)
+        crew = Crew(parts.pool, parts.client, parts.clock, limit_s=settings.backtest_limit_s)
         queue = BacktestQueue(
             parts.pool,
             history,
             known,
             parts.clock,
+            crew,
             database_url=settings.database_url.get_secret_value(),
             limit_s=settings.backtest_limit_s,
         )
-        stored = backtests(BacktestAnswers(parts.clock), queue)
+        stored = backtests(BacktestAnswers(parts.clock), queue, crew)
         return bus(handlers, Charts(history), (lambda: handlers.following.run(parts.desk),), stored)
 
     await run_service(settings, build)

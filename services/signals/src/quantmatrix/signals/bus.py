@@ -14,6 +14,7 @@ from quantmatrix.common.contracts.asking.backtests import (
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
+from quantmatrix.common.contracts.asking.work import JobBeat, JobDataAsked, JobDone
 from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.contracts.commands import ChangeRun, StartRun
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
@@ -34,13 +35,14 @@ from quantmatrix.signals.charts import Charts
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.store import SignalsStore
 from quantmatrix.signals.stored.answering import BacktestAnswers
+from quantmatrix.signals.stored.crew import Crew
 from quantmatrix.signals.stored.queue import BacktestQueue
 
 BARS_PATIENCE_S = 0.05
 """Bars are decided on when their watermark comes; until then they wait for it."""
 
 
-def backtests(answers: BacktestAnswers, queue: BacktestQueue) -> Bus:
+def backtests(answers: BacktestAnswers, queue: BacktestQueue, crew: Crew) -> Bus:
     """The table of contents of stored backtests."""
     return Bus(
         answers=(
@@ -48,8 +50,10 @@ def backtests(answers: BacktestAnswers, queue: BacktestQueue) -> Bus:
             Answers(BacktestAsked, answers.backtest),
             Answers(BacktestPageAsked, answers.page),
             Answers(ComparisonAsked, answers.comparison),
+            Answers(JobBeat, crew.beat),
+            Answers(JobDataAsked, crew.data),
         ),
-        does=(Does(BacktestWanted, queue.wanted), Does(BacktestUnwanted, queue.unwanted)),
+        does=(Does(BacktestWanted, queue.wanted), Does(BacktestUnwanted, queue.unwanted), Does(JobDone, crew.done)),
         background=(queue.run,),
     )
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quantmatrix.common.runtime.streams import BY_NAME, FAMILIES, SERVICES, asked_by, heard_by
+from quantmatrix.common.runtime.streams import BY_NAME, FAMILIES, SERVICES, TAKINGS, Taking, asked_by, heard_by
 
 PROVISION_USER = "provision"
 OPERATOR_USER = "operator"
 SYSTEM_USER = "system"
-USERS = (*SERVICES, PROVISION_USER, OPERATOR_USER, SYSTEM_USER)
+WORKER_USER = "worker"
+TAKERS = tuple(taking.user for taking in TAKINGS)
+USERS = (*SERVICES, *TAKERS, PROVISION_USER, OPERATOR_USER, SYSTEM_USER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +28,19 @@ def permissions_of(service: str) -> Permissions:
     for hearing in heard_by(service):
         place = f"{hearing.stream}.{hearing.durable}"
         publish += [f"$JS.API.CONSUMER.INFO.{place}", f"$JS.ACK.{place}.>"]
+    publish += [f"$JS.API.CONSUMER.INFO.{one.stream}.{one.durable}" for one in TAKINGS if service in one.tells]
     publish += [f"svc.{asked}.>" for asked in asked_by(service)]
     if service == "gateway":
         publish.append("svc.supervisor.>")
     live = ("prices.quote.*",) if service == "gateway" else ()
     return Permissions(tuple(publish), (f"_INBOX.{service}.>", f"svc.{service}.>", f"deliver.{service}.>", *live))
+
+
+def permissions_of_taker(taking: Taking) -> Permissions:
+    """The next message, its acknowledgement, the few questions of the table, and its own inbox."""
+    place = f"{taking.stream}.{taking.durable}"
+    asks = [f"svc.{service}.{verb}" for service, verb in taking.asks]
+    return Permissions((f"$JS.API.CONSUMER.MSG.NEXT.{place}", f"$JS.ACK.{place}.>", *asks), (f"_INBOX.{taking.user}.>",))
 
 
 def password_variable(user: str) -> str:
@@ -44,6 +54,7 @@ def server_configuration(*, listen: str, monitor: str | None, store_dir: str, du
     durable: each stored message is fsynced before it is acknowledged.
     """
     users = [_user(service, permissions_of(service), answers=True) for service in SERVICES]
+    users += [_user(taking.user, permissions_of_taker(taking)) for taking in TAKINGS]
     users.append(_user(PROVISION_USER, Permissions(("$JS.API.>",), (f"_INBOX.{PROVISION_USER}.>",))))
     users.append(_user(OPERATOR_USER, Permissions(("svc.>",), (f"_INBOX.{OPERATOR_USER}.>", "svc.supervisor.>")), answers=True))
     lines = [

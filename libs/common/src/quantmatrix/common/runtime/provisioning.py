@@ -17,13 +17,16 @@ from nats.js.errors import NotFoundError
 
 from quantmatrix.common.runtime.streams import (
     ACK_WAIT_S,
+    BY_NAME,
     DUPLICATE_WINDOW_S,
     FAMILIES,
     HEARINGS,
     MIB,
     PENDING_MAX,
+    TAKINGS,
     Family,
     Hearing,
+    Taking,
 )
 
 
@@ -72,15 +75,34 @@ def consumer_config(hearing: Hearing) -> ConsumerConfig:
     )
 
 
+def consumer_config_of_taking(taking: Taking) -> ConsumerConfig:
+    """A durable consumer that hands each message to whoever asks for one, and to somebody else when it is not heard of for ACK_WAIT_S."""
+    return ConsumerConfig(
+        durable_name=taking.durable,
+        ack_policy=AckPolicy.EXPLICIT,
+        deliver_policy=DeliverPolicy.ALL,
+        ack_wait=ACK_WAIT_S,
+        max_deliver=-1,
+        max_ack_pending=PENDING_MAX,
+        filter_subjects=list(BY_NAME[taking.family].subjects),
+    )
+
+
+def consumers() -> list[tuple[str, ConsumerConfig]]:
+    """Every consumer of the table with its stream."""
+    pushed = [(hearing.stream, consumer_config(hearing)) for hearing in HEARINGS]
+    return pushed + [(taking.stream, consumer_config_of_taking(taking)) for taking in TAKINGS]
+
+
 async def provision(js: JetStreamContext, *, timeout_s: float = 10.0) -> Provisioned:
     """Create what is missing and bring the rest to the table's settings. Running it again changes nothing."""
-    streams = consumers = 0
+    streams = made = 0
     async with asyncio.timeout(timeout_s):
         for family in FAMILIES:
             streams += await _make_stream(js, family)
-        for hearing in HEARINGS:
-            consumers += await _make_consumer(js, hearing)
-    return Provisioned(streams, consumers)
+        for stream, config in consumers():
+            made += await _make_consumer(js, stream, config)
+    return Provisioned(streams, made)
 
 
 async def _make_stream(js: JetStreamContext, family: Family) -> bool:
@@ -93,13 +115,13 @@ async def _make_stream(js: JetStreamContext, family: Family) -> bool:
     return False
 
 
-async def _make_consumer(js: JetStreamContext, hearing: Hearing) -> bool:
+async def _make_consumer(js: JetStreamContext, stream: str, config: ConsumerConfig) -> bool:
     try:
-        await js.consumer_info(hearing.stream, hearing.durable)
+        await js.consumer_info(stream, str(config.durable_name))
     except NotFoundError:
-        await js.add_consumer(hearing.stream, consumer_config(hearing))
+        await js.add_consumer(stream, config)
         return True
-    await js.add_consumer(hearing.stream, consumer_config(hearing))
+    await js.add_consumer(stream, config)
     return False
 
 
@@ -109,8 +131,8 @@ async def missing(js: JetStreamContext, *, timeout_s: float = 5.0) -> bool:
         try:
             for family in FAMILIES:
                 await js.stream_info(family.stream)
-            for hearing in HEARINGS:
-                await js.consumer_info(hearing.stream, hearing.durable)
+            for stream, config in consumers():
+                await js.consumer_info(stream, str(config.durable_name))
         except NotFoundError:
             return True
     return False

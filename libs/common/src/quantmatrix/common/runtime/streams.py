@@ -35,6 +35,7 @@ FAMILIES: Final = (
     Family("notifications", "NOTIFICATIONS", ("notify",), ("notifications.>",)),
     Family("commands", "COMMANDS", ("gateway",), ("commands.>",), work_queue=True, max_age_s=7 * DAY_S),
     Family("parked", "PARKED", SERVICES, ("parked.>",), max_age_s=90 * DAY_S),
+    Family("work", "WORK", ("signals",), ("work.>",), work_queue=True, max_age_s=DAY_S, max_mib=64),
 )
 BY_NAME: Final = {family.name: family for family in FAMILIES}
 
@@ -91,6 +92,30 @@ HEARINGS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Taking:
+    """One durable pull consumer: of all processes under this user, whoever has time takes the next message.
+
+    asks: the questions it may put besides, as service and verb; it hears and asks nothing else. tells: who sees how many are at it.
+    """
+
+    user: str
+    family: str
+    asks: tuple[tuple[str, str], ...]
+    tells: tuple[str, ...]
+
+    @property
+    def durable(self) -> str:
+        return self.user
+
+    @property
+    def stream(self) -> str:
+        return BY_NAME[self.family].stream
+
+
+TAKINGS: Final = (Taking("worker", "work", (("signals", "job_beat"), ("signals", "job_data"), ("signals", "job_done")), ("signals",)),)
+
+
+@dataclass(frozen=True, slots=True)
 class Asking:
     """Which services one service may ask by request and reply (besides the owners of what it hears)."""
 
@@ -111,6 +136,11 @@ DUPLICATE_WINDOW_S: Final = 120
 def heard_by(service: str) -> tuple[Hearing, ...]:
     """What a service hears."""
     return tuple(hearing for hearing in HEARINGS if hearing.service == service)
+
+
+def taken_by(user: str) -> Taking | None:
+    """What a user takes; None when it takes nothing."""
+    return next((taking for taking in TAKINGS if taking.user == user), None)
 
 
 def asked_by(service: str) -> tuple[str, ...]:

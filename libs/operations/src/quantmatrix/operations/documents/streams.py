@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from quantmatrix.common.runtime.permissions import OPERATOR_USER, PROVISION_USER, SYSTEM_USER, password_variable, permissions_of
+from quantmatrix.common.runtime.permissions import (
+    OPERATOR_USER,
+    PROVISION_USER,
+    SYSTEM_USER,
+    password_variable,
+    permissions_of,
+    permissions_of_taker,
+)
 from quantmatrix.common.runtime.streams import (
     ACK_WAIT_S,
     DAY_S,
@@ -12,6 +19,7 @@ from quantmatrix.common.runtime.streams import (
     HEARINGS,
     PENDING_MAX,
     SERVICES,
+    TAKINGS,
     Family,
 )
 from quantmatrix.operations.documents.markdown import code, codes, page, table
@@ -37,6 +45,13 @@ def _whole() -> str:
         + table(
             ("service", "stream", "durable", "hears", "delivered to"),
             [(h.service, h.stream, code(h.durable), codes(h.subjects), code(h.delivered_to)) for h in HEARINGS],
+        ),
+        "## Work queues\n\n"
+        "Durable pull consumers: of all processes under the user, whoever has time asks for the next message. Given to somebody else when it is "
+        f"not heard of for {ACK_WAIT_S:g} s.\n\n"
+        + table(
+            ("user", "stream", "durable", "asks besides"),
+            [(t.user, t.stream, code(t.durable), codes(tuple(f"svc.{service}.{verb}" for service, verb in t.asks))) for t in TAKINGS],
         ),
         "## Who publishes which family\n\n" + _matrix(),
         "## Permissions\n\n" + _permissions(),
@@ -75,6 +90,9 @@ def _permissions() -> str:
     for service in SERVICES:
         allowed = permissions_of(service)
         rows.append((service, code(password_variable(service)), _lines(allowed.publish), _lines(allowed.subscribe)))
+    for taking in TAKINGS:
+        allowed = permissions_of_taker(taking)
+        rows.append((taking.user, code(password_variable(taking.user)), _lines(allowed.publish), _lines(allowed.subscribe)))
     note = (
         f"\n\nThree more users: `{PROVISION_USER}` makes streams and consumers and nothing else, `{OPERATOR_USER}` asks questions for `qm`, "
         f"`{SYSTEM_USER}` belongs to the server's own account. No service may create, change, purge or delete a stream or consumer, "

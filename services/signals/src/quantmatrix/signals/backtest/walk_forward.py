@@ -41,6 +41,11 @@ class Windows:
     outside: int
     anchored: bool = False
 
+    def check(self) -> None:
+        """Raises BacktestError when nothing can be chosen on or run on."""
+        if self.inside < 2 or self.outside < 1:
+            raise BacktestError(f"a window has at least 2 sessions to choose on and 1 to run on, got {self.inside} and {self.outside}")
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -50,6 +55,9 @@ class Window:
     chosen_to: date
     run_from: date
     run_to: date
+
+
+Task = tuple[int, tuple[Window, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +71,8 @@ class Step:
 
 def windows_of(sessions: Sequence[date], windows: Windows) -> list[Window]:
     """The windows over these sessions, which are in order. Raises BacktestError when there is none or far too many."""
+    windows.check()
     inside, outside = windows.inside, windows.outside
-    if inside < 2 or outside < 1:
-        raise BacktestError(f"a window has at least 2 sessions to choose on and 1 to run on, got {inside} and {outside}")
     starts = range(inside, len(sessions), outside)
     if not 1 <= len(starts) <= WINDOWS_MAX:
         raise BacktestError(
@@ -99,7 +106,7 @@ def walk_forward(
     """
     refuse_unless_all_possible(strategy, histories, job, grid)
     cut, wanted, watch = windows_of(sessions_of(histories, job), windows), combinations(grid), watch or Watch()
-    tasks = [(number, (window, chosen)) for number, (window, chosen) in enumerate(((w, c) for w in cut for c in wanted), start=1)]
+    tasks = tasks_of(cut, grid)
     done, total = {one.number: one for one in known}, len(tasks) + len(cut)
 
     def keep(_: int, one: Tried) -> None:
@@ -110,7 +117,7 @@ def walk_forward(
         watch.on_progress(len(done), total)
 
     missing = [task for task in tasks if task[0] not in done]
-    spread(_inside, (strategy, histories, job), missing, workers=workers, on_done=keep, on_tick=tick)
+    spread(inside_tried, (strategy, histories, job), missing, workers=workers, on_done=keep, on_tick=tick)
     best = [ranked([done[at * len(wanted) + place + 1] for place in range(len(wanted))])[0] for at in range(len(cut))]
     steps = []
     for step in _outside(strategy, histories, job, list(zip(cut, best, strict=True))):
@@ -125,7 +132,13 @@ def sessions_of(histories: Sequence[History], job: Job) -> list[date]:
     return sorted(one for one in found if (job.first is None or one >= job.first) and (job.last is None or one <= job.last))
 
 
-def _inside(shared: Shared, task: tuple[int, tuple[Window, Mapping[str, Any]]]) -> Tried:
+def tasks_of(cut: Sequence[Window], grid: Mapping[str, Sequence[Any]]) -> list[Task]:
+    """Every combination on every window, numbered from one, window by window."""
+    return list(enumerate(((window, chosen) for window in cut for chosen in combinations(grid)), start=1))
+
+
+def inside_tried(shared: Shared, task: Task) -> Tried:
+    """Run one combination on the earlier part of one window. Raises BacktestError with its parameters."""
     (strategy, histories, job), (number, (window, chosen)) = shared, task
     return tried((strategy, histories, replace(job, first=window.chosen_from, last=window.chosen_to)), (number, chosen))
 

@@ -23,7 +23,9 @@ R = TypeVar("R")
 
 
 @dataclass(slots=True)
-class _Worker:
+class Hired:
+    """A process, the pipe to it, and the place of the task that it works on."""
+
     process: "subprocess.Popen[bytes]"
     pipe: "Connection[Any, Any]"
     task: int | None = None
@@ -58,7 +60,7 @@ def spread(
 class _Round:
     """Who works on what, and how often each task was tried."""
 
-    def __init__(self, tasks: Sequence[Any], limit_s: float | None, crew: list[_Worker], told: tuple[Any, Any]) -> None:
+    def __init__(self, tasks: Sequence[Any], limit_s: float | None, crew: list[Hired], told: tuple[Any, Any]) -> None:
         self._tasks, self._limit_s, self._crew, self._told = tasks, limit_s, crew, told
         self._waiting = deque(range(len(tasks)))
         self._tries = [0] * len(tasks)
@@ -72,7 +74,7 @@ class _Round:
             self._look_at_the_time()
             on_tick()
 
-    def _give(self, worker: _Worker) -> None:
+    def _give(self, worker: Hired) -> None:
         worker.task = self._waiting.popleft() if self._waiting else None
         if worker.task is not None:
             worker.since = time.monotonic()
@@ -82,7 +84,7 @@ class _Round:
             except OSError:
                 self._replace(worker)
 
-    def _hear(self, worker: _Worker, on_done: Callable[[int, Any], None]) -> None:
+    def _hear(self, worker: Hired, on_done: Callable[[int, Any], None]) -> None:
         place = worker.task
         assert place is not None
         try:
@@ -95,7 +97,7 @@ class _Round:
         on_done(place, said)
         self._give(worker)
 
-    def _replace(self, worker: _Worker) -> None:
+    def _replace(self, worker: Hired) -> None:
         """Its process is gone: the task goes back, another process takes its place."""
         place = worker.task
         assert place is not None
@@ -104,7 +106,7 @@ class _Round:
             raise BacktestError(f"the process that worked on {self._tasks[place]} ended {TRIES_MAX} times, the last time with {code}")
         self._waiting.appendleft(place)
         worker.pipe.close()
-        fresh = _start(self._told)
+        fresh = start(self._told)
         worker.process, worker.pipe = fresh.process, fresh.pipe
         self._give(worker)
 
@@ -115,10 +117,10 @@ class _Round:
 
 
 @contextmanager
-def _processes(count: int, told: tuple[Any, Any]) -> Iterator[list[_Worker]]:
-    crew: list[_Worker] = []
+def _processes(count: int, told: tuple[Any, Any]) -> Iterator[list[Hired]]:
+    crew: list[Hired] = []
     try:
-        crew += [_start(told) for _ in range(count)]
+        crew += [start(told) for _ in range(count)]
         yield crew
     finally:
         for worker in crew:
@@ -127,7 +129,7 @@ def _processes(count: int, told: tuple[Any, Any]) -> Iterator[list[_Worker]]:
             worker.pipe.close()
 
 
-def _start(told: tuple[Any, Any]) -> _Worker:
+def start(told: tuple[Any, Any]) -> Hired:
     """A process in a session of its own: what interrupts us does not interrupt it, and it ends when our end of the pipe does."""
     ours, theirs = multiprocessing.Pipe()
     environment = {**os.environ, "POLARS_MAX_THREADS": "1", "PYTHONPATH": os.pathsep.join(part for part in sys.path if part)}
@@ -140,7 +142,7 @@ def _start(told: tuple[Any, Any]) -> _Worker:
     )
     theirs.close()
     ours.send(told)
-    return _Worker(process, ours)
+    return Hired(process, ours)
 
 
 def main() -> None:

@@ -7,19 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.contracts.codec import decode_as
-from quantmatrix.common.names import ActionKind
 from quantmatrix.common.runtime.clock import SystemClock
 from quantmatrix.common.runtime.database import connect
-from quantmatrix.common.runtime.slot import load, names_in
-from quantmatrix.common.values import Price, Quantity
-from quantmatrix.signals import strategies
-from quantmatrix.signals.backtest.history import BacktestError, History, PastBar
+from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.run import refuse_unless_possible
-from quantmatrix.signals.domain.series import Split
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.stored.handed import histories_of, lines_of, strategy_in_slot
 from quantmatrix.signals.stored.repeating import computed
 from quantmatrix.signals.stored.store import BacktestStore
 from quantmatrix.signals.stored.wanted import Wanted
@@ -29,67 +23,35 @@ NICE = 10
 
 
 class Start(msgspec.Struct, frozen=True):
-    """The first line: which backtest, where it is stored, how long it may take in seconds."""
+    """The first line: which backtest, where it is stored, how long it may take in seconds; whether its bars are stored there too."""
 
     backtest_id: int
     database_url: str
     limit_s: float
     wanted: Wanted
-
-
-class Given(msgspec.Struct, frozen=True):
-    """One instrument with its raw bars; sizes as decimal strings."""
-
-    symbol: str
-    currency: str
-    tick_size: str
-    lot_size: str
-    multiplier: str
-    bars: BarColumns
-
-
-def history_of(given: Given) -> History:
-    """The bars as a backtest takes them."""
-    columns = given.bars
-    rows = zip(columns.sessions, columns.open, columns.high, columns.low, columns.close, columns.volume, strict=True)
-    price = Price.parse
-    bars = tuple(
-        PastBar(session, price(opened), price(high), price(low), price(close), Quantity.parse(volume))
-        for session, opened, high, low, close, volume in rows
-    )
-    splits = tuple(
-        Split(one.action_id, one.effective, one.numerator, one.denominator) for one in columns.actions if one.kind is ActionKind.SPLIT
-    )
-    sizes = (Price.parse(given.tick_size), Quantity.parse(given.lot_size), Quantity.parse(given.multiplier))
-    return History(columns.instrument_id, given.symbol, given.currency, *sizes, bars, splits)
+    is_packed: bool = False
 
 
 async def _work(start: Start, given: Sequence[bytes]) -> None:
     """Compute it and store its end."""
     connection = await connect(start.database_url, service="signals-backtest")
-    asked = start.wanted
+    asked, store = start.wanted, BacktestStore(connection)
+    known = await store.parts(start.backtest_id)
+    pieces = await store.data(start.backtest_id) if start.is_packed else []
 
     def compute(at: AtWork) -> Record:
-        strategy = _strategy(asked.strategy)
-        histories = [history_of(decode_as(Given, line)) for line in given]
+        strategy = strategy_in_slot(asked.strategy)
+        histories = histories_of(lines_of(pieces) if start.is_packed else given)
         if asked.kind == "run":
             refuse_unless_possible(strategy, histories, asked.job())
-        return computed(strategy, histories, asked, at.progress, on_tried=at.keep)
+        return computed(strategy, histories, asked, at.progress, on_tried=at.keep, known=known)
 
     try:
-        await work_on(BacktestStore(connection), start.backtest_id, compute, SystemClock(), limit_s=start.limit_s)
+        await work_on(store, start.backtest_id, compute, SystemClock(), limit_s=start.limit_s)
     except (BacktestError, CancelledBacktestError):
         return  # its end is stored
     finally:
         await connection.close()
-
-
-def _strategy(name: str) -> type[Strategy]:
-    for module in names_in(strategies):
-        found: type[Strategy] = load(strategies, module).STRATEGY
-        if found.name == name:
-            return found
-    raise BacktestError(f"there is no strategy {name!r} any more")
 
 
 def main() -> None:

@@ -20,10 +20,14 @@ from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.run import Job, made
 from quantmatrix.signals.backtest.sweep import combinations
+from quantmatrix.signals.backtest.walk_forward import Windows
 from quantmatrix.signals.ports import History, Strategy
 from quantmatrix.signals.store import KnownInstrument, SignalsStore
 from quantmatrix.signals.stored.code import code_at_work
-from quantmatrix.signals.stored.process import Given, Start
+from quantmatrix.signals.stored.crew import Crew
+from quantmatrix.signals.stored.handed import Given, Packing
+from quantmatrix.signals.stored.jobs import parts_in
+from quantmatrix.signals.stored.process import Start
 from quantmatrix.signals.stored.store import Backtest, BacktestStore
 from quantmatrix.signals.stored.wanted import Wanted, wanted
 
@@ -40,9 +44,17 @@ class BacktestQueue:
     """Takes wishes on a page, and works on them in the background."""
 
     def __init__(
-        self, pool: Pool, history: History, strategies: Mapping[str, type[Strategy]], clock: Clock, *, database_url: str, limit_s: float
+        self,
+        pool: Pool,
+        history: History,
+        strategies: Mapping[str, type[Strategy]],
+        clock: Clock,
+        crew: Crew,
+        *,
+        database_url: str,
+        limit_s: float,
     ) -> None:
-        self._pool, self._history, self._strategies, self._clock = pool, history, strategies, clock
+        self._pool, self._history, self._strategies, self._clock, self._crew = pool, history, strategies, clock, crew
         self._database_url, self._limit_s = database_url, limit_s
         self._asked = asyncio.Event()
 
@@ -86,7 +98,8 @@ class BacktestQueue:
             made(strategy, {**parameters, **chosen})
         symbols = _symbols(asked.symbols, [one.instrument.symbol for one in listed.values()])
         job = Job(parameters, asked.capital, FillRules(), asked.first, asked.last, asked.seed)
-        return wanted(job, strategy=strategy.name, symbols=symbols, feed=FEED, kind="sweep" if grid else "run", grid=grid)
+        kind = "walk_forward" if asked.windows is not None else "sweep" if grid else "run"
+        return wanted(job, strategy=strategy.name, symbols=symbols, feed=FEED, kind=kind, grid=grid, windows=_windows(asked, grid))
 
     async def run(self) -> None:
         """Work on what waits, one at a time, until cancelled. A database that is away only delays it."""
@@ -104,6 +117,7 @@ class BacktestQueue:
 
     async def _next(self) -> bool:
         async with self._pool.acquire(timeout=LOOK_S) as connection:
+            await BacktestStore(connection).forget_data()
             found = await BacktestStore(connection).take(self._clock.now())
             listed = await SignalsStore(connection).instruments_by_id() if found is not None else {}
         if found is None:
@@ -126,13 +140,51 @@ class BacktestQueue:
             await BacktestStore(connection).fail(found.backtest_id, error, self._clock.now())
 
     async def _work(self, found: Backtest, listed: Sequence[KnownInstrument]) -> str:
+        """What went wrong, or nothing. Workers compute the parts where there are any; whatever is missing then is computed here."""
+        if found.wanted.kind == "run" or not await self._crew.is_there():
+            return await self._in_a_process(found, listed, is_packed=False)
+        try:
+            total, data, pieces = await self._packed(found, listed)
+        except BacktestError as error:
+            return str(error)
+        await self._crew.work(found, total, data, pieces)
+        return await self._in_a_process(found, listed, is_packed=True)
+
+    async def _packed(self, found: Backtest, listed: Sequence[KnownInstrument]) -> tuple[int, str, int]:
+        """Keep the bars where workers are given them: how many parts there are, the digest of the bars, and their pieces."""
+        packing, pieces, sessions = Packing(), 0, set[date]()
+        async with self._pool.acquire(timeout=LOOK_S) as connection:
+            store = BacktestStore(connection)
+            for one in listed:
+                given = await self._given(one)
+                sessions |= set(given.bars.sessions)
+                for content in await asyncio.to_thread(packing.add, encode(given)):
+                    await store.keep_data(found.backtest_id, pieces, content)
+                    pieces += 1
+            for content in packing.rest():
+                await store.keep_data(found.backtest_id, pieces, content)
+                pieces += 1
+        return parts_in(found.wanted, sorted(sessions)), packing.digest, pieces
+
+    async def _given(self, one: KnownInstrument) -> Given:
+        bars = await self._history.bars(one.instrument.instrument_id, _FAR)
+        return Given(
+            one.instrument.symbol,
+            one.instrument.currency,
+            str(one.tick_size),
+            str(one.lot_size),
+            plain(one.instrument.multiplier.value),
+            bars,
+        )
+
+    async def _in_a_process(self, found: Backtest, listed: Sequence[KnownInstrument], *, is_packed: bool) -> str:
         """What went wrong, or nothing. The process stores its own end; only when it cannot, there is something to tell."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "quantmatrix.signals.stored.process", stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
         try:
             async with asyncio.timeout(self._limit_s + GRACE_S):
-                await self._hand_over(process, found, listed)
+                await self._hand_over(process, found, [] if is_packed else listed, is_packed=is_packed)
                 _, said = await process.communicate()
         except TimeoutError:
             return f"it took longer than {self._limit_s:g} s and was stopped"
@@ -143,21 +195,31 @@ class BacktestQueue:
         last = said.decode(errors="replace").strip().splitlines()[-1:]
         return "" if process.returncode == 0 else f"its process ended with {process.returncode}: {''.join(last) or 'it said nothing'}"
 
-    async def _hand_over(self, process: asyncio.subprocess.Process, found: Backtest, listed: Sequence[KnownInstrument]) -> None:
+    async def _hand_over(
+        self, process: asyncio.subprocess.Process, found: Backtest, listed: Sequence[KnownInstrument], *, is_packed: bool
+    ) -> None:
         """A line about the backtest, then a line for each instrument with its bars."""
         assert process.stdin is not None
-        start = Start(found.backtest_id, self._database_url, self._limit_s, found.wanted)
+        start = Start(found.backtest_id, self._database_url, self._limit_s, found.wanted, is_packed)
         try:
             process.stdin.write(encode(start) + b"\n")
             for one in listed:
-                bars = await self._history.bars(one.instrument.instrument_id, _FAR)
-                sizes = (str(one.tick_size), str(one.lot_size), plain(one.instrument.multiplier.value))
-                process.stdin.write(encode(Given(one.instrument.symbol, one.instrument.currency, *sizes, bars)) + b"\n")
+                process.stdin.write(encode(await self._given(one)) + b"\n")
                 await process.stdin.drain()
             process.stdin.close()
             await process.stdin.wait_closed()
         except (BrokenPipeError, ConnectionResetError):
             log.warning("backtest.ended_early", backtest_id=found.backtest_id)
+
+
+def _windows(asked: BacktestWanted, grid: Mapping[str, Any]) -> Windows | None:
+    if asked.windows is None:
+        return None
+    if not grid:
+        raise BacktestError("a walk forward chooses among the values of a grid; give one or more parameters a list of values")
+    found = Windows(asked.windows.inside, asked.windows.outside, asked.windows.anchored)
+    found.check()
+    return found
 
 
 def _read(what: str, given: Mapping[str, str]) -> dict[str, Any]:

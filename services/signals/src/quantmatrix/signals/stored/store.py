@@ -170,6 +170,41 @@ class BacktestStore:
         )
         return [Tried(row["number"], json.loads(row["parameters"]), json.loads(row["figures"]), row["digest"]) for row in rows]
 
+    async def numbers(self, backtest_id: int) -> set[int]:
+        """The numbers of the finished combinations."""
+        return {
+            row["number"] for row in await self._connection.fetch("select number from backtest_part where backtest_id = $1", backtest_id)
+        }
+
+    async def still_wanted(self, backtest_id: int) -> int | None:
+        """How many parts a backtest has that is at work; None when it is not at work."""
+        found: int | None = await self._connection.fetchval(
+            "select total from backtest where backtest_id = $1 and state = 'running'", backtest_id
+        )
+        return found
+
+    async def keep_data(self, backtest_id: int, number: int, content: bytes) -> None:
+        """Keep a piece of the bars."""
+        await self._connection.execute("insert into backtest_data values ($1, $2, $3)", backtest_id, number, content)
+
+    async def data(self, backtest_id: int) -> list[bytes]:
+        """Every piece of the bars, in order."""
+        rows = await self._connection.fetch("select content from backtest_data where backtest_id = $1 order by number", backtest_id)
+        return [row["content"] for row in rows]
+
+    async def data_piece(self, backtest_id: int, number: int) -> bytes | None:
+        """One piece of the bars; None when it is not there."""
+        found: bytes | None = await self._connection.fetchval(
+            "select content from backtest_data where backtest_id = $1 and number = $2", backtest_id, number
+        )
+        return found
+
+    async def forget_data(self) -> None:
+        """Drop the bars of every backtest that has ended."""
+        await self._connection.execute(
+            "delete from backtest_data where backtest_id in (select backtest_id from backtest where state not in ('queued', 'running'))"
+        )
+
 
 def packed(frame: pl.DataFrame) -> bytes:
     """Columns as Parquet, compressed by zstd."""

@@ -220,11 +220,22 @@ class BacktestTaken(msgspec.Struct, frozen=True):
     backtest_id: int
 
 
+class WindowsWanted(msgspec.Struct, frozen=True):
+    """Of a walk forward, in sessions: chosen on `inside` of them, run on the `outside` after them.
+
+    anchored: what is chosen on begins with the first session each time and grows.
+    """
+
+    inside: int
+    outside: int
+    anchored: bool = False
+
+
 class BacktestWanted(Question[BacktestTaken], frozen=True, kw_only=True):
     """Run a strategy on what market has. It is queued; asking again with the same command changes nothing.
 
-    parameters: JSON by name; grid: JSON lists by name, for a sweep; symbols: none for all that are listed. A problem names
-    what is wrong: a parameter, a symbol, the capital.
+    parameters: JSON by name; grid: JSON lists by name, for a sweep or, with windows, a walk forward; symbols: none for all that
+    are listed. A problem names what is wrong: a parameter, a symbol, the capital.
     """
 
     VERB = "backtest_wanted"
@@ -237,6 +248,7 @@ class BacktestWanted(Question[BacktestTaken], frozen=True, kw_only=True):
     capital: Money
     parameters: dict[str, str] = msgspec.field(default_factory=dict)
     grid: dict[str, str] = msgspec.field(default_factory=dict)
+    windows: WindowsWanted | None = None
     first: date | None = None
     last: date | None = None
     seed: int = 0

@@ -1,0 +1,73 @@
+"""A sweep and the choosing of a walk forward as numbered parts, each of which may be computed anywhere and on its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import lru_cache
+
+from quantmatrix.signals.backtest.history import History
+from quantmatrix.signals.backtest.run import Job
+from quantmatrix.signals.backtest.sweep import Tried, combinations, refuse_unless_all_possible, tried
+from quantmatrix.signals.backtest.walk_forward import Task, inside_tried, sessions_of, tasks_of, windows_of
+from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.stored.handed import histories_of, lines_of, strategy_in_slot
+from quantmatrix.signals.stored.wanted import Wanted, read_wanted
+
+JOBS_WANTED = 64
+"""So many jobs at least, where there are as many parts: enough for every process of a few machines, few enough to hand out."""
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What a process is handed once: the backtest as it is stored (JSON), and its bars. data: the digest that stands for the bars."""
+
+    asked: str
+    data: str
+    pieces: tuple[bytes, ...] = field(compare=False, repr=False)
+
+
+def parts_in(asked: Wanted, sessions: Sequence[date]) -> int:
+    """How many parts it has. sessions: of all instruments, in any order. Raises BacktestError when it cannot be cut."""
+    if asked.windows is None:
+        return len(combinations(asked.grid))
+    inside = sorted({one for one in sessions if (asked.first is None or one >= asked.first) and (asked.last is None or one <= asked.last)})
+    return len(windows_of(inside, asked.windows)) * len(combinations(asked.grid))
+
+
+def cut(missing: Sequence[int], total: int) -> list[tuple[int, int]]:
+    """The first and last number of each job that together have every missing part; a job has no part that is not missing."""
+    size = max(1, total // JOBS_WANTED)
+    jobs: list[tuple[int, int]] = []
+    for number in sorted(missing):
+        if jobs and jobs[-1][1] == number - 1 and number - jobs[-1][0] < size:
+            jobs[-1] = (jobs[-1][0], number)
+        else:
+            jobs.append((number, number))
+    return jobs
+
+
+def part(handed: Handed, number: int) -> Tried:
+    """Compute one part. Raises BacktestError with the place of whatever is wrong."""
+    ready = _ready(handed)
+    if ready.tasks is None:
+        return tried((ready.strategy, ready.histories, ready.job), (number, ready.chosen[number - 1]))
+    return inside_tried((ready.strategy, ready.histories, ready.job), ready.tasks[number - 1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    strategy: type[Strategy]
+    histories: list[History]
+    job: Job
+    chosen: list[dict[str, object]]
+    tasks: list[Task] | None
+
+
+@lru_cache(maxsize=1)
+def _ready(handed: Handed) -> _Ready:
+    asked = read_wanted(handed.asked)
+    strategy, histories, job = strategy_in_slot(asked.strategy), histories_of(lines_of(handed.pieces)), asked.job()
+    refuse_unless_all_possible(strategy, histories, job, asked.grid)
+    windows = windows_of(sessions_of(histories, job), asked.windows) if asked.windows is not None else None
+    tasks = tasks_of(windows, asked.grid) if windows is not None else None
+    return _Ready(strategy, histories, job, combinations(asked.grid), tasks)

@@ -1,0 +1,270 @@
+"""Sweeps as jobs: whoever computes them, wherever and however often it dies, the stored result is the same to the digest."""
+
+import math
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import msgspec
+import pytest
+from services.signals.tests.floor import SESSIONS
+
+from quantmatrix.common.contracts.asking.backtests import (
+    Backtest,
+    BacktestAsked,
+    BacktestsAsked,
+    BacktestUnwanted,
+    BacktestWanted,
+    WindowsWanted,
+)
+from quantmatrix.common.contracts.asking.market import BarColumns, BarsAsked
+from quantmatrix.common.contracts.asking.question import Reply
+from quantmatrix.common.contracts.asking.work import JobDone, JobPart
+from quantmatrix.common.contracts.codec import decode_as, encode
+from quantmatrix.common.contracts.prices import InstrumentListed
+from quantmatrix.common.contracts.work import Job
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.runtime.asking import Ask, ServiceSilent
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.testing.examples import INSTRUMENT, like
+from quantmatrix.common.testing.here import StartHere
+from quantmatrix.common.testing.process import ServiceProcess, StartProcess, children_of, is_alive
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.values import Money
+from quantmatrix.operations.testing import FreshBus, FreshDatabase
+from quantmatrix.signals.store import SignalsStore
+
+GRID = {"fast": "[2, 3, 4, 5, 6, 7]", "slow": "[10, 15, 20, 25, 30]"}
+PARTS = 30
+WINDOWS = WindowsWanted(inside=200, outside=60)
+
+
+def columns() -> BarColumns:
+    """Two years of a stock that rises and falls in waves of some weeks."""
+    closes = [100 + 20 * math.sin(day / 9) + 5 * math.sin(day / 2.3) + day / 50 for day in range(len(SESSIONS))]
+    close = tuple(f"{one:.2f}" for one in closes)
+    opened = (close[0], *close[:-1])
+    high = tuple(f"{max(float(a), float(b)) + 1:.2f}" for a, b in zip(opened, close, strict=True))
+    low = tuple(f"{min(float(a), float(b)) - 1:.2f}" for a, b in zip(opened, close, strict=True))
+    volume = tuple("1000" for _ in SESSIONS)
+    return BarColumns(INSTRUMENT.instrument_id, "1d", tuple(SESSIONS), opened, high, low, close, volume, actions=())
+
+
+@dataclass
+class Installation:
+    """Signals with a market behind it, and as many workers as a test starts."""
+
+    database: FreshDatabase
+    bus: FreshBus
+    ask: Ask
+    start_process: StartProcess
+    commands: int = 0
+    workers: int = 0
+
+    async def worker(self, *words: str) -> ServiceProcess:
+        """One more, as a person starts it; when it is ready to take a job."""
+        process = await self.start_process(
+            "signals",
+            module=f"quantmatrix.operations worker --processes 1 {' '.join(words)}",
+            QM_DATABASE_URL="",
+            QM_NATS_PASSWORD="",
+            QM_NATS_WORKER_PASSWORD=self.bus.password("worker"),
+            QM_LOG_FILE="/dev/null",
+        )
+        before = self.workers
+        self.workers = await wait_until(lambda: self._waiting(before + 1), "it waits for a job", within_s=30)
+        return process
+
+    async def _waiting(self, workers: int) -> int:
+        js = (await self.bus.connect("provision")).jetstream()
+        return found if (found := (await js.consumer_info("WORK", "worker")).num_waiting or 0) >= workers else 0
+
+    async def ordered(self, *, windows: WindowsWanted | None = None, first: date | None = None) -> int:
+        self.commands += 1
+        wish = BacktestWanted(
+            user_id=FIRST_ADMINISTRATOR,
+            command_id=UUID(int=self.commands),
+            strategy="moving_average_cross",
+            symbols=("ABC",),
+            capital=Money(50_000, "USD"),
+            grid=GRID,
+            windows=windows,
+            first=first,
+        )
+        return (await self.ask("signals", wish)).backtest_id
+
+    async def seen(self, number: int) -> Backtest:
+        return await self.ask("signals", BacktestAsked(user_id=FIRST_ADMINISTRATOR, backtest_id=number))
+
+    async def ended(self, number: int) -> Backtest:
+        async def over() -> bool:
+            return (await self.seen(number)).line.state not in ("queued", "running")
+
+        await wait_until(over, within_s=90)
+        return await self.seen(number)
+
+    async def parts(self, number: int) -> int:
+        found = await self.database.fetch("signals", "select count(*) as parts from backtest_part where backtest_id = $1", number)
+        return int(found[0]["parts"])
+
+
+@pytest.fixture
+async def here(
+    database: FreshDatabase, bus: FreshBus, ask: Ask, start_here: StartHere, start_process: StartProcess
+) -> AsyncIterator[Installation]:
+    market = await bus.connect("market")
+
+    async def bars(message: object) -> None:
+        asked = decode_as(BarsAsked, message.data)  # type: ignore[attr-defined]
+        assert asked.instrument_id == INSTRUMENT.instrument_id
+        await message.respond(encode(Reply(msgspec.Raw(encode(columns())))))  # type: ignore[attr-defined]
+
+    await market.subscribe("svc.market.bars", cb=bars)
+    await SignalsStore(await database.connect("signals")).keep_instrument(like(InstrumentListed))
+    await start_here("signals")
+    await wait_until(lambda: _answers(ask), "signals answers", within_s=20)
+    yield Installation(database, bus, ask, start_process)
+
+
+async def _answers(ask: Ask) -> bool:
+    try:
+        await ask("signals", BacktestsAsked(user_id=FIRST_ADMINISTRATOR))
+    except ServiceSilent:
+        return False
+    return True
+
+
+async def test_no_worker_one_and_two_give_the_same_digest(here: Installation) -> None:
+    alone = await here.ended(await here.ordered())
+    first = await here.worker()
+    by_one = await here.ended(await here.ordered())
+    second = await here.worker()
+    by_two = await here.ended(await here.ordered())
+
+    assert (alone.line.state, alone.line.error, len(alone.tried)) == ("done", None, PARTS)
+    assert alone.line.digest == by_one.line.digest == by_two.line.digest
+    assert alone.tried == by_one.tried == by_two.tried
+    codes = [await first.stop(), await second.stop()]
+    told = [process.written() for process in (first, second)]
+    assert codes == [0, 0] and "parts were done" in told[0]
+    assert all(f"backtest {by_two.line.backtest_id}: parts" in one for one in told)
+    assert f"backtest {by_one.line.backtest_id}: parts" not in told[1]
+    assert await here.database.fetch("signals", "select 1 from backtest_part where backtest_id = $1", alone.line.backtest_id)
+
+
+async def test_a_worker_that_is_killed_in_the_middle_loses_nothing(here: Installation) -> None:
+    whole = await here.ended(await here.ordered())
+    doomed = await here.worker()
+    number = await here.ordered()
+    await wait_until(lambda: _some(here, number), within_s=20)
+    hands = children_of(doomed.pid)
+    await doomed.kill()
+    here.workers = 0
+    left = await here.parts(number)
+
+    await here.worker()
+    found = await here.ended(number)
+
+    assert 0 < left < PARTS and hands
+    assert (found.line.state, found.line.error) == ("done", None)
+    assert found.line.digest == whole.line.digest and found.tried == whole.tried
+    await wait_until(lambda: not any(is_alive(hand) for hand in hands), "its processes ended with it")
+
+
+async def _some(here: Installation, number: int) -> bool:
+    return await here.parts(number) > 0
+
+
+async def test_windows_of_a_walk_forward_are_jobs_too(here: Installation) -> None:
+    alone = await here.ended(await here.ordered(windows=WINDOWS))
+    worker = await here.worker()
+    shared = await here.ended(await here.ordered(windows=WINDOWS))
+
+    assert (alone.line.state, alone.line.kind, len(alone.steps)) == ("done", "walk_forward", 6)
+    assert alone.line.digest == shared.line.digest and alone.steps == shared.steps
+    assert f"backtest {shared.line.backtest_id}: parts" in worker.written()
+
+
+async def test_a_bus_that_loses_its_jobs_is_told_them_again(here: Installation) -> None:
+    worker = await here.worker()
+    worker.send(signal.SIGSTOP)
+    number = await here.ordered()
+    await wait_until(lambda: _queued(here), "jobs lie in the queue", within_s=10)
+    await here.bus.purge()
+    await here.bus.provision()
+    worker.send(signal.SIGCONT)
+
+    found = await here.ended(number)
+
+    assert (found.line.state, len(found.tried)) == ("done", PARTS)
+    assert f"backtest {number}: parts" in worker.written()
+
+
+async def _queued(here: Installation) -> bool:
+    js = (await here.bus.connect("provision")).jetstream()
+    return (await js.stream_info("WORK")).state.messages > 0
+
+
+async def test_what_is_wrong_with_one_part_ends_the_whole_with_its_sentence(here: Installation) -> None:
+    worker = await here.worker()
+    found = await here.ended(await here.ordered(first=date(2030, 1, 2)))
+    uncut = await here.ended(await here.ordered(windows=WindowsWanted(inside=5_000, outside=400)))
+    after = await here.ended(await here.ordered())
+
+    assert found.line.state == "failed" and "there are no bars between 2030-01-02" in str(found.line.error)
+    assert uncut.line.state == "failed" and "sessions make 0 windows of 5000 and 400" in str(uncut.line.error)
+    assert await here.parts(found.line.backtest_id) == 0
+    assert after.line.state == "done" and "parts were done" in (await _stopped(worker))
+
+
+async def _stopped(worker: ServiceProcess) -> str:
+    await worker.stop()
+    return worker.written()
+
+
+async def test_a_cancelled_one_is_left_alone_and_its_bars_go(here: Installation) -> None:
+    worker = await here.worker()
+    number = await here.ordered()
+    await wait_until(lambda: _some(here, number), within_s=20)
+    await here.ask("signals", BacktestUnwanted(user_id=FIRST_ADMINISTRATOR, backtest_id=number))
+    late = JobDone(backtest_id=number, parts=(JobPart(PARTS, "{}", "{}", "forged"),))
+
+    heard = await Ask(await here.bus.connect("worker"))("signals", late)
+
+    assert not heard.wanted
+    assert await here.database.fetch("signals", "select 1 from backtest_part where digest = 'forged'") == []
+    assert (await here.ended(await here.ordered())).line.state == "done"
+    kept = await here.database.fetch("signals", "select 1 from backtest_data where backtest_id = $1", number)
+    assert kept == [] and worker.alive
+
+
+async def test_a_part_is_stored_once_and_only_when_there_is_such_a_part(here: Installation) -> None:
+    connection = await here.database.connect("signals")
+    await connection.execute(
+        """insert into backtest (user_id, kind, strategy, asked, state, total, code_digest, created_at, beat_at)
+           values ($1, 'sweep', 'x', '{}', 'running', 3, '', now(), now())""",
+        FIRST_ADMINISTRATOR,
+    )
+    ask = Ask(await here.bus.connect("worker"))
+    first, again = (JobDone(backtest_id=1, parts=(JobPart(3, "{}", "{}", word),)) for word in ("first", "again"))
+
+    await ask("signals", first)
+    await ask("signals", again)
+    with pytest.raises(Refused, match="parts 1 to 3, not 4"):
+        await ask("signals", JobDone(backtest_id=1, parts=(JobPart(2, "{}", "{}", "half"), JobPart(4, "{}", "{}", "x"))))
+
+    assert [row["digest"] for row in await connection.fetch("select digest from backtest_part")] == ["first"]
+
+
+async def test_a_worker_with_other_code_leaves_the_job_to_others(here: Installation) -> None:
+    job = Job(backtest_id=1, first=1, last=1, wanted="{}", code="0" * 64, data="", pieces=0, limit_s=1)
+    worker = await here.worker()
+    js = (await here.bus.connect("signals")).jetstream()
+
+    await js.publish(job.subject(), encode(job))
+
+    assert await worker.ended(within_s=20) == 4
+    assert "install the version that the installation runs" in worker.written()
+    assert (await js.consumer_info("WORK", "worker")).num_ack_pending == 1
