@@ -16,7 +16,7 @@ Found = tuple[int, float]
 
 
 def columns(folder: Path) -> Callable[[], Found]:
-    """The product's column path, with fills and reasons, trades and curve as frames."""
+    """The product's column path: fills with the figures they were decided on, trades and curve as frames; no texts."""
     import polars as pl
 
     from quantmatrix.signals.backtest.columns import run_in_columns

@@ -14,6 +14,7 @@ from services.signals.tests.backtest.making import FREE, Script, day, split
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.backtest.column_run import NotInColumnsError
 from quantmatrix.signals.backtest.columns import run_in_columns, runs_in_columns
 from quantmatrix.signals.backtest.engine import Engine
 from quantmatrix.signals.backtest.history import BacktestError
@@ -21,7 +22,6 @@ from quantmatrix.signals.backtest.packed import PackedBars, PackedHistory
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage, WholeCommission
 from quantmatrix.signals.backtest.run import Job, backtest
 from quantmatrix.signals.backtest.trades import trades_of
-from quantmatrix.signals.backtest.whole_book import NotInColumnsError
 from quantmatrix.signals.strategies.moving_average_cross import STRATEGY
 
 USD = Money(100_000, "USD")
@@ -118,7 +118,7 @@ def test_the_frames_tell_the_same_as_the_objects() -> None:
     ]
 
     assert fills["session"].to_list() == [one.session for one in outcome.fills]
-    assert fills["reasons"].to_list() == [" | ".join(one.reasons) for one in outcome.fills]
+    assert run.reasons().to_list() == [" | ".join(one.reasons) for one in outcome.fills]
     assert [Decimal(one) / scale for one in fills["fee"]] == [one.fee.amount for one in outcome.fills]
     assert [Decimal(one) / scale for one in trades["profit"]] == [one.profit.amount for one in objects]
     assert [Decimal(one) / scale for one in trades["fees"]] == [one.fees.amount for one in objects]

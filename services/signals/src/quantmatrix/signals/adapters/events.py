@@ -71,12 +71,13 @@ def run_events(written: Events, history: History, cash: Money, rules: FillRules,
         raise BacktestError(f"{name} had not come back from {_place(history, place)} after {limit_s:g} s") from None
     except Exception as error:
         raise BacktestError(f"{name} raised {type(error).__name__} on {_place(history, place)}: {error}") from error
-    curve, digits = book.curve(0, len(history.bars))
+    walked = book.walked
+    equity, left = walked.levels(history, 0, len(history.bars))
 
     def why(walked: Walked) -> list[tuple[str, ...]]:
-        return [(f"ON_BAR: {name} ordered {wanted} units",) for wanted in walked.wanted]
+        return [(f"ON_BAR: {name} ordered {wanted} units",) for wanted in walked.wanted.tolist()]
 
-    return ColumnRun(history, cash, 0, book.walked, why, curve, digits)
+    return ColumnRun(history, cash, 0, walked, equity, left, history.columns.select(), why)
 
 
 def _over(written: Events, history: History, book: WholeBook, place: Place) -> None:

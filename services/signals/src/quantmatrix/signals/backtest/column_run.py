@@ -1,15 +1,26 @@
-"""A run of the column path: its fills, trades and curve as frames of whole numbers, or as the objects of the general engine."""
+"""A run of the column path: its fills, trades and curve as columns of whole numbers; texts and objects are made when they are looked at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
 from quantmatrix.signals.backtest.engine import Fill, Outcome, Point, Refusal
-from quantmatrix.signals.backtest.history import History
+from quantmatrix.signals.backtest.history import BacktestError, History
+
+Ints = npt.NDArray[np.int64]
+INT64_MAX = 2**63 - 1
+WHY = "why_"
+
+
+class NotInColumnsError(BacktestError):
+    """This run cannot go by whole numbers; the general engine takes it."""
 
 
 def exact(units: int, digits: int) -> Decimal:
@@ -17,106 +28,152 @@ def exact(units: int, digits: int) -> Decimal:
     return Decimal(units).scaleb(-digits)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Walked:
-    """What was filled, in order. Money in 10^-12, prices in the history's units.
+    """What was filled, in order. Money in 10^-digits, prices in the history's units.
 
     decided: the number of the bar of each decision; it was filled on the next one. wanted: what was decided,
-    quantity: what was filled, held and cash: what there was after it.
+    quantity: what was filled, held and cash: what there was after it. opening: the cash before the first fill.
     """
 
-    decided: list[int]
-    wanted: list[int]
-    quantity: list[int]
-    held: list[int]
-    price: list[int]
-    fee: list[int]
-    cash: list[int]
+    decided: Ints
+    wanted: Ints
+    quantity: Ints
+    held: Ints
+    price: Ints
+    fee: Ints
+    cash: Ints
+    opening: int
+    digits: int
     refusals: list[Refusal]
 
-    def bought(self) -> list[bool]:
+    @property
+    def bought(self) -> npt.NDArray[np.bool_]:
         """Whether each fill was a purchase."""
-        return [after > before for before, after in zip([0, *self.held], self.held, strict=False)]
+        return np.diff(self.held, prepend=0) > 0
+
+    def levels(self, history: History, start: int, end: int) -> tuple[Ints, Ints]:
+        """Equity and cash of the bars from `start` to before `end`. Raises NotInColumnsError when an amount may need more than 64 bits."""
+        unit = int(history.multiplier.value) * 10 ** (FRACTION_DIGITS_MAX - history.digits) // 10 ** (FRACTION_DIGITS_MAX - self.digits)
+        closes = history.units("close").slice(start, end - start).to_numpy()
+        most = max(self.opening, int(self.cash.max(initial=0))) + int(self.held.max(initial=0)) * unit * int(closes.max())
+        if most > INT64_MAX:
+            what = f"{exact(most, self.digits)} {history.currency}"
+            raise NotInColumnsError(f"amounts up to {what} do not fit into 64 bits at {self.digits} digits")
+        equity, cash = np.zeros((2, end - start), np.int64)
+        filled = self.decided + (1 - start)
+        cash[:1] = self.opening
+        cash[filled] += np.diff(self.cash, prepend=self.opening)
+        equity[filled] = np.diff(self.held, prepend=0) * unit
+        np.cumsum(cash, out=cash)
+        np.cumsum(equity, out=equity)
+        equity *= closes
+        equity += cash
+        return equity, cash
 
 
 @dataclass(frozen=True)
 class ColumnRun:
-    """A finished run. why: tells the reasons of all fills. curve: session, equity and cash of every bar, in 10^-digits of money."""
+    """A finished run over the bars from `first` to before `end`. equity, cash: of every bar, in 10^-digits of money.
+
+    figures: the strategy's columns on all bars. why: tells the reasons of all fills in words.
+    """
 
     history: History
     opening: Money
     first: int
     walked: Walked
+    equity: Ints
+    cash: Ints
+    figures: pl.DataFrame
     why: Callable[[Walked], list[tuple[str, ...]]]
-    curve: pl.DataFrame
-    digits: int
+
+    @property
+    def digits(self) -> int:
+        return self.walked.digits
+
+    @cached_property
+    def curve(self) -> pl.DataFrame:
+        """session, equity and cash of every bar."""
+        sessions = self.history.columns["session"].slice(self.first, len(self.equity))
+        return pl.DataFrame([sessions, pl.Series("equity", self.equity), pl.Series("cash", self.cash)])
 
     def fills(self) -> pl.DataFrame:
-        """number, session, decided_on, side, quantity, price, fee, cash: prices in the history's units, money in 10^-digits; reasons as text."""
-        walked, count = self.walked, len(self.walked.decided)
-        sessions = self.history.columns["session"]
-        return pl.DataFrame(
+        """number, session, decided_on, side, quantity, price, fee, cash: prices in the history's units, money in 10^-digits.
+
+        Further columns, from why_ on, are the figures on which each fill was decided.
+        """
+        walked, sessions = self.walked, self.history.columns["session"]
+        sides = pl.Series(walked.bought).replace_strict([True, False], [Side.BUY.value, Side.SELL.value], return_dtype=pl.String)
+        known = pl.DataFrame(
             {
-                "number": range(1, count + 1),
-                "session": sessions.gather([bar + 1 for bar in walked.decided]),
+                "number": np.arange(1, len(walked.decided) + 1),
+                "session": sessions.gather(walked.decided + 1),
                 "decided_on": sessions.gather(walked.decided),
-                "side": ["BUY" if bought else "SELL" for bought in walked.bought()],
+                "side": sides,
                 "quantity": walked.quantity,
                 "price": walked.price,
-                "fee": self._scaled(walked.fee),
-                "cash": self._scaled(walked.cash),
-                "reasons": [" | ".join(one) for one in self.why(self.walked)],
-            },
-            schema_overrides=dict.fromkeys(("number", "quantity", "price", "fee", "cash"), pl.Int64),
+                "fee": walked.fee,
+                "cash": walked.cash,
+            }
         )
+        because = self.figures.select(pl.all().gather(walked.decided).name.prefix(WHY))
+        return known.hstack(because.get_columns())
+
+    def reasons(self) -> pl.Series:
+        """The reasons of each fill in words."""
+        return pl.Series("reasons", [" | ".join(one) for one in self.why(self.walked)], dtype=pl.String)
 
     def trades(self) -> pl.DataFrame:
         """From purchase to sale: opened, closed (numbers of the bars of the fills), quantity, fees and profit in 10^-digits of money. An open one is left out."""
-        w, before, first = self.walked, int(self.opening.amount.scaleb(FRACTION_DIGITS_MAX)), 0
-        rows = []
-        for number, held in enumerate(w.held):
-            if held:
-                continue
-            bought = sum(w.quantity[at] for at in range(first, number + 1) if w.held[at] > (w.held[at - 1] if at > first else 0))
-            rows.append((w.decided[first] + 1, w.decided[number] + 1, bought, sum(w.fee[first : number + 1]), w.cash[number] - before))
-            before, first = w.cash[number], number + 1
-        columns = [list(column) for column in zip(*rows, strict=True)] or [[], [], [], [], []]
-        opened, closed, quantity, fees, profit = columns
-        found = {"opened": opened, "closed": closed, "quantity": quantity, "fees": self._scaled(fees), "profit": self._scaled(profit)}
+        walked = self.walked
+        lasts = np.flatnonzero(walked.held == 0)
+        firsts = np.concatenate([[0], lasts[:-1] + 1]) if len(lasts) else lasts
+        bought = np.where(walked.bought, walked.quantity, 0)
+        found = {
+            "opened": walked.decided[firsts] + 1,
+            "closed": walked.decided[lasts] + 1,
+            "quantity": _sums(bought, firsts, lasts),
+            "fees": _sums(walked.fee, firsts, lasts),
+            "profit": np.diff(walked.cash[lasts], prepend=walked.opening),
+        }
         return pl.DataFrame(found, schema=dict.fromkeys(found, pl.Int64))
-
-    def _scaled(self, amounts: list[int]) -> list[int]:
-        """From 10^-12 to the run's digits, which hold every amount of the run exactly."""
-        scale = 10 ** (FRACTION_DIGITS_MAX - self.digits)
-        return [amount // scale for amount in amounts]
 
     def outcome(self) -> Outcome:
         """The same as the objects of the general engine."""
         found = Outcome(refusals=self.walked.refusals)
         sessions, digits = self.history.sessions, self.history.digits
         w = self.walked
-        for number, (because, buys) in enumerate(zip(self.why(w), w.bought(), strict=True)):
+        columns = (one.tolist() for one in (w.decided, w.bought, w.quantity, w.price, w.fee, w.held))
+        for number, (because, bar, buys, quantity, price, fee, held) in enumerate(zip(self.why(w), *columns, strict=True), start=1):
             found.fills.append(
                 Fill(
-                    number=number + 1,
-                    session=sessions[w.decided[number] + 1],
-                    decided_on=sessions[w.decided[number]],
+                    number=number,
+                    session=sessions[bar + 1],
+                    decided_on=sessions[bar],
                     symbol=self.history.symbol,
                     side=Side.BUY if buys else Side.SELL,
                     kind=SignalKind.ENTRY if buys else SignalKind.EXIT,
-                    quantity=Quantity(w.quantity[number]),
-                    price=Price(exact(w.price[number], digits)),
-                    fee=self._money(w.fee[number], FRACTION_DIGITS_MAX),
-                    held_after=Quantity(w.held[number]),
+                    quantity=Quantity(quantity),
+                    price=Price(exact(price, digits)),
+                    fee=self._money(fee),
+                    held_after=Quantity(held),
                     reasons=because,
                     strength=1.0,
                 )
             )
-        points = zip(sessions[self.first :], self.curve["equity"].to_list(), self.curve["cash"].to_list(), strict=False)
-        found.curve = [Point(day, self._money(equity, self.digits), self._money(cash, self.digits)) for day, equity, cash in points]
-        if w.held and w.held[-1]:
-            found.held = {self.history.symbol: Quantity(w.held[-1])}
+        points = zip(sessions[self.first :], self.equity.tolist(), self.cash.tolist(), strict=False)
+        found.curve = [Point(day, self._money(equity), self._money(cash)) for day, equity, cash in points]
+        if len(w.held) and w.held[-1]:
+            found.held = {self.history.symbol: Quantity(int(w.held[-1]))}
         return found
 
-    def _money(self, units: int, digits: int) -> Money:
-        return Money(exact(units, digits), self.opening.currency)
+    def _money(self, units: int) -> Money:
+        return Money(exact(units, self.digits), self.opening.currency)
+
+
+def _sums(amounts: Ints, firsts: Ints, lasts: Ints) -> Ints:
+    """The sums of the stretches from each of `firsts` to each of `lasts`; sums of whole numbers may go round and come back."""
+    upto = np.concatenate([[0], np.cumsum(amounts)])
+    sums: Ints = upto[lasts + 1] - upto[firsts]
+    return sums

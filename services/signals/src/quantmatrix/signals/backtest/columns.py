@@ -1,24 +1,24 @@
 """The way of a backtest whose decisions are columns: from purchase to sale, in whole numbers, with the fills of the general engine.
 
-Polars finds the bars; the few fills are walked through in Python's integers, which do not overflow; the equity of every bar is
-a column of 64-bit integers, whose largest possible value is known before it is computed.
+Polars finds the bars. Purchases of one size are filled all at once; where the size follows the cash, or something is refused or
+cut, the few fills are walked through in Python's integers, which do not overflow.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from datetime import date
 
+import numpy as np
 import polars as pl
 
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.signals.backtest.column_run import ColumnRun, Walked
+from quantmatrix.signals.backtest.at_once import filled_at_once, path_of
+from quantmatrix.signals.backtest.column_run import ColumnRun, Ints, NotInColumnsError, Walked
 from quantmatrix.signals.backtest.history import BacktestError, History, check, computed
 from quantmatrix.signals.backtest.rules import FillRules, rounded_division
-from quantmatrix.signals.backtest.whole_book import NotInColumnsError, WholeBook, goes_in_whole_numbers
+from quantmatrix.signals.backtest.whole_book import WholeBook, goes_in_whole_numbers
 from quantmatrix.signals.domain.sizing import Sizing
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
-
-_ENTER, _LEAVE = "may enter", "next leave"
 
 
 def runs_in_columns(strategy: Strategy, history: History, rules: FillRules) -> bool:
@@ -36,38 +36,56 @@ def run_in_columns(
     check([history], strategy.catalogue.bars_min)
     if not runs_in_columns(strategy, history, rules):
         raise NotInColumnsError(f"{strategy.name} on {history.symbol} does not go by columns under these rules")
+    start, end = bounds(history, first, last)
+    return run_on(strategy, history, cash, rules, computed(strategy, history, strategy.columns(held=True)), start, end)
+
+
+def bounds(history: History, first: date | None, last: date | None) -> tuple[int, int]:
+    """The numbers of the first bar and of the one after the last. Raises BacktestError when there are none between."""
     start = 0 if first is None else bisect_left(history.sessions, first)
     end = len(history.bars) if last is None else bisect_right(history.sessions, last)
     if start >= end:
         known = history.columns["session"]
         raise BacktestError(f"there are no bars between {first} and {last}; the first is of {known[0]}, the last of {known[-1]}")
+    return start, end
+
+
+def run_on(
+    strategy: ColumnStrategy, history: History, cash: Money, rules: FillRules, figures: pl.DataFrame, start: int, end: int
+) -> ColumnRun:
+    """Decide on the closes of the bars from `start` to before `end`, fill at the opens after them. figures: the strategy's columns on all bars."""
     book = WholeBook(history, cash, rules)
-    figures = _walk(strategy, history, book, start, end)
-    curve, digits = book.curve(start, end)
+    screen = figures.select(enter=strategy.may_enter(), leave=strategy.may_leave())
+    entries, leaves = _places(screen["enter"], start, end), _places(screen["leave"], start, end - 1)
+    walked, units = None, strategy.sizing.units
+    if units is not None:
+        walked = filled_at_once(history, cash, rules, path_of(entries, leaves, end), units // book.lot * book.lot)
+    if walked is None:
+        walked = _one_by_one(strategy.sizing, history, book, entries, leaves, end)
+    equity, left = walked.levels(history, start, end)
 
     def why(walked: Walked) -> list[tuple[str, ...]]:
         rows = figures[walked.decided].iter_rows(named=True)
-        filled = zip(rows, walked.wanted, walked.bought(), strict=True)
+        filled = zip(rows, walked.wanted.tolist(), walked.bought.tolist(), strict=True)
         told = (strategy.why_enter(row, Quantity(wanted)) if bought else strategy.why_leave(row) for row, wanted, bought in filled)
         return [tuple(f"{one.code}: {one.text}" for one in because if one.met) for because in told]
 
-    return ColumnRun(history, cash, start, book.walked, why, curve, digits)
+    return ColumnRun(history, cash, start, walked, equity, left, figures, why)
 
 
-def _walk(strategy: ColumnStrategy, history: History, book: WholeBook, start: int, end: int) -> pl.DataFrame:
-    """Go from purchase to sale: decide on the closes of the bars from `start` to before `end`, fill at the opens after them.
+def _places(found: pl.Series, start: int, end: int) -> Ints:
+    """The bars from `start` to before `end` on which it is so."""
+    return found.slice(start, end - start).arg_true().to_numpy().astype(np.int64) + start
 
-    Gives the strategy's columns on all bars.
-    """
-    at = pl.int_range(pl.len())
-    leaving = pl.when(strategy.may_leave() & (at < end - 1)).then(at).backward_fill().shift(-1).fill_null(-1)
-    found = computed(strategy, history, strategy.columns(held=True), {_ENTER: strategy.may_enter(), _LEAVE: leaving})
-    bars = found[_ENTER].slice(start, end - start).arg_true().cast(pl.Int64) + start
-    after, leave = history.units("open").shift(-1), found[_LEAVE].gather(bars)
-    closes, opens, sold_at = history.units("close").gather(bars), after.gather(bars), after.gather(leave.clip(0))
-    wanted_of, free_from = _wanted(strategy.sizing, book), start
-    events = zip(bars.to_list(), closes.to_list(), opens.to_list(), leave.to_list(), sold_at.to_list(), strict=True)
-    for bar, close, opened, sale, sale_open in events:
+
+def _one_by_one(sizing: Sizing, history: History, book: WholeBook, entries: Ints, leaves: Ints, end: int) -> Walked:
+    """Go from purchase to sale with the cash that each leaves."""
+    opens, closes = history.units("open").to_numpy(), history.units("close").to_numpy()
+    sales = np.append(leaves, -1)[np.searchsorted(leaves, entries, side="right")]
+    after = np.append(opens[1:], 0)
+    wanted_of, free_from = _wanted(sizing, book), 0
+    events = (one.tolist() for one in (entries, closes[entries], after[entries], sales, after[sales]))
+    for bar, close, opened, sale, sale_open in zip(*events, strict=True):
         if bar < free_from or not (wanted := wanted_of(close)) or not book.may_buy(bar, close, wanted) or bar == end - 1:
             continue
         quantity = book.buy(bar, opened, wanted)
@@ -76,7 +94,7 @@ def _walk(strategy: ColumnStrategy, history: History, book: WholeBook, start: in
         if quantity:
             book.sell(sale, sale_open, quantity)
             free_from = sale + 1
-    return found.drop(_ENTER, _LEAVE)
+    return book.walked
 
 
 def _wanted(sizing: Sizing, book: WholeBook) -> Callable[[int], int]:

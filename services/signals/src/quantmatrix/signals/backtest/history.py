@@ -176,8 +176,8 @@ def _sound() -> pl.Expr:
     """Whether all bars are in order and every one's prices lie as they must."""
     low, high, opened, close = pl.col("low"), pl.col("high"), pl.col("open"), pl.col("close")
     inside = (low > 0) & (low <= opened) & (low <= close) & (opened <= high) & (close <= high)
-    ordered = (pl.col("session").diff() > pl.duration(days=0)).fill_null(True)
-    return (inside & ordered & (pl.col("volume") >= 0)).all()
+    ordered = pl.col("session") > pl.col("session").shift(1)
+    return inside.all() & ordered.all() & (pl.col("volume") >= 0).all()
 
 
 def _wrong_with(bar: PastBar, before: date | None) -> Iterator[str]:

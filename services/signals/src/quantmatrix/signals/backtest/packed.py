@@ -30,7 +30,8 @@ class PackedBars(Sequence[PastBar]):
                 f"packed bars have a session and Int64 columns with 0 to {DIGITS_MAX} digits; wrong: {', '.join(wrong) or digits}"
             )
         self.frame, self.digits = frame.select(wanted), digits
-        largest = self.frame.select(pl.max_horizontal(pl.col(*wanted[1:]).abs().max())).item() if frame.height else 0
+        figures = [self.frame[name] for name in wanted[1:]]
+        largest = max((max(abs(int(one.max() or 0)), abs(int(one.min() or 0))) for one in figures), default=0)  # type: ignore[arg-type]  # integers
         if sum(self.frame.null_count().row(0)) or largest > EXACT_MAX:
             raise BacktestError(f"packed bars have no gaps and no number beyond {EXACT_MAX}; the largest is {largest}")
 
@@ -72,7 +73,8 @@ class PackedHistory(History):
         """
         frame = self.bars.frame
         scale = pl.Series([float(10**self.bars.digits)]).new_from_index(0, frame.height)
-        return frame.select("session", *(pl.col(name).cast(pl.Float64) / scale for name in _PRICES), pl.col("volume").cast(pl.Float64))
+        prices = [frame[name].cast(pl.Float64) / scale for name in _PRICES]
+        return pl.DataFrame([frame["session"], *prices, frame["volume"].cast(pl.Float64)])
 
     @cached_property
     def digits(self) -> int:

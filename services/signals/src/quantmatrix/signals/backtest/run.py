@@ -15,14 +15,12 @@ from pydantic import ValidationError
 
 from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
-from quantmatrix.signals.backtest.columns import run_in_columns, runs_in_columns
 from quantmatrix.signals.backtest.engine import Engine, Fill, Outcome, Progress
 from quantmatrix.signals.backtest.history import BacktestError, History, check, digest_of
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
 from quantmatrix.signals.backtest.trades import Trade, trades_of
-from quantmatrix.signals.backtest.whole_book import NotInColumnsError
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
 from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
 
@@ -89,7 +87,11 @@ def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, o
 
 def _outcome(strategy: Strategy, histories: Sequence[History], job: Job, on_progress: Progress | None) -> Outcome:
     """By columns where they make exactly what the general engine makes."""
-    if len(histories) == 1 and isinstance(strategy, ColumnStrategy) and runs_in_columns(strategy, histories[0], job.rules):
+    if len(histories) == 1 and isinstance(strategy, ColumnStrategy):
+        # NumPy is loaded where it computes, not by idle services.
+        from quantmatrix.signals.backtest.column_run import NotInColumnsError  # noqa: PLC0415
+        from quantmatrix.signals.backtest.columns import run_in_columns  # noqa: PLC0415
+
         try:
             outcome = run_in_columns(strategy, histories[0], job.cash, job.rules, job.first, job.last).outcome()
         except NotInColumnsError:

@@ -1,21 +1,14 @@
 """The book of a run on one instrument in whole numbers: cash, what is held, fills and refusals, and the equity of every bar."""
 
 from math import gcd
-from typing import cast
 
-import polars as pl
+import numpy as np
 
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price
-from quantmatrix.signals.backtest.column_run import Walked, exact
+from quantmatrix.signals.backtest.column_run import INT64_MAX, Ints, NotInColumnsError, Walked, exact
 from quantmatrix.signals.backtest.engine import Refusal
 from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.backtest.rules import FillRules, WholeCommission
-
-INT64_MAX = 2**63 - 1
-
-
-class NotInColumnsError(BacktestError):
-    """This run cannot go by whole numbers; the general engine takes it."""
 
 
 def goes_in_whole_numbers(history: History, rules: FillRules) -> bool:
@@ -92,10 +85,31 @@ class WholeBook:
 
     @property
     def walked(self) -> Walked:
-        """Everything that was filled and refused so far."""
+        """Everything that was filled and refused so far, in as few digits as hold every amount exactly.
+
+        Raises NotInColumnsError when an amount needs more than 64 bits.
+        """
         columns = [list(column) for column in zip(*self._fills, strict=True)] or [[] for _ in range(7)]
-        decided, wanted, quantity, held, price, fee, cash = columns
-        return Walked(decided, wanted, quantity, held, price, fee, cash, self._refusals)
+        decided, wanted, quantity, held, price, fees, cash = columns
+        common, digits = gcd(self.unit, self.opening, *cash), FRACTION_DIGITS_MAX
+        while digits and common % 10 == 0:
+            common, digits = common // 10, digits - 1
+        scale = 10 ** (FRACTION_DIGITS_MAX - digits)
+        most = max(0, self.opening, *cash, *fees, *(amount * scale for amount in (*wanted, *price)))
+        if most // scale > INT64_MAX:
+            raise NotInColumnsError(f"amounts up to {exact(most, FRACTION_DIGITS_MAX)} do not fit into 64 bits at {digits} digits")
+        return Walked(
+            decided=_whole(decided),
+            wanted=_whole(wanted),
+            quantity=_whole(quantity),
+            held=_whole(held),
+            price=_whole(price),
+            fee=_whole(fees, scale),
+            cash=_whole(cash, scale),
+            opening=self.opening // scale,
+            digits=digits,
+            refusals=self._refusals,
+        )
 
     def _refuse(self, bar: int, code: str, detail: str) -> None:
         self._refusals.append(Refusal(self._history.columns["session"][bar], self._history.symbol, code, detail))
@@ -103,24 +117,6 @@ class WholeBook:
     def _money(self, units: int) -> Money:
         return Money(exact(units, FRACTION_DIGITS_MAX), self._currency)
 
-    def curve(self, start: int, end: int) -> tuple[pl.DataFrame, int]:
-        """session, equity and cash of the bars from `start` to before `end` in 10^-digits of money, and the digits.
 
-        They are as few as hold every amount exactly. Raises NotInColumnsError when an amount may need more than 64 bits.
-        """
-        walked = self.walked
-        steps, digits = [self.opening, *walked.cash], FRACTION_DIGITS_MAX
-        common = gcd(self.unit, *steps)
-        while digits and common % 10 == 0:
-            common, digits = common // 10, digits - 1
-        scale = 10 ** (FRACTION_DIGITS_MAX - digits)
-        closes = self._history.units("close").slice(start, end - start)
-        weights = [held * self.unit // scale for held in (0, *walked.held)]
-        steps = [one // scale for one in steps]
-        most = max(steps) + max(weights) * cast(int, closes.max())
-        if most > INT64_MAX:
-            raise NotInColumnsError(f"amounts up to {exact(most, digits)} {self._currency} do not fit into 64 bits at {digits} digits")
-        filled = pl.zeros(end - start, pl.Int64, eager=True).scatter([bar + 1 - start for bar in walked.decided], 1).cum_sum()
-        left = pl.Series("cash", steps, pl.Int64).gather(filled)
-        equity = (left + pl.Series(weights, dtype=pl.Int64).gather(filled) * closes).alias("equity")
-        return pl.DataFrame([self._history.columns["session"].slice(start, end - start), equity, left]), digits
+def _whole(numbers: list[int], scale: int = 1) -> Ints:
+    return np.array([one // scale for one in numbers], np.int64)
