@@ -84,7 +84,7 @@ def test_fees_at_once_are_those_of_single_orders(commission: Commission, quantit
 
 
 def test_fees_that_may_not_fit_are_left_to_the_book() -> None:
-    assert fees_at_once(Commission(Decimal("1e-19"), Decimal(0)), 1, np.array([100]), 2) is None
+    assert fees_at_once(Commission(Decimal("1.0000000000000000001"), Decimal(0)), 1, np.array([100]), 2) is None
     assert fees_at_once(Commission(value_pct=Decimal(1)), 1, np.array([2**61]), 0) is None
 
 
