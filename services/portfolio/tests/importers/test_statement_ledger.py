@@ -11,7 +11,6 @@ import pytest
 from services.portfolio.tests.domain.tax.shared import shared
 from services.portfolio.tests.importers.activity_samples import STATEMENT
 from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JANUARY
-from services.portfolio.tests.importers.samples import FLEX_XML as FLEX
 from services.portfolio.tests.importers.samples import TASTY_NEWER
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, BasisSupplied
@@ -221,16 +220,6 @@ async def test_a_name_that_is_taken_by_somebody_else_is_refused_whole(connection
     assert (kept.import_id, kept.report["state"]) == (None, "failed")
     assert kept.report["why"].startswith("the account is another person's")
     assert {table: await connection.fetchval(f"select count(*) from {table}") for table in TABLES} == before
-
-
-async def test_days_are_booked_from_one_kind_of_file(connection: Any) -> None:
-    """Two kinds of files of one broker share no ids: the same trade would be booked twice."""
-    await keep(connection, FLEX)
-
-    (kept,) = await keep(connection, JANUARY.replace("2024", "2025"))
-
-    assert kept.report["state"] == "failed"
-    assert kept.report["why"].startswith("days of this account are booked from another kind of file already (ibkr_flex_xml")
 
 
 async def test_a_killed_import_books_nothing(connection: Any, database: Any) -> None:

@@ -13,6 +13,7 @@ from quantmatrix.portfolio.importing import Checked, Status
 
 SHOWN_MAX = 100
 DUPLICATE = "booked before under the same key"
+TOLD_OTHERWISE = "booked before from another kind of file"
 
 
 class State(StrEnum):

@@ -36,19 +36,20 @@ class Stood:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """An account's sessions, what it was opened with, and the fees by session."""
+    """An account's sessions, what it was opened with, the fees by session, and what statements say came in or went out since."""
 
     account_id: AccountId
     opening: Money
     stood: tuple[Stood, ...]
     fees: tuple[tuple[date, Money], ...]
+    moved: tuple[Flow, ...] = ()
 
     @property
     def course(self) -> Course:
         """A new account starts with nothing; its opening comes in with the first session."""
         first = self.stood[0].session
         marks = tuple(Mark(one.session, one.equity) for one in self.stood)
-        return Course(Mark(first, Money.zero(self.opening.currency)), marks, (Flow(first, self.opening),))
+        return Course(Mark(first, Money.zero(self.opening.currency)), marks, (Flow(first, self.opening), *self.moved))
 
 
 @dataclass(slots=True)
@@ -143,6 +144,12 @@ class LedgerReader:
             one,
             currency,
         )
+        moved = await self._connection.fetch(
+            """select session, amount from cash_entry where account_id = $1 and currency = $2 and stated
+               and kind in ('deposit', 'withdrawal', 'transfer') order by session""",
+            one,
+            currency,
+        )
         return Walked(
             account_id=AccountId(one),
             opening=Money(account["opening_cash"], currency),
@@ -150,6 +157,7 @@ class LedgerReader:
                 Stood(row["session"], *(Money(row[name], currency) for name in ("equity", "realised", "unrealised"))) for row in rows
             ),
             fees=tuple((row["session"], -Money(row["amount"], currency)) for row in fees),
+            moved=tuple(Flow(row["session"], Money(row["amount"], currency)) for row in moved),
         )
 
     async def books(self, user_id: UserId) -> Books:

@@ -8,11 +8,11 @@ from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import FillId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Quantity
-from quantmatrix.portfolio.domain.statements_matching import Break, Told, breaks_of, of_fill, of_statement
+from quantmatrix.portfolio.domain.statements_matching import Break, Side, Told, breaks_of, of_fill, of_statement
 from quantmatrix.portfolio.facts import execution_of_fact, fill_of_fact
 from quantmatrix.portfolio.rows import instrument_of
 from quantmatrix.portfolio.statement_entries import entries_of
-from quantmatrix.portfolio.statement_ledger import StatementAccount
+from quantmatrix.portfolio.statement_ledger import StatementAccount, StatementLedger
 
 GONE = "no longer there: a later import or fill agrees"
 
@@ -24,9 +24,13 @@ class BreakStore:
         self._connection = connection
 
     async def hold(self, account: StatementAccount, at: datetime) -> int:
-        """Hold everything that was imported for an account against its fills of the same days; how many breaks are open."""
+        """Hold everything that was imported for an account against its fills of the same days; how many breaks are open.
+
+        Cash that fills do not bring is booked.
+        """
         entries = await entries_of(self._connection, account.user_id, account.number, account.broker)
-        found = breaks_of(of_statement(entries), await self._fills(account))
+        cash = await StatementLedger(self._connection).book_cash(account, entries)
+        found = [*breaks_of(of_statement(entries), await self._fills(account)), *cash]
         rows = [(_id(account, one), one) for one in found]
         await self._connection.executemany(
             """insert into statement_break (break_id, account_id, user_id, kind, symbol, session, statement, ledger, broker_key, fill_id, found_at)
@@ -90,5 +94,5 @@ def _id(account: StatementAccount, one: Break) -> UUID:
                       one.said(one.statement), one.said(one.ledger))  # fmt: skip
 
 
-def _first(side: Sequence[Told]) -> str | None:
+def _first(side: Sequence[Side]) -> str | None:
     return side[0].reference if side else None

@@ -1,6 +1,7 @@
 """Imported entries as rows of a table, and back to the very same values."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
@@ -12,14 +13,14 @@ from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Place, Pri
 
 FIELDS = """broker_key text, account text, line integer, section text, kind text, session date, at timestamptz, symbol text, asset text,
 quantity numeric, price numeric, multiplier numeric, amount numeric, currency text, fee numeric, fee_currency text, basis numeric, realised numeric,
-basis_currency text, acquired_on date, cancels text, text text, printed jsonb"""
+basis_currency text, acquired_on date, cancels text, text text, printed jsonb, same_as text"""
 NAMES = ", ".join(field.split()[0] for field in FIELDS.split(","))
 
 
 async def entries_of(connection: Connection, user_id: UserId, number: str, broker: str | None = None) -> list[Entry]:
-    """Everything that was imported under a broker's number, of one broker or of all, by day and line."""
+    """Everything that was imported under a broker's number, of one broker or of all, by day and line; what two kinds of files tell once."""
     rows = await connection.fetch(
-        """select * from statement_entry where user_id = $1 and account = $2 and ($3::text is null or broker = $3)
+        """select * from statement_entry where user_id = $1 and account = $2 and ($3::text is null or broker = $3) and same_as is null
            order by session, import_id, line, broker_key""",
         user_id,
         number,
@@ -28,8 +29,20 @@ async def entries_of(connection: Connection, user_id: UserId, number: str, broke
     return [_entry(row) for row in rows]
 
 
-def entry_row(entry: Entry) -> dict[str, object]:
-    """An entry as JSON, numbers as text."""
+async def untold_entries_of(connection: Connection, user_id: UserId, broker: str, number: str, kinds: Sequence[str]) -> list[Entry]:
+    """What files of these kinds brought and no other kind of file tells of as well."""
+    rows = await connection.fetch(
+        """select e.* from statement_entry e join statement_import i using (import_id)
+           where e.user_id = $1 and e.broker = $2 and e.account = $3 and i.kind = any($4::text[]) and e.same_as is null
+           and not exists (select from statement_entry o where o.user_id = $1 and o.broker = $2 and o.account = $3 and o.same_as = e.broker_key)
+           order by e.session, e.line, e.broker_key""",
+        user_id, broker, number, list(kinds),
+    )  # fmt: skip
+    return [_entry(row) for row in rows]
+
+
+def entry_row(entry: Entry, same_as: str | None) -> dict[str, object]:
+    """An entry as JSON, numbers as text. same_as: the key of the row of another kind of file that tells the same."""
     basis = entry.basis or entry.realised
     printed = entry.printed
     return {
@@ -56,6 +69,7 @@ def entry_row(entry: Entry) -> dict[str, object]:
         "cancels": entry.cancels,
         "text": entry.text,
         "printed": None if printed is None else _printed(printed),
+        "same_as": same_as,
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,8 +16,12 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.methods import LotMethods
-from quantmatrix.portfolio.domain.statements_account import AccountBook, Chapter, account_book
-from quantmatrix.portfolio.domain.statements_securities import Holder, Listed
+from quantmatrix.portfolio.domain.statements import Entry
+from quantmatrix.portfolio.domain.statements_account import AccountBook, Chapter, account_book, effective
+from quantmatrix.portfolio.domain.statements_live import Moved, live_cash
+from quantmatrix.portfolio.domain.statements_matching import Break
+from quantmatrix.portfolio.domain.statements_securities import Holder, Listed, spelled
+from quantmatrix.portfolio.statement_cash import put_cash
 from quantmatrix.portfolio.statement_entries import entries_of
 from quantmatrix.portfolio.statement_rows import Rows, chapter_of, differs, rows_of
 from quantmatrix.portfolio.store import PortfolioStore
@@ -119,6 +124,27 @@ class StatementLedger:
         )  # fmt: skip
         return [chapter_of(row["first"], row["last"], json.loads(row["chapter"]), account.account_id) for row in rows]
 
+    async def book_cash(self, account: StatementAccount, entries: Sequence[Entry]) -> tuple[Break, ...]:
+        """Book the cash of an account that execution opened that only statements tell of; what is left to a person as breaks."""
+        chapters = await self.chapters_of(account)
+        opened = await self._connection.fetchval("select opened_at from account where account_id = $1", account.account_id)
+        named = [replace(entry, account=account.account_id) for entry in entries]
+        found = live_cash(named, lambda entry: effective(entry, chapters), opened.date(), await self._acted(account))
+        await put_cash(found.lines, account.account_id, account.user_id, self._connection)
+        return found.breaks
+
+    async def _acted(self, account: StatementAccount) -> list[Moved]:
+        """Cash of corporate actions that somebody told of the account."""
+        rows = await self._connection.fetch(
+            """select e.about, e.kind, e.session, e.amount, e.currency, i.symbol from cash_entry e join fact f on f.fact_id = e.about
+               join instrument i using (instrument_id) where e.account_id = $1 and e.kind = 'corporate_action' and not e.stated order by e.session""",
+            account.account_id,
+        )  # fmt: skip
+        return [
+            Moved(row["kind"], spelled(row["symbol"]), row["session"], Money(row["amount"], row["currency"]), str(row["about"]))
+            for row in rows
+        ]
+
     async def _supplied(self, account: StatementAccount) -> dict[UUID, tuple[Money, date | None]]:
         rows = await self._connection.fetch("select * from statement_basis where account_id = $1", account.account_id)
         return {row["arrival"]: (Money(row["basis"], row["currency"]), row["acquired_on"]) for row in rows}
@@ -199,6 +225,8 @@ class StatementLedger:
         account = _account(row)
         if account.booked:
             await self.rebook(account)
+        else:
+            await self.book_cash(account, await entries_of(self._connection, user_id, number, broker))
         if row["told"]:
             return
         await self._connection.execute("delete from statement_account where account_id = $1", account.account_id)

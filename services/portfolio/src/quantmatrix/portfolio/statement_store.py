@@ -1,19 +1,20 @@
 """Portfolio's tables of imported statements: a file is kept whole or not at all, and what was kept before is not kept again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.portfolio.domain.statements import Entry, Statement
-from quantmatrix.portfolio.import_report import DUPLICATE, ImportTold, refused, told
+from quantmatrix.portfolio.domain.statements_merging import merged
+from quantmatrix.portfolio.import_report import DUPLICATE, TOLD_OTHERWISE, ImportTold, refused, told
 from quantmatrix.portfolio.importing import Checked, Status
 from quantmatrix.portfolio.statement_breaks import BreakStore
-from quantmatrix.portfolio.statement_entries import FIELDS, NAMES, entries_of, entry_row
+from quantmatrix.portfolio.statement_entries import FIELDS, NAMES, entries_of, entry_row, untold_entries_of
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_rows import broker_of, chapters_told
 
@@ -36,8 +37,10 @@ class Options:
 
 
 NO_OPTIONS = Options()
-_ALIKE = {"ibkr_flex_xml": "ibkr_flex%", "ibkr_flex_csv": "ibkr_flex%"}
+_ALIKE = (frozenset({"ibkr_flex_xml", "ibkr_flex_csv"}),)
 """Kinds of files that carry the same ids."""
+_COMPARED = (frozenset({"ibkr_activity", "ibkr_flex_xml", "ibkr_flex_csv"}),)
+"""Kinds of files that print the same things in the same words: rows of one are found among those of another by what they say."""
 
 
 class NotBookedError(Exception):
@@ -76,10 +79,12 @@ class StatementStore:
         self, import_id: UUID, statement: Statement, user_id: UserId, report: ImportTold, at: datetime, options: Options
     ) -> ImportTold:
         """Store the rows, then work out the accounts anew; the report with what came of it."""
-        await self._refuse_other_kinds(import_id, statement, user_id)
-        fresh = await self._add(import_id, user_id, statement)
+        same = await self._told_by_other_kinds(import_id, statement, user_id)
+        fresh = await self._add(import_id, user_id, statement, same)
         await self._add_unread(import_id, statement)
-        report = _counted(report, statement, fresh)
+        report = _counted(
+            report, statement, fresh, len({entry.place.line for entry in statement.entries if entry.broker_key in same} - fresh)
+        )
         report["account_ids"], report["open_breaks"] = await self._accounts(statement, user_id, at, options)
         await self._connection.execute(
             "update statement_import set booked = $2, ignored = $3, duplicates = $4, report = $5 where import_id = $1",
@@ -87,19 +92,43 @@ class StatementStore:
         )  # fmt: skip
         return report
 
-    async def _refuse_other_kinds(self, import_id: UUID, statement: Statement, user_id: UserId) -> None:
-        """Two kinds of files have no ids in common: days that are booked from one are not booked from another as well."""
-        row = await self._connection.fetchrow(
-            """select kind, first, last from statement_import where user_id = $1 and broker = $2 and accounts && $3::text[]
-               and kind not like $4 and first <= $6 and last >= $5 and import_id <> $7 order by first limit 1""",
-            user_id, broker_of(statement), list(statement.accounts), _ALIKE.get(statement.importer, statement.importer), statement.first,
-            statement.last, import_id,
+    async def _told_by_other_kinds(self, import_id: UUID, statement: Statement, user_id: UserId) -> dict[str, str]:
+        """Keys of the rows that another kind of file brought already, with theirs. Raises NotBookedError where the two contradict each other."""
+        kind = statement.importer
+        rows = await self._connection.fetch(
+            """select kind, accounts, first, last from statement_import where user_id = $1 and broker = $2 and accounts && $3::text[]
+               and not kind = any($4::text[]) and first <= $6 and last >= $5 and import_id <> $7 order by first, last""",
+            user_id, broker_of(statement), list(statement.accounts), list(_with(kind, _ALIKE)), statement.first, statement.last, import_id,
         )  # fmt: skip
-        if row is not None:
+        for row in rows:
+            if row["kind"] not in _with(kind, _COMPARED):
+                raise NotBookedError(
+                    f"days of this account are booked from another kind of file already ({row['kind']}, {row['first']} to {row['last']}): "
+                    "import one kind of file for a period, or give this one a start date"
+                )
+        same: dict[str, str] = {}
+        for number in statement.accounts if rows else ():
+            both = [(max(row["first"], statement.first), min(row["last"], statement.last)) for row in rows if number in row["accounts"]]
+            same |= await self._same(statement, user_id, number, {row["kind"] for row in rows}, both)
+        return same
+
+    async def _same(
+        self, statement: Statement, user_id: UserId, number: str, kinds: set[str], both: list[tuple[date, date]]
+    ) -> dict[str, str]:
+        own = [entry for entry in statement.entries if entry.account == number]
+        known = await self._connection.fetch(
+            "select broker_key from statement_entry where user_id = $1 and broker = $2 and account = $3 and broker_key = any($4::text[])",
+            user_id, broker_of(statement), number, [entry.broker_key for entry in own],
+        )  # fmt: skip
+        keys = {row["broker_key"] for row in known}
+        booked = await untold_entries_of(self._connection, user_id, broker_of(statement), number, sorted(kinds))
+        found = merged([entry for entry in own if entry.broker_key not in keys], booked, both)
+        if found.contradictions:
             raise NotBookedError(
-                f"days of this account are booked from another kind of file already ({row['kind']}, {row['first']} to {row['last']}): "
-                "import one kind of file for a period, or give this one a start date"
-            )
+                "another kind of file says something else of the same days: " + "; ".join(found.contradictions)
+                + ". Take the wrong file back, or give this one a start date"
+            )  # fmt: skip
+        return found.same
 
     async def _accounts(self, statement: Statement, user_id: UserId, at: datetime, options: Options) -> tuple[list[str], int]:
         """Book each account of the file, or hold it against its fills; their names, and how many breaks are open."""
@@ -134,15 +163,15 @@ class StatementStore:
         )  # fmt: skip
         return bool(new)
 
-    async def _add(self, import_id: UUID, user_id: UserId, statement: Statement) -> set[int]:
-        """Store the entries whose keys are new; the lines that brought one."""
+    async def _add(self, import_id: UUID, user_id: UserId, statement: Statement, same: Mapping[str, str]) -> set[int]:
+        """Store the entries whose keys are new; the lines that brought one that is booked. same: those that another kind of file tells of."""
         rows = await self._connection.fetch(
             f"""insert into statement_entry (user_id, import_id, broker, {NAMES})
                 select $1, $2, $4, {NAMES} from jsonb_to_recordset($3::jsonb) as said ({FIELDS})
-                on conflict do nothing returning line""",
-            user_id, import_id, json.dumps([entry_row(entry) for entry in statement.entries]), broker_of(statement),
+                on conflict do nothing returning line, same_as""",
+            user_id, import_id, json.dumps([entry_row(entry, same.get(entry.broker_key)) for entry in statement.entries]), broker_of(statement),
         )  # fmt: skip
-        return {row["line"] for row in rows}
+        return {row["line"] for row in rows if row["same_as"] is None}
 
     async def _add_unread(self, import_id: UUID, statement: Statement) -> None:
         await self._connection.executemany(
@@ -160,6 +189,11 @@ class StatementStore:
             imports = [row["import_id"] for row in rows]
             for table in ("statement_entry", "statement_unread", "statement_import"):
                 await self._connection.execute(f"delete from {table} where import_id = any($1::uuid[])", imports)
+            await self._connection.execute(
+                """update statement_entry e set same_as = null where user_id = $1 and same_as is not null and not exists (select from
+                   statement_entry o where o.user_id = $1 and o.broker = e.broker and o.account = e.account and o.broker_key = e.same_as)""",
+                user_id,
+            )
             ledger = StatementLedger(self._connection)
             for broker, number in sorted({(row["broker"], number) for row in rows for number in row["accounts"]}):
                 await ledger.forget(user_id, broker, number)
@@ -177,12 +211,16 @@ class StatementStore:
         return [json.loads(row["report"]) for row in rows]
 
 
-def _counted(report: ImportTold, statement: Statement, fresh: set[int]) -> ImportTold:
-    """The report with the counts of what was new: known rows are ignored by a rule of that name."""
+def _with(kind: str, groups: Iterable[frozenset[str]]) -> frozenset[str]:
+    """A kind with all that are in a group with it."""
+    return frozenset({kind}).union(*(group for group in groups if kind in group))
+
+
+def _counted(report: ImportTold, statement: Statement, fresh: set[int], otherwise: int = 0) -> ImportTold:
+    """The report with the counts of what was new: known rows are ignored by a rule of that name. otherwise: those of another kind of file."""
     duplicates = len(statement.booked_lines) - len(fresh)
     rules = {rule: count for rule, count in report["ignored_by_rule"].items() if rule != DUPLICATE}
-    if duplicates:
-        rules[DUPLICATE] = duplicates
+    rules |= {rule: count for rule, count in ((DUPLICATE, duplicates - otherwise), (TOLD_OTHERWISE, otherwise)) if count}
     counted = report.copy()
     counted["booked"], counted["duplicates"] = len(fresh), duplicates
     counted["ignored"], counted["ignored_by_rule"] = sum(rules.values()), rules

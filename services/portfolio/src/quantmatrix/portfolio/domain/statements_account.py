@@ -42,7 +42,7 @@ class AccountBook:
 def account_book(account: str, entries: Sequence[Entry], chapters: Sequence[Chapter], currency: str, holder: Holder) -> AccountBook:
     """Book everything that was imported for one account. entries: each once, of this account."""
     said = sorted(chapters, key=lambda one: (one.first, one.last))
-    days = {id(entry): _effective(entry, said) for entry in entries}
+    days = {id(entry): effective(entry, said) for entry in entries}
     ordered = sorted(standing(sorted(entries, key=_plainly)), key=lambda entry: (days[id(entry)], *order(entry)))
     priors = _priors(ordered, said, days)
     replay = Replay(holder)
@@ -63,7 +63,7 @@ def _plainly(entry: Entry) -> tuple[object, ...]:
     return *order(entry), entry.place.line, entry.broker_key
 
 
-def _effective(entry: Entry, chapters: Sequence[Chapter]) -> date:
+def effective(entry: Entry, chapters: Sequence[Chapter]) -> date:
     """The day on which an entry counts: its own, or the first of the file that tells of it late."""
     if any(one.covers(entry.session) for one in chapters):
         return entry.session

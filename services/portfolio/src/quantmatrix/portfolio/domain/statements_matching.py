@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import Protocol
 
 from quantmatrix.common.names import FillId
 from quantmatrix.common.values import Money, Price, Quantity, plain
@@ -41,6 +42,15 @@ class Told:
         return f"{self.quantity} at {self.price}{fee}"
 
 
+class Side(Protocol):
+    """What one side says of a break. reference: what it calls it."""
+
+    @property
+    def reference(self) -> str: ...
+
+    def words(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Break:
     """A difference about one symbol on one day; a side that has nothing is empty."""
@@ -48,10 +58,10 @@ class Break:
     kind: BreakKind
     symbol: str
     session: date
-    statement: tuple[Told, ...]
-    ledger: tuple[Told, ...]
+    statement: tuple[Side, ...]
+    ledger: tuple[Side, ...]
 
-    def said(self, side: Sequence[Told]) -> str | None:
+    def said(self, side: Sequence[Side]) -> str | None:
         return "; ".join(one.words() for one in side) or None
 
 
