@@ -16,7 +16,7 @@ from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.contracts.commands import StartRun
 from quantmatrix.common.contracts.fills import MatchedWatermark, OrderFilled
 from quantmatrix.common.contracts.orders import AccountOpened, OrderAdjusted
-from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
+from quantmatrix.common.contracts.prices import Bar, BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.instruments import Instrument
@@ -31,6 +31,7 @@ from quantmatrix.signals.bus import bus
 from quantmatrix.signals.charts import Charts
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.ledgers import LedgerStore
+from quantmatrix.signals.ports import OptionChains
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.testing import FixedHistory
 
@@ -68,7 +69,16 @@ class Days:
         self.pages = self._process()
 
     def _process(self) -> Pages:
-        return Pages(self.connection, bus(Handlers(Slate(self.known), strategies_in_slot(), ""), Charts(self.known)))  # type: ignore[arg-type]  # a double of market's history
+        handlers = Handlers(Slate(self.known), strategies_in_slot(), "", self._chains())
+        return Pages(self.connection, bus(handlers, Charts(self.known)))  # type: ignore[arg-type]  # a double of market's history
+
+    def _chains(self) -> OptionChains | None:
+        """Where options come from; nowhere here."""
+        return None
+
+    def _bars(self, bar: PastBar) -> tuple[Bar, ...]:
+        """Everything that has a bar in this session."""
+        return (Bar(self.past.instrument_id, self.past.symbol, self.past.currency, bar.open, bar.high, bar.low, bar.close, bar.volume),)
 
     def _split(self, one: Any) -> CorporateActionAnnounced:
         return like(
@@ -102,10 +112,8 @@ class Days:
         for order in self.orders:
             await self._fill(order, bar, session.opened_at)
         self.orders = []
-        row = like(BarsClosed).bars[0]
-        shown = type(row)(self.past.instrument_id, self.past.symbol, self.past.currency, bar.open, bar.high, bar.low, bar.close, bar.volume)
         closed = like(
-            BarsClosed, session=bar.session, opened_at=session.opened_at, closed_at=session.closed_at, part=1, parts=1, bars=(shown,)
+            BarsClosed, session=bar.session, opened_at=session.opened_at, closed_at=session.closed_at, part=1, parts=1, bars=self._bars(bar)
         )
         await self.pages.hear(closed)
         moment = {"session": bar.session, "moment": session.closed_at, "covers": {}}

@@ -2,16 +2,20 @@
 
 import json
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from quantmatrix.common.names import ActionKind
+from quantmatrix.common.options import terms_of
 from quantmatrix.common.runtime.slot import load, names_in
 from quantmatrix.market import feeds
 from quantmatrix.market.domain.listing import Listing
+from quantmatrix.market.feeds._chains import with_chains
 from quantmatrix.market.ports import Feed, FeedContent
 from quantmatrix.market.settings import MarketSettings
 from quantmatrix.signals import strategies
 from quantmatrix.signals.backtest.history import BacktestError, History, PastBar
+from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import Split
 from quantmatrix.signals.ports import Strategy
 
@@ -60,8 +64,8 @@ def histories(symbols: Sequence[str]) -> tuple[str, list[History]]:
     """
     settings = MarketSettings.read().model_copy(update={"replay_symbols": tuple(symbols)} if symbols else {})
     feed: Feed = load(feeds, settings.feed).make(settings)
-    content = feed.content()
-    return feed.name, [_history(listing, content) for listing in content.listings]
+    content = with_chains(feed.content(), settings)
+    return feed.name, [_history(listing, content) for listing in content.listings if listing.underlying is None]
 
 
 def _history(listing: Listing, content: FeedContent) -> History:
@@ -84,7 +88,32 @@ def _history(listing: Listing, content: FeedContent) -> History:
         multiplier=listing.multiplier,
         bars=bars,
         splits=splits,
+        chains=_chains(listing, content),
     )
+
+
+def _chains(listing: Listing, content: FeedContent) -> dict[date, tuple[OptionQuote, ...]]:
+    """The options on an instrument by session, as the service is shown them."""
+    options = {one.instrument_id: (one, terms_of(one.symbol)) for one in content.listings if one.underlying == listing.instrument_id}
+    found: dict[date, list[OptionQuote]] = {}
+    for quote in content.quotes:
+        if quote.instrument_id in options:
+            one, terms = options[quote.instrument_id]
+            found.setdefault(quote.session, []).append(
+                OptionQuote(
+                    contract=one.symbol,
+                    kind=terms.kind,
+                    expires=terms.expires,
+                    strike=terms.strike,
+                    bid=quote.bid,
+                    ask=quote.ask,
+                    open_interest=quote.open_interest,
+                    delta=quote.delta,
+                    instrument_id=one.instrument_id,
+                    tick_size=one.tick_size,
+                )
+            )
+    return {session: tuple(sorted(own, key=lambda one: (one.expires, one.strike, one.kind))) for session, own in found.items()}
 
 
 def parameters_of(given: Sequence[str]) -> dict[str, Any]:

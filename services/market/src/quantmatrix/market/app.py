@@ -11,6 +11,7 @@ from quantmatrix.common.runtime.service import Parts, run_service
 from quantmatrix.common.runtime.slot import load
 from quantmatrix.market import feeds
 from quantmatrix.market.bus import bus
+from quantmatrix.market.feeds._chains import with_chains
 from quantmatrix.market.handlers import Replay, say_listings
 from quantmatrix.market.ports import Feed, FeedContent, FeedError
 from quantmatrix.market.settings import MarketSettings
@@ -24,7 +25,7 @@ async def serve(settings: MarketSettings) -> None:
 
     async def build(parts: Parts) -> Bus:
         feed: Feed = load(feeds, settings.feed).make(settings)
-        content = await asyncio.to_thread(feed.content)
+        content = await asyncio.to_thread(lambda: with_chains(feed.content(), settings))
         await bring_in(parts, settings, feed.name, content)
         return bus(Replay(parts, TradingCalendar()))
 

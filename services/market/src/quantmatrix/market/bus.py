@@ -5,14 +5,18 @@ from datetime import date
 from quantmatrix.common.contracts.asking.market import (
     BarColumns,
     BarsAsked,
+    ChainAsked,
+    ContractQuote,
     Instruments,
     InstrumentsAsked,
     ListedInstrument,
+    OptionChain,
     ReplayControlAsked,
     ReplayStatus,
     ReplayStatusAsked,
 )
 from quantmatrix.common.contracts.portfolio import LedgerWatermark
+from quantmatrix.common.options import terms_of
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
@@ -27,6 +31,7 @@ def bus(replay: Replay) -> Bus:
         answers=(
             Answers(InstrumentsAsked, instruments),
             Answers(BarsAsked, bars),
+            Answers(ChainAsked, chain),
             Answers(ReplayStatusAsked, replay_status),
         ),
         does=(Does(ReplayControlAsked, replay.control),),
@@ -73,6 +78,31 @@ async def bars(asked: BarsAsked, connection: Connection) -> BarColumns:
         volume=tuple(str(bar.volume) for bar in found),
         actions=announced(actions, listing),
     )
+
+
+async def chain(asked: ChainAsked, connection: Connection) -> OptionChain:
+    """The options on an instrument in a session; nothing of a session that was not published yet."""
+    store = MarketStore(connection)
+    until = until_published(await store.replay(), asked.session)
+    found = await store.chain(asked.underlying_id, asked.session) if until == asked.session else []
+    quotes = (
+        ContractQuote(
+            instrument=wire_instrument(listing),
+            kind=terms.kind,
+            expires=terms.expires,
+            strike=terms.strike,
+            tick_size=listing.tick_size,
+            bid=quote.bid,
+            ask=quote.ask,
+            open_interest=quote.open_interest,
+            volume=quote.volume,
+            iv=quote.iv,
+            delta=quote.delta,
+        )
+        for listing, quote in found
+        for terms in (terms_of(listing.symbol),)
+    )
+    return OptionChain(asked.underlying_id, asked.session, tuple(sorted(quotes, key=lambda one: (one.expires, one.strike, one.kind))))
 
 
 async def replay_status(_: ReplayStatusAsked, connection: Connection) -> ReplayStatus:

@@ -192,6 +192,7 @@ def say_listings(page: Page, listings: list[Listing]) -> None:
                 tick_size=listing.tick_size,
                 lot_size=listing.lot_size,
                 valid_from=listing.listed_on,
+                underlying=listing.underlying,
             ),
             identity=(listing.instrument_id, listing.symbol),
         )
@@ -202,7 +203,7 @@ def wire_instrument(listing: Listing) -> Instrument:
 
 
 def _wire_bar(bar: DailyBar, listing: Listing) -> Bar:
-    return Bar(bar.instrument_id, listing.symbol, listing.currency, bar.open, bar.high, bar.low, bar.close, bar.volume)
+    return Bar(bar.instrument_id, listing.symbol, listing.currency, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.bid, bar.ask)
 
 
 def _announced(action: CorporateAction, listing: Listing) -> CorporateActionAnnounced:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from quantmatrix.common.runtime.errors import ConfigurationError
-from quantmatrix.market.domain.listing import CorporateAction, DailyBar, Listing
+from quantmatrix.market.domain.listing import CorporateAction, DailyBar, Listing, Quote
 
 
 class FeedError(ConfigurationError):
@@ -18,11 +18,15 @@ class FeedError(ConfigurationError):
 
 @dataclass(frozen=True, slots=True)
 class FeedContent:
-    """Everything a feed brings, checked: bars ordered by session and instrument, splits as facts."""
+    """Everything a feed brings, checked: bars ordered by session and instrument, splits as facts, quotes of options.
+
+    An option has a listing like everything else, and for each of its quotes a bar.
+    """
 
     listings: tuple[Listing, ...]
     bars: tuple[DailyBar, ...]
     actions: tuple[CorporateAction, ...]
+    quotes: tuple[Quote, ...] = ()
 
 
 class Feed(Protocol):

@@ -17,6 +17,9 @@ class MarketSettings(ServiceSettings):
     feed: str = Field("replay", description="Which feed in the slot brings history: replay or csv.")
     csv_file: Path | None = Field(None, description="For the csv feed: the file of daily bars.")
     csv_splits_file: Path | None = Field(None, description="For the csv feed: a file of splits (symbol,effective,numerator,denominator).")
+    chains_file: Path | None = Field(
+        None, description="Beside any feed: a CSV or Parquet file of option chains on its stocks, one row per contract and session."
+    )
     replay_symbols: tuple[str, ...] = Field((), description="Symbols to replay, separated by commas; empty for all of the feed.")
     replay_from: date | None = Field(None, description="First session to replay; earlier bars serve as history only.")
     replay_to: date | None = Field(None, description="Last session to replay.")

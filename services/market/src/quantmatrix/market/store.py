@@ -10,7 +10,7 @@ from quantmatrix.common.calendars import Session
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Price, Quantity, optional
-from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing
+from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing, Quote
 from quantmatrix.market.ports import FeedContent
 
 BARS_ANSWERED_MAX = 5_000
@@ -47,6 +47,8 @@ def digest_of(content: FeedContent, first: date, last: date) -> str:
         seen.update(f"{bar}\n".encode())
     for action in content.actions:
         seen.update(f"{action}\n".encode())
+    for quote in content.quotes:
+        seen.update(f"{quote}\n".encode())
     return seen.hexdigest()
 
 
@@ -65,6 +67,7 @@ class MarketStore:
         await self._load_listings(content)
         await self._load_bars(content)
         await self._load_actions(content)
+        await self._load_quotes(content)
         sessions = len({bar.session for bar in content.bars if first <= bar.session <= last})
         await self._connection.execute(
             """insert into replay (feed, content, first_session, last_session, sessions, state, pace_s)
@@ -74,13 +77,16 @@ class MarketStore:
 
     async def _load_listings(self, content: FeedContent) -> None:
         await self._connection.executemany(
-            """insert into instrument (instrument_id, asset_class, name, currency, multiplier, tick_size, lot_size, calendar)
-               values ($1, $2, $3, $4, $5, $6, $7, $8)""",
+            """insert into instrument (instrument_id, asset_class, name, currency, multiplier, tick_size, lot_size, calendar, underlying)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
             [
-                (i.instrument_id, i.asset_class, i.name, i.currency, i.multiplier.value, i.tick_size.value, i.lot_size.value, i.calendar)
+                (
+                    i.instrument_id, i.asset_class, i.name, i.currency, i.multiplier.value, i.tick_size.value, i.lot_size.value, i.calendar,
+                    i.underlying,
+                )
                 for i in content.listings
             ],
-        )
+        )  # fmt: skip
         await self._connection.executemany(
             "insert into symbol_alias (instrument_id, symbol, valid_from) values ($1, $2, $3)",
             [(i.instrument_id, i.symbol, i.listed_on) for i in content.listings],
@@ -95,6 +101,11 @@ class MarketStore:
             ],
             columns=["timeframe", "session", "instrument_id", "open", "high", "low", "close", "volume"],
         )
+
+    async def _load_quotes(self, content: FeedContent) -> None:
+        names = ["instrument_id", "session", "bid", "ask", "open_interest", "volume", "iv", "delta"]
+        rows = [(q.instrument_id, q.session, q.bid.value, q.ask.value, q.open_interest, q.volume, q.iv, q.delta) for q in content.quotes]
+        await self._connection.copy_records_to_table("option_quote", records=rows, columns=names)
 
     async def _load_actions(self, content: FeedContent) -> None:
         await self._connection.executemany(
@@ -128,7 +139,8 @@ class MarketStore:
                 where b.timeframe = $1 and b.session <= r.last_session and b.session >= r.first_session and ($2::date is null or b.session > $2)
                 order by b.session limit $3
             )
-            select * from bar where timeframe = $1 and session in (select session from ahead) order by session, instrument_id
+            select b.*, q.bid, q.ask from bar b left join option_quote q using (instrument_id, session)
+            where b.timeframe = $1 and b.session in (select session from ahead) order by b.session, b.instrument_id
             """,
             DAILY,
             after,
@@ -217,7 +229,8 @@ class MarketStore:
         rows = await self._connection.fetch(
             """
             select * from (
-                select * from bar where instrument_id = $1 and timeframe = $2 and session <= $3 order by session desc limit $4
+                select b.*, null::numeric as bid, null::numeric as ask from bar b
+                where instrument_id = $1 and timeframe = $2 and session <= $3 order by session desc limit $4
             ) as latest order by session
             """,
             instrument,
@@ -226,6 +239,19 @@ class MarketStore:
             min(limit, BARS_ANSWERED_MAX),
         )
         return [_bar(row) for row in rows]
+
+    async def chain(self, underlying: InstrumentId, session: date) -> list[tuple[Listing, Quote]]:
+        """The options on an instrument that were quoted in a session, each under its latest symbol."""
+        rows = await self._connection.fetch(
+            """
+            select i.*, a.symbol, a.valid_from, q.* from option_quote q join instrument i using (instrument_id)
+            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id order by valid_from desc limit 1) a on true
+            where i.underlying = $1 and q.session = $2
+            """,
+            underlying,
+            session,
+        )
+        return [(_listing(row), _quote(row)) for row in rows]
 
     async def actions_of(self, instrument: InstrumentId, until: date) -> list[CorporateAction]:
         rows = await self._connection.fetch(
@@ -261,6 +287,21 @@ def _bar(row: asyncpg.Record) -> DailyBar:
         low=Price(row["low"]),
         close=Price(row["close"]),
         volume=Quantity(row["volume"]),
+        bid=optional(Price, row["bid"]),  # type: ignore[arg-type]  # numeric column
+        ask=optional(Price, row["ask"]),  # type: ignore[arg-type]  # numeric column
+    )
+
+
+def _quote(row: asyncpg.Record) -> Quote:
+    return Quote(
+        instrument_id=InstrumentId(row["instrument_id"]),
+        session=row["session"],
+        bid=Price(row["bid"]),
+        ask=Price(row["ask"]),
+        open_interest=row["open_interest"],
+        volume=row["volume"],
+        iv=row["iv"],
+        delta=row["delta"],
     )
 
 
@@ -290,4 +331,5 @@ def _listing(row: asyncpg.Record) -> Listing:
         lot_size=Quantity(row["lot_size"]),
         calendar=row["calendar"],
         listed_on=row["valid_from"],
+        underlying=row["underlying"],
     )

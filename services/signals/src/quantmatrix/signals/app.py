@@ -8,6 +8,7 @@ from quantmatrix.signals import strategies
 from quantmatrix.signals.bus import backtests, bus
 from quantmatrix.signals.charts import Charts
 from quantmatrix.signals.handlers import Handlers
+from quantmatrix.signals.optioning import MarketChains
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.settings import SignalsSettings
 from quantmatrix.signals.slate import MarketHistory, Slate
@@ -35,7 +36,7 @@ async def serve(settings: SignalsSettings) -> None:
 
     async def build(parts: Parts) -> Bus:
         history = MarketHistory(parts.ask)
-        handlers = Handlers(Slate(history), known, settings.default_strategy)
+        handlers = Handlers(Slate(history), known, settings.default_strategy, MarketChains(parts.ask))
         crew = Crew(parts.pool, parts.client, parts.clock, limit_s=settings.backtest_limit_s)
         queue = BacktestQueue(
             parts.pool,

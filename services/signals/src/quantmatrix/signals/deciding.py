@@ -18,6 +18,7 @@ from quantmatrix.signals.domain.series import Series
 from quantmatrix.signals.engines import Made
 from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.ledgers import LedgerStore
+from quantmatrix.signals.optioning import Contracts
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.store import KnownInstrument, SignalsStore, WorkingOrder
 
@@ -44,12 +45,17 @@ class Turn:
     slate: Slate
     moment: Moment
     page: Page
+    contracts: Contracts | None = None
     reserved: Money | None = None
     selling: dict[InstrumentId, Quantity] | None = None
 
     @property
     def store(self) -> SignalsStore:
         return SignalsStore(self.page.connection)
+
+    @property
+    def _contracts(self) -> Contracts:
+        return self.contracts or Contracts(None, self.known, self.holdings, self.working)
 
     async def decide(self, made: Made) -> None:
         """Ask the strategy about every instrument that has a bar of this moment."""
@@ -58,13 +64,16 @@ class Turn:
             memories = await self.store.memories(self.run.run_id)
         for one in self.known:
             series = self.slate.series(one.instrument.instrument_id)
-            if series is None or series.last_session != self.moment.session:
+            if series is None or series.last_session != self.moment.session or one.underlying is not None:
                 continue
             holding = self.holdings.get(one.instrument.instrument_id, FLAT)
-            if made.strategy.nothing_can_happen(series.latest(made.screen), holding):
-                continue
             memory = memories.get(one.instrument.instrument_id, NOTHING_KEPT)
+            busy = made.options is not None and (memory.pursuit is not None or self._contracts.has_legs(one))
+            if not busy and made.strategy.nothing_can_happen(series.latest(made.screen), holding):
+                continue
             situation = self._situation(one, series, made, holding, equity, memory)
+            if made.options is not None and (busy or made.options.wants_options(situation)):
+                situation = replace(situation, options=await self._contracts.options(one, self.moment.session))
             await self._carry_out(one, situation, made.strategy.decide(situation))
             if made.memory is not None:
                 after = made.memory.remember(situation)
@@ -103,7 +112,11 @@ class Turn:
         for decision in decisions:
             if paused and decision.side is Side.BUY:
                 continue
-            await self._raise(one, situation, await self._allowed(one, situation, decision), None)
+            target, shown = one, situation
+            if decision.instrument is not None:
+                (target,) = await self.store.options([decision.instrument], one.calendar)
+                shown = self._contracts.shown(target, situation, self.slate)
+            await self._raise(target, shown, await self._allowed(target, shown, decision), None)
         levels = frozenset(decision.level for decision in decisions if decision.level is not None)
         if levels:
             instrument = one.instrument.instrument_id
@@ -118,7 +131,7 @@ class Turn:
             return decision
         reserved, selling = await self._under_way()
         instrument = one.instrument.instrument_id
-        needed = notional(situation.close, quantity, one.instrument.multiplier, self.run.cash.currency)
+        needed = notional(decision.limit or situation.close, quantity, one.instrument.multiplier, self.run.cash.currency)
         sold = selling.get(instrument, Quantity(0))
         no = refusal(side, quantity, situation.holding.quantity, sold, needed, self.run.cash - reserved)
         if no is not None:
@@ -208,6 +221,7 @@ class Turn:
             side=decision.side,
             quantity=decision.quantity,
             price=situation.close,
+            limit=decision.limit,
             stop=decision.stop,
             targets=decision.targets,
             strength=decision.strength,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from quantmatrix.signals.domain.run import Run
-from quantmatrix.signals.ports import Remembers, Strategy
+from quantmatrix.signals.ports import OptionStrategy, Remembers, Strategy
 from quantmatrix.signals.strategies._exits import make_strategy
 
 
@@ -19,6 +19,7 @@ class Made:
     flat: Mapping[str, pl.Expr]
     held: Mapping[str, pl.Expr]
     memory: Remembers | None
+    options: OptionStrategy | None = None
 
 
 class Engines:
@@ -34,5 +35,6 @@ class Engines:
         if key not in self._made:
             one = make_strategy(self.strategies[run.strategy], run.parameters)
             memory = one if isinstance(one, Remembers) else None
-            self._made[key] = Made(one, one.screen_columns(), one.columns(), one.columns(held=True), memory)
+            options = one if isinstance(one, OptionStrategy) else None
+            self._made[key] = Made(one, one.screen_columns(), one.columns(), one.columns(held=True), memory, options)
         return self._made[key]

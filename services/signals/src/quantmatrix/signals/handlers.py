@@ -17,7 +17,8 @@ from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.engines import Engines
 from quantmatrix.signals.ledgers import LedgerStore
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.optioning import Contracts, options_of
+from quantmatrix.signals.ports import OptionChains, Strategy
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.starting import Starting
 from quantmatrix.signals.store import KnownInstrument, RunAtWork, SignalsStore
@@ -28,8 +29,11 @@ log = structlog.get_logger(__name__)
 class Handlers:
     """One method per message. The slate holds the series in memory; everything that decides anything else is in the tables."""
 
-    def __init__(self, slate: Slate, strategies: Mapping[str, type[Strategy]], default_strategy: str) -> None:
+    def __init__(
+        self, slate: Slate, strategies: Mapping[str, type[Strategy]], default_strategy: str, chains: OptionChains | None = None
+    ) -> None:
         self._slate = slate
+        self._chains = chains
         self._engines = Engines(strategies)
         self.booking = Booking(self._engines, default_strategy)
         self.starting = Starting(self._engines, slate)
@@ -85,13 +89,15 @@ class Handlers:
     async def decide(self, watermark: PricesWatermark, page: Page) -> None:
         """Let every run decide on this moment, in a fixed order, and say that all have."""
         store = SignalsStore(page.connection)
-        known = await self._instruments(watermark.calendar, store)
-        await self._slate.load([one.instrument.instrument_id for one in known], watermark.calendar, watermark.session)
-        moment = Moment(watermark.calendar, watermark.session, watermark.moment)
         # `may_decide` has just read the runs on this very page, and nothing was changed since.
         loaded_on, runs = self._loaded if self._loaded is not None else (None, [])
-        for run, holdings, working in runs if loaded_on is page else await store.running():
-            turn = Turn(run, holdings, working, known, self._slate, moment, page)
+        runs = runs if loaded_on is page else await store.running()
+        listed = await self._instruments(watermark.calendar, store)
+        known = [*listed, *await options_of(runs, listed, watermark.calendar, store)]
+        await self._slate.load([one.instrument.instrument_id for one in known], watermark.calendar, watermark.session)
+        moment = Moment(watermark.calendar, watermark.session, watermark.moment)
+        for run, holdings, working in runs:
+            turn = Turn(run, holdings, working, known, self._slate, moment, page, Contracts(self._chains, known, holdings, working))
             if run.state is RunState.STOPPING:
                 await turn.leave(run.reason, None)
             else:

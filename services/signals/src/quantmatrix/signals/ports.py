@@ -53,6 +53,14 @@ class Remembers(Protocol):
 
 
 @runtime_checkable
+class OptionStrategy(Strategy, Protocol):
+    """A strategy that trades options on the instruments whose bars it decides on; it is shown their chain and its own contracts."""
+
+    def wants_options(self, situation: Situation) -> bool:
+        """Whether this decision depends on the chain of today, told from a situation without it; where contracts are held it does."""
+
+
+@runtime_checkable
 class ScreeningStrategy(Strategy, Protocol):
     """A strategy that offers its screen as columns, too: a backtest then looks only at the bars on which something can happen.
 

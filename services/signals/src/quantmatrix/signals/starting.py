@@ -177,7 +177,7 @@ class Starting:
             reached = page.reached(PricesWatermark.key_for(calendar))
             if reached.moment is None or reached.session is None:
                 continue
-            known = await store.instruments(calendar)
+            known = [*await store.instruments(calendar), *await store.options([*holdings, *working], calendar)]
             await self._slate.load([one.instrument.instrument_id for one in known], calendar, reached.session)
             moment = Moment(calendar, reached.session, reached.moment)
             await Turn(run, holdings, working, known, self._slate, moment, page).leave(command.reason, command.command_id)

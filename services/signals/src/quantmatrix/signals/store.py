@@ -1,7 +1,7 @@
 """Signals' tables: instruments, runs with what they hold, have under way and remember, raised signals."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,12 +29,13 @@ _memory_in = msgspec.json.Decoder(Memory, dec_hook=decode_hook)
 
 @dataclass(frozen=True, slots=True)
 class KnownInstrument:
-    """What signals needs to know of an instrument."""
+    """What signals needs to know of an instrument. underlying: of an option, what it is on."""
 
     instrument: Instrument
     tick_size: Price
     lot_size: Quantity
     calendar: str
+    underlying: InstrumentId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,28 @@ class SignalsStore:
     async def keep_instrument(self, listed: InstrumentListed) -> None:
         one = listed.instrument
         await self._connection.execute(
-            """insert into instrument (instrument_id, symbol, asset_class, currency, multiplier, tick_size, lot_size, calendar)
-               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (instrument_id) do update
+            """insert into instrument (instrument_id, symbol, asset_class, currency, multiplier, tick_size, lot_size, calendar,
+                 underlying)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (instrument_id) do update
                set symbol = excluded.symbol, tick_size = excluded.tick_size, lot_size = excluded.lot_size""",
             one.instrument_id, one.symbol, one.asset_class, one.currency, one.multiplier.value, listed.tick_size.value,
-            listed.lot_size.value, listed.calendar,
+            listed.lot_size.value, listed.calendar, listed.underlying,
         )  # fmt: skip
 
     async def instruments(self, calendar: str) -> list[KnownInstrument]:
-        rows = await self._connection.fetch("select * from instrument where calendar = $1 order by instrument_id", calendar)
+        """All of a calendar but options, which come with what they are on."""
+        rows = await self._connection.fetch(
+            "select * from instrument where calendar = $1 and underlying is null order by instrument_id", calendar
+        )
+        return [_known(row) for row in rows]
+
+    async def options(self, among: Collection[InstrumentId], calendar: str) -> list[KnownInstrument]:
+        """Those of these instruments that are options of a calendar."""
+        rows = await self._connection.fetch(
+            "select * from instrument where instrument_id = any($1) and calendar = $2 and underlying is not null order by instrument_id",
+            sorted(among),
+            calendar,
+        )
         return [_known(row) for row in rows]
 
     async def instruments_by_id(self) -> dict[InstrumentId, KnownInstrument]:
@@ -213,7 +227,7 @@ def _known(row: asyncpg.Record) -> KnownInstrument:
     instrument = Instrument(
         InstrumentId(row["instrument_id"]), row["symbol"], AssetClass(row["asset_class"]), row["currency"], Quantity(row["multiplier"])
     )
-    return KnownInstrument(instrument, Price(row["tick_size"]), Quantity(row["lot_size"]), row["calendar"])
+    return KnownInstrument(instrument, Price(row["tick_size"]), Quantity(row["lot_size"]), row["calendar"], row["underlying"])
 
 
 def run_of(row: asyncpg.Record) -> Run:

@@ -21,7 +21,10 @@ class _Prices(Message, frozen=True, kw_only=True):
 
 
 class InstrumentListed(_Prices, frozen=True, kw_only=True, tag="InstrumentListed"):
-    """An instrument is known. Its id stays for good; the symbol is an alias valid from `valid_from` (exchange date)."""
+    """An instrument is known. Its id stays for good; the symbol is an alias valid from `valid_from` (exchange date).
+
+    underlying: of an option, what it is on; its own symbol is the OCC's, which says expiration, right and strike.
+    """
 
     SUBJECT = "prices.instrument.{m.instrument.instrument_id}"
     KEY = "prices.instrument.{m.instrument.instrument_id}"
@@ -32,6 +35,7 @@ class InstrumentListed(_Prices, frozen=True, kw_only=True, tag="InstrumentListed
     tick_size: Price
     lot_size: Quantity
     valid_from: date
+    underlying: _Id | None = None
 
 
 class CorporateActionAnnounced(_Prices, frozen=True, kw_only=True, tag="CorporateActionAnnounced"):
@@ -56,8 +60,12 @@ class CorporateActionAnnounced(_Prices, frozen=True, kw_only=True, tag="Corporat
     source: str = ""
 
 
-class Bar(msgspec.Struct, frozen=True):
-    """One instrument's raw (never adjusted) open, high, low, close and volume."""
+class Bar(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One instrument's raw (never adjusted) open, high, low, close and volume.
+
+    bid and ask: the market of an instrument that is quoted instead of traded all day, such as an option; its prices are then
+    the middle of the two, purchases pay the ask and sales get the bid, which is zero when nobody buys.
+    """
 
     instrument_id: _Id
     symbol: str
@@ -67,6 +75,8 @@ class Bar(msgspec.Struct, frozen=True):
     low: Price
     close: Price
     volume: Quantity
+    bid: Price | None = None
+    ask: Price | None = None
 
 
 class BarsClosed(_Prices, frozen=True, kw_only=True, tag="BarsClosed"):

@@ -24,7 +24,8 @@ class SignalRaised(Message, frozen=True, kw_only=True, tag="SignalRaised"):
     """A strategy run decided something on the close of a completed bar.
 
     Prices are today's raw prices; metrics are statistics (floats) by name. A signal that trades has a side and a
-    quantity; an alert or risk warning has neither. decided_at: close of the bar (UTC).
+    quantity; an alert or risk warning has neither. limit: of an order that is not to fill at any price.
+    decided_at: close of the bar (UTC); its instrument may be another one than the one whose bar it was, such as an option on it.
     """
 
     OWNER = "signals"
@@ -47,6 +48,7 @@ class SignalRaised(Message, frozen=True, kw_only=True, tag="SignalRaised"):
     side: Side | None = None
     quantity: Quantity | None = None
     price: Price | None = None
+    limit: Price | None = None
     stop: Price | None = None
     targets: tuple[Price, ...] = ()
     strength: float = 0.0

@@ -179,6 +179,7 @@ _SIGNALS: tuple[Message, ...] = (
         side=Side.BUY,
         quantity=Quantity(100),
         price=Price(Decimal("10.5")),
+        limit=Price(Decimal("10.6")),
         stop=Price(Decimal("9.5")),
         targets=(Price(Decimal("11.5")), Price(Decimal("12.5"))),
         strength=0.75,

@@ -1,18 +1,23 @@
 """What a feed brings: listings, daily bars and corporate actions, as plain values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from quantmatrix.common.ids import derived_id, short_token
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
+from quantmatrix.common.options import OptionTerms
 from quantmatrix.common.values import Price, Quantity
 
 DAILY = "1d"
+CONTRACT_SIZE = Quantity(100)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An instrument as it came to the market: its identity stays, its symbol is today's name for it."""
+    """An instrument as it came to the market: its identity stays, its symbol is today's name for it.
+
+    underlying: of an option, what it is on. It stands in no digest, because the option's symbol says it too.
+    """
 
     instrument_id: InstrumentId
     symbol: str
@@ -24,11 +29,12 @@ class Listing:
     lot_size: Quantity
     calendar: str
     listed_on: date
+    underlying: InstrumentId | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DailyBar:
-    """One raw daily bar; `session` is the exchange's date."""
+    """One raw daily bar; `session` is the exchange's date. bid and ask: of an instrument whose bar is a quote."""
 
     instrument_id: InstrumentId
     session: date
@@ -37,6 +43,28 @@ class DailyBar:
     low: Price
     close: Price
     volume: Quantity
+    bid: Price | None = field(default=None, repr=False)
+    ask: Price | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The market of one option at the close of a session. iv: a year, as a fraction; delta: the broker's; both may be missing."""
+
+    instrument_id: InstrumentId
+    session: date
+    bid: Price
+    ask: Price
+    open_interest: int
+    volume: int
+    iv: float | None = None
+    delta: float | None = None
+
+    @property
+    def bar(self) -> DailyBar:
+        """The quote as a bar: every price is the middle of bid and ask."""
+        mid = Price((self.bid.value + self.ask.value) / 2)
+        return DailyBar(self.instrument_id, self.session, mid, mid, mid, mid, Quantity(self.volume), self.bid, self.ask)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +100,23 @@ def us_stock(symbol: str, name: str, listed_on: date) -> Listing:
         lot_size=Quantity(1),
         calendar="XNYS",
         listed_on=listed_on,
+    )
+
+
+def us_option(terms: OptionTerms, underlying: Listing, listed_on: date) -> Listing:
+    """A US equity option: dollars a share, cents, whole contracts of 100 shares, the sessions of its underlying."""
+    return Listing(
+        instrument_id=instrument_id("OCC", terms.symbol),
+        symbol=terms.symbol,
+        name=f"{underlying.symbol} {terms.expires:%d %b %Y} {terms.strike} {terms.kind}",
+        asset_class=AssetClass.OPTION,
+        currency=underlying.currency,
+        multiplier=CONTRACT_SIZE,
+        tick_size=Price.parse("0.01"),
+        lot_size=Quantity(1),
+        calendar=underlying.calendar,
+        listed_on=listed_on,
+        underlying=underlying.instrument_id,
     )
 
 

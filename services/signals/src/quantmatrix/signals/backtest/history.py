@@ -6,7 +6,7 @@ import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from typing import Literal
@@ -15,6 +15,7 @@ import polars as pl
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import NotExactError, Price, Quantity
+from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import SCHEMA, RawBar, Split
 from quantmatrix.signals.ports import Strategy
 
@@ -42,7 +43,10 @@ class PastBar:
 
 @dataclass(frozen=True)
 class History:
-    """One instrument's past: bars oldest first, splits by their effective session, and what turns levels into money."""
+    """One instrument's past: bars oldest first, splits by their effective session, and what turns levels into money.
+
+    chains: the options on it that were quoted in each session, if any are known.
+    """
 
     instrument_id: InstrumentId
     symbol: str
@@ -52,6 +56,7 @@ class History:
     multiplier: Quantity
     bars: Sequence[PastBar]
     splits: tuple[Split, ...]
+    chains: Mapping[date, tuple[OptionQuote, ...]] = field(default_factory=dict)
 
     @cached_property
     def raw(self) -> tuple[RawBar, ...]:
@@ -200,6 +205,8 @@ def digest_of(histories: Sequence[History]) -> str:
         for split in sorted(one.splits, key=lambda known: (known.effective, str(known.action_id))):
             seen.update(f"\n{split.effective}\t{split.numerator}\t{split.denominator}".encode())
         seen.update(_packed(one.columns))
+        for session, quotes in sorted(one.chains.items()):
+            seen.update("".join(f"\n{session}\t{quote}" for quote in sorted(quotes, key=lambda quote: quote.contract)).encode())
     return seen.hexdigest()
 
 

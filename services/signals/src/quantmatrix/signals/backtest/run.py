@@ -17,11 +17,12 @@ from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.backtest.engine import Engine, Fill, Outcome, Progress
 from quantmatrix.signals.backtest.history import BacktestError, History, check, digest_of
+from quantmatrix.signals.backtest.options import OptionEngine, traded_contracts
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
 from quantmatrix.signals.backtest.trades import Trade, trades_of
-from quantmatrix.signals.ports import ColumnStrategy, Strategy
+from quantmatrix.signals.ports import ColumnStrategy, OptionStrategy, Strategy
 from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
 
 _CODE = ("domain", "strategies", "backtest")
@@ -82,7 +83,7 @@ def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, o
         code_digest=code_digest(),
         data_digest=digest_of(histories),
     )
-    return _result(asked, outcome, ordered)
+    return _result(asked, outcome, [*ordered, *traded_contracts(outcome, histories)])
 
 
 def _outcome(strategy: Strategy, histories: Sequence[History], job: Job, on_progress: Progress | None) -> Outcome:
@@ -100,6 +101,8 @@ def _outcome(strategy: Strategy, histories: Sequence[History], job: Job, on_prog
             if on_progress is not None:
                 on_progress(len(outcome.curve), len(outcome.curve))
             return outcome
+    if isinstance(strategy, OptionStrategy):
+        return OptionEngine(strategy, histories, job.cash, job.rules).run(job.first, job.last, on_progress)
     return Engine(strategy, histories, job.cash, job.rules).run(job.first, job.last, on_progress)
 
 
@@ -135,7 +138,7 @@ def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Res
     for fill in outcome.fills:
         fees += fill.fee
         traded += float(notional(fill.price, fill.quantity, multipliers[fill.symbol], fees.currency).amount)
-    held = _benchmark(histories, [point.session for point in outcome.curve], opening)
+    held = _benchmark([one for one in histories if one.symbol in asked.symbols], [point.session for point in outcome.curve], opening)
     return Result(
         asked=asked,
         outcome=outcome,

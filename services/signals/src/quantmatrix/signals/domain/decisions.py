@@ -1,13 +1,14 @@
 """What a strategy is shown, and what it may decide: plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
-from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.names import InstrumentId, Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory
+from quantmatrix.signals.domain.options.choosing import OptionQuote
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,34 @@ class Portfolio:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """An option on the instrument at hand that the run holds or has ordered. quote: its market today, None without one."""
+
+    instrument_id: InstrumentId
+    symbol: str
+    multiplier: Quantity
+    holding: Holding
+    pending: bool
+    quote: OptionQuote | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The options on the instrument at hand: all that are quoted in this session, and those that the run is concerned with."""
+
+    session: date
+    chain: Sequence[OptionQuote]
+    legs: Sequence[Leg]
+
+
+@dataclass(frozen=True, slots=True)
 class Situation:
     """Everything a decision may depend on: this bar's columns and the run's own state. No clock, no other instrument.
 
     row: the strategy's columns on the latest bar, null where history is too short. close: today's raw price.
     pending: whether an order of this run for this instrument is under way. portfolio: only for strategies whose catalogue
-    entry says that they see it. at: when the bar closed (UTC), and memory: what the strategy kept of this instrument; both only
-    for strategies that remember.
+    entry says that they see it. options: only for strategies that trade them. at: when the bar closed (UTC), and memory: what
+    the strategy kept of this instrument; both only for strategies that remember.
     """
 
     row: Mapping[str, float | None]
@@ -60,6 +82,7 @@ class Situation:
     portfolio: Portfolio | None = None
     at: datetime | None = None
     memory: Memory = NOTHING_KEPT
+    options: Options | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +97,10 @@ class Because:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One thing to do or to tell. Prices are today's raw prices; stop_level is kept for the series."""
+    """One thing to do or to tell. Prices are today's raw prices; stop_level is kept for the series.
+
+    instrument: what to trade, None for the one whose bar is decided on. limit: the worst price to fill at, None for any.
+    """
 
     kind: SignalKind
     strength: float
@@ -89,6 +115,8 @@ class Decision:
     risk_reward: float | None = None
     horizon_days: int | None = None
     level: int | None = None
+    instrument: InstrumentId | None = None
+    limit: Price | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -6,7 +6,8 @@ All of it follows from event time, so a restart, a replay and a backtest come to
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from quantmatrix.common.values import Money, Price
+from quantmatrix.common.names import Side
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.bots.confirmation import Confirming
 from quantmatrix.signals.domain.trailing import Trail
 
@@ -30,12 +31,27 @@ NO_TRADES = Track()
 
 
 @dataclass(frozen=True, slots=True)
+class Pursuit:
+    """An option that is being bought or sold, by its symbol: tries so far, and what belongs to the purchase.
+
+    stop_level: on the series of what the option is on.
+    """
+
+    contract: str
+    side: Side
+    tries: int
+    quantity: Quantity
+    stop_level: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """Nothing of it is there before a strategy keeps it."""
 
     confirming: Confirming | None = None
     trail: Trail | None = None
     track: Track = NO_TRADES
+    pursuit: Pursuit | None = None
 
 
 NOTHING_KEPT = Memory()

@@ -9,6 +9,7 @@ from quantmatrix.common.contracts.message import Instant
 from quantmatrix.common.contracts.prices import CorporateActionAnnounced
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import InstrumentId
+from quantmatrix.common.options import Kind
 from quantmatrix.common.values import Price, Quantity
 
 
@@ -61,6 +62,40 @@ class BarsAsked(Question[BarColumns], frozen=True, kw_only=True):
     timeframe: str = "1d"
     until: date | None = None
     limit: int = 4_000
+
+
+class ContractQuote(msgspec.Struct, frozen=True):
+    """One listed option with its market at the close. iv and delta are statistics, none where nobody told them."""
+
+    instrument: Instrument
+    kind: Kind
+    expires: date
+    strike: Price
+    tick_size: Price
+    bid: Price
+    ask: Price
+    open_interest: int
+    volume: int
+    iv: float | None = None
+    delta: float | None = None
+
+
+class OptionChain(msgspec.Struct, frozen=True):
+    """Contracts ordered by expiration, strike and right; none when there are none, or when the session was not published yet."""
+
+    underlying_id: InstrumentId
+    session: date
+    quotes: tuple[ContractQuote, ...]
+
+
+class ChainAsked(Question[OptionChain], frozen=True, kw_only=True):
+    """Every option on an instrument that was quoted in a session (exchange date)."""
+
+    VERB = "chain"
+    ANSWER = OptionChain
+
+    underlying_id: InstrumentId
+    session: date
 
 
 class ReplayStatus(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ import asyncpg
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.names import AccountId, InstrumentId, OrderType, Side, TimeInForce
+from quantmatrix.common.options import price_met, terms_of
 from quantmatrix.common.runtime.database import Connection, Pool
 from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity, notional
@@ -224,7 +225,7 @@ class PaperVenue:
                 )
                 for order in working:
                     bar = by_instrument.get(order["instrument_id"])
-                    price = _matched(order, bar, opened_at) if bar is not None else None
+                    price = _matched(order, bar, session, opened_at) if bar is not None else None
                     if price is not None:
                         await self._fill(connection, order, price, session, opened_at)
                     elif order["time_in_force"] == TimeInForce.DAY:
@@ -351,15 +352,21 @@ def _refuses(request: OrderRequest, look: asyncpg.Record) -> Rejected | None:
     return Rejected("FUNDS", f"the order needs {value}, the account has {cash}") if value > cash else None
 
 
-def _matched(order: asyncpg.Record, bar: Bar, opened_at: datetime) -> Price | None:
+def _matched(order: asyncpg.Record, bar: Bar, session: date, opened_at: datetime) -> Price | None:
+    side, prices = Side(order["side"]), (bar.open, bar.high, bar.low)
+    if bar.bid is not None and bar.ask is not None:
+        met = price_met(side, bar.bid, bar.ask, terms_of(bar.symbol), session)
+        if met is None:
+            return None
+        prices = (met, met, met)
     return fill_price(
-        Side(order["side"]),
+        side,
         OrderType(order["order_type"]),
         Price(order["limit_price"]) if order["limit_price"] is not None else None,
         Price(order["stop_price"]) if order["stop_price"] is not None else None,
         order["accepted_at"],
         opened_at,
-        (bar.open, bar.high, bar.low),
+        prices,
     )
 
 

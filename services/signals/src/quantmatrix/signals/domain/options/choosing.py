@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 
+from quantmatrix.common.names import InstrumentId
+from quantmatrix.common.options import Kind
 from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.signals.domain.options.pricing import DAYS_A_YEAR, Kind, black76, forward_of, implied_volatility
+from quantmatrix.signals.domain.options.pricing import DAYS_A_YEAR, black76, forward_of, implied_volatility
 
 EXPIRATIONS_LOOKED_AT = 3
 BEYOND_HORIZON_DAYS = 7
+UNLISTED = InstrumentId("")
+CENT = Price(Decimal("0.01"))
 DELTA_WEIGHT, STRIKE_WEIGHT = 0.7, 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class OptionQuote:
-    """One listed contract with its market. delta is the broker's, None where it gives none."""
+    """One listed contract with its market. contract is its symbol; delta is the broker's, None where it gives none."""
 
     contract: str
     kind: Kind
@@ -28,6 +32,13 @@ class OptionQuote:
     ask: Price
     open_interest: int
     delta: float | None = None
+    instrument_id: InstrumentId = UNLISTED
+    tick_size: Price = CENT
+
+    @property
+    def mid(self) -> Price:
+        """The middle of bid and ask: what the contract is valued at."""
+        return Price((self.bid.value + self.ask.value) / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +160,7 @@ def candidate_of(quote: OptionQuote, signal: EntrySignal, rules: ChoiceRules, ra
     """The contract with its score if it passes every test, else None."""
     if quote.bid.value <= 0 or quote.ask < quote.bid or quote.open_interest < rules.open_interest_min:
         return None
-    mid = Price((quote.bid.value + quote.ask.value) / 2)
+    mid = quote.mid
     spread = float((quote.ask.value - quote.bid.value) / mid.value * 100)
     delta = quote.delta if quote.delta is not None else solved_delta(quote, mid, signal, rate)
     if spread > rules.spread_max_pct or delta is None or not rules.delta_min <= abs(delta) <= rules.delta_max:
@@ -179,6 +190,11 @@ def contracts_for(capital: Money, mid: Price, rules: ChoiceRules, size_multiplie
 
 def limit_of(quote: OptionQuote, tick_size: Price) -> Price:
     """A quarter of the spread above the mid price, on a tick, at most the ask."""
-    mid = (quote.bid.value + quote.ask.value) / 2
-    wanted = Price(mid + (quote.ask.value - quote.bid.value) / 4)
+    wanted = Price(quote.mid.value + (quote.ask.value - quote.bid.value) / 4)
     return min(quote.ask, wanted.snapped_to(tick_size))
+
+
+def limit_to_leave(quote: OptionQuote, tick_size: Price) -> Price:
+    """A quarter of the spread below the mid price, on a tick, at least the bid."""
+    wanted = Price(quote.mid.value - (quote.ask.value - quote.bid.value) / 4)
+    return max(quote.bid, wanted.snapped_to(tick_size))

@@ -5,9 +5,9 @@ Statistics: floats. Years are actual days over 365, rates are continuous, volati
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["call", "put"]
+from quantmatrix.common.options import Kind
+
 VOLATILITY_LEAST, VOLATILITY_MOST = 1e-4, 10.0
 SOLVED_TO, STEPS_MAX = 1e-12, 200
 DAYS_A_YEAR = 365.0

@@ -1,0 +1,58 @@
+"""Options as identities: the OCC's symbols, and what an order meets where bid and ask are quoted."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from quantmatrix.common.names import Side
+from quantmatrix.common.options import OptionTerms, price_met, terms_of
+from quantmatrix.common.values import Price
+
+ROOTS = some.from_regex(r"[A-Z][A-Z0-9]{0,5}", fullmatch=True)
+DATES = some.dates(date(2000, 1, 1), date(2068, 12, 31))
+STRIKES = some.integers(1, 99_999_999).map(lambda thousandths: Price(Decimal(thousandths) / 1000))
+
+
+def test_the_examples_of_the_occ_read_as_they_are_printed() -> None:
+    terms = OptionTerms("SPX", date(2014, 11, 22), "put", Price.parse("19.5"))
+
+    assert terms.symbol == "SPX   141122P00019500"
+    assert terms_of("LAMR  150117C00052500") == OptionTerms("LAMR", date(2015, 1, 17), "call", Price.parse("52.5"))
+
+
+@given(ROOTS, DATES, some.sampled_from(["call", "put"]), STRIKES)
+def test_every_contract_is_read_from_its_symbol(root: str, expires: date, kind: str, strike: Price) -> None:
+    terms = OptionTerms(root, expires, kind, strike)  # type: ignore[arg-type]  # one of the two
+
+    assert terms_of(terms.symbol) == terms and len(terms.symbol) == 21
+
+
+@pytest.mark.parametrize(
+    "symbol", ["", "AAPL", "AAPL  240231C00195000", "AAPL  240621X00195000", "AAPL  240621C00000000", "aapl  240621C00195000"]
+)
+def test_what_is_no_contract_is_refused(symbol: str) -> None:
+    with pytest.raises(ValueError, match=r"names no contract|no symbol of an option"):
+        terms_of(symbol)
+
+
+@pytest.mark.parametrize(
+    ("side", "bid", "session", "met"),
+    [
+        ("BUY", "1", 3, "1.1"),
+        ("SELL", "1", 3, "1"),
+        ("BUY", "0", 3, "1.1"),
+        ("SELL", "0", 3, None),
+        ("SELL", "0", 17, "0"),
+        ("SELL", "0", 16, None),
+    ],
+)
+def test_purchases_pay_the_ask_and_sales_get_the_bid(side: str, bid: str, session: int, met: str | None) -> None:
+    """The contract expires on Saturday the 18th; its last day is the Friday before."""
+    terms = OptionTerms("ABC", date(2003, 1, 18), "call", Price(10))
+
+    found = price_met(Side(side), Price.parse(bid), Price.parse("1.1"), terms, date(2003, 1, session))
+
+    assert found == (Price.parse(met) if met is not None else None)

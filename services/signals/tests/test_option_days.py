@@ -1,0 +1,122 @@
+"""ATR Options on live days: the service is shown a chain on every close, buys and sells contracts, and makes the backtest's trades."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services.signals.tests.chain_file import write_chains
+from services.signals.tests.test_live_days import CASH, RUN, Days
+
+from quantmatrix.common.contracts.asking.market import BarColumns
+from quantmatrix.common.contracts.fills import OrderFilled
+from quantmatrix.common.contracts.orders import OrderExpired
+from quantmatrix.common.contracts.prices import Bar, InstrumentListed
+from quantmatrix.common.contracts.signals import SignalRaised
+from quantmatrix.common.ids import derived_id, order_of
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AssetClass, InstrumentId, Side
+from quantmatrix.common.testing.examples import like
+from quantmatrix.common.values import Money, Quantity
+from quantmatrix.operations.backtests import histories, strategy_called
+from quantmatrix.signals.backtest.history import History, PastBar
+from quantmatrix.signals.backtest.run import Job, backtest
+from quantmatrix.signals.domain.options.choosing import OptionQuote
+from quantmatrix.signals.ledgers import LedgerStore
+from quantmatrix.signals.testing import FixedHistory
+
+FIRST, LAST = date(2003, 6, 2), date(2003, 9, 30)
+HUNDRED = Quantity(100)
+
+
+class OptionDays(Days):
+    """Days on which the options on a stock are quoted. A venue of its own: purchases pay the ask, sales get the bid, or the day's order ends."""
+
+    def __init__(self, connection: Any, past: History) -> None:
+        self.quotes: dict[InstrumentId, list[tuple[date, OptionQuote]]] = {}
+        for session, chain in sorted(past.chains.items()):
+            for quote in chain:
+                self.quotes.setdefault(quote.instrument_id, []).append((session, quote))
+        super().__init__(connection, past)
+        self.known = FixedHistory({own: self._columns(own) for own in self.quotes} | self.known._columns)
+        self.pages = self._process()
+
+    def _columns(self, own: InstrumentId) -> BarColumns:
+        mids = tuple(str(quote.mid) for _, quote in self.quotes[own])
+        sessions = tuple(session for session, _ in self.quotes[own])
+        return BarColumns(own, "1d", sessions, mids, mids, mids, mids, tuple("0" for _ in mids), actions=())
+
+    def _chains(self) -> Any:
+        return self
+
+    async def chain(self, underlying: InstrumentId, session: date) -> Sequence[OptionQuote]:
+        assert underlying == self.past.instrument_id
+        return self.past.chains.get(session, ())
+
+    def _contract(self, quote: OptionQuote) -> Instrument:
+        return Instrument(quote.instrument_id, quote.contract, AssetClass.OPTION, "USD", HUNDRED)
+
+    def _bars(self, bar: PastBar) -> tuple[Bar, ...]:
+        quoted = self.past.chains.get(bar.session, ())
+        options = (Bar(one.instrument_id, one.contract, "USD", *[one.mid] * 4, Quantity(0), one.bid, one.ask) for one in quoted)
+        return (*super()._bars(bar), *options)
+
+    async def list_contracts(self) -> None:
+        for quotes in self.quotes.values():
+            listed = self._contract(quotes[0][1])
+            await self.pages.hear(
+                like(InstrumentListed, instrument=listed, tick_size=quotes[0][1].tick_size, underlying=self.past.instrument_id)
+            )
+
+    async def _fill(self, order: SignalRaised, bar: PastBar, at: Any) -> None:
+        quote = next((one for one in self.past.chains.get(bar.session, ()) if one.instrument_id == order.instrument.instrument_id), None)
+        assert order.side is not None and order.quantity is not None
+        price = None if quote is None else quote.ask if order.side is Side.BUY else quote.bid
+        if price is not None and order.limit is not None and (price > order.limit if order.side is Side.BUY else price < order.limit):
+            price = None
+        if not price:
+            await self.pages.hear(like(OrderExpired, order_id=order_of(order.signal_id), instrument=order.instrument, session=bar.session))
+            return
+        fee = min(max(order.quantity.value * Decimal("0.005"), Decimal(1)), order.quantity.value * price.value)
+        paid = Money(round(fee, 12), "USD")
+        self.fills.append((bar.session, order.instrument.symbol, order.side, order.quantity, price, paid))
+        await self.pages.hear(
+            like(
+                OrderFilled, fill_id=derived_id("day's fill", order.signal_id), order_id=order_of(order.signal_id), instrument=order.instrument,
+                side=order.side, quantity=order.quantity, price=price, fee=paid, session=bar.session, executed_at=at,
+                triggered_by=order.triggered_by, leaves=Quantity(0),
+            )
+        )  # fmt: skip
+
+
+@pytest.fixture
+def microsoft(tmp_path: Path, monkeypatch: Any) -> History:
+    """Real bars with the chains of a third of a year, as the feed reads them."""
+    _, (bars,) = histories(["MSFT"])
+    closes = [(bars.symbol, bar.session, float(bar.close.value)) for bar in bars.bars if FIRST <= bar.session <= LAST]
+    monkeypatch.setenv("QM_MARKET_CHAINS_FILE", str(write_chains(tmp_path / "chains.csv", closes)))
+    _, (past,) = histories(["MSFT"])
+    start = next(number for number, bar in enumerate(past.bars) if bar.session >= date(2002, 1, 2))
+    end = next(number for number, bar in enumerate(past.bars) if bar.session > LAST)
+    return History(
+        past.instrument_id, past.symbol, past.currency, past.tick_size, past.lot_size, past.multiplier, past.bars[start:end],
+        tuple(one for one in past.splits if past.bars[start].session < one.effective <= LAST), past.chains,
+    )  # fmt: skip
+
+
+async def test_live_days_of_options_make_the_trades_of_the_backtest(database: Any, microsoft: History) -> None:
+    days = OptionDays(await database.connect("signals"), microsoft)
+    await days.list_contracts()
+    live = await days.run("atr_options", {})
+
+    result = backtest(strategy_called("atr_options"), [microsoft], Job({}, CASH))
+
+    assert live == [(one.session, one.symbol, one.side, one.quantity, one.price, one.fee) for one in result.outcome.fills]
+    assert {Side.BUY, Side.SELL} == {side for _, _, side, *_ in live} and len(live) >= 10
+    run = await LedgerStore(days.connection).run(RUN)
+    assert run is not None and run.cash == result.outcome.curve[-1].cash
+    assert run.cash + run.capital.invested == run.capital.base + run.capital.realised
+    kinds = {one.kind for one in result.outcome.fills}
+    assert {"entry", "stop_loss", "take_profit"} <= kinds

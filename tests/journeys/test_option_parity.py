@@ -1,0 +1,67 @@
+"""Options through all services: chains from a file, decisions on the stock, orders for contracts, fills on their quotes, lots of a hundred."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from services.signals.tests.chain_file import write_chains
+from tests.journeys.conftest import ACCOUNT, USER, Platform
+from tests.journeys.test_parity import CAPITAL, SYMBOLS, _has_account
+
+from quantmatrix.common.contracts.asking.portfolio import ClosingsAsked, LotsAsked
+from quantmatrix.common.contracts.asking.runs import RunDetailsAsked
+from quantmatrix.common.contracts.commands import StartRun
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.names import AssetClass, RunId
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.values import Quantity
+from quantmatrix.operations.backtests import histories, strategy_called
+from quantmatrix.signals.backtest.run import Job, backtest
+
+FIRST, LAST = date(2003, 6, 2), date(2003, 8, 29)
+
+
+async def test_a_run_of_options_makes_the_trades_of_the_backtest(
+    make_platform: Any, ask: Any, database: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    _, past = histories(SYMBOLS)
+    closes = [(one.symbol, bar.session, float(bar.close.value)) for one in past for bar in one.bars if FIRST <= bar.session <= LAST]
+    chains = write_chains(tmp_path / "chains.csv", closes)
+    told = {"replay_symbols": SYMBOLS, "replay_from": FIRST, "replay_to": LAST, "replay_pace_s": 0.0, "chains_file": chains}
+    platform: Platform = make_platform(market=told, signals={"default_strategy": ""})
+    await platform.start("execution", "portfolio", "notify", "signals")
+    await wait_until(lambda: _has_account(platform), "the paper account is there", within_s=30)
+    run = RunId(derived_id("a person's run of options"))
+    await platform.say(
+        StartRun(command_id=run, user_id=USER, account_id=ACCOUNT, run_id=run, strategy="atr_options", capital=CAPITAL)
+    )  # fmt: skip
+    await platform.say.heard_by("signals", ask)
+    await platform.start("market")
+    await platform.finished()
+
+    monkeypatch.setenv("QM_MARKET_CHAINS_FILE", str(chains))
+    _, past = histories(SYMBOLS)
+    result = backtest(strategy_called("atr_options"), past, Job({}, CAPITAL, first=FIRST, last=LAST))
+
+    rows = await database.fetch("execution", "select payload from outbox where type = 'OrderFilled'")
+    replayed = [json.loads(row["payload"]) for row in rows]
+    traded = sorted(
+        (str(one.session), one.symbol, one.side.value, str(one.quantity), str(one.price), str(one.fee.amount.normalize()))
+        for one in result.outcome.fills
+    )
+    assert traded == sorted(
+        (one["session"], one["instrument"]["symbol"], one["side"], one["quantity"], one["price"], one["fee"]["amount"]) for one in replayed
+    )
+    assert len(traded) >= 10 and {symbol[:4] for _, symbol, *_ in traded} == set(SYMBOLS)
+    (owned,) = (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs
+    assert owned.cash == result.outcome.curve[-1].cash
+    assert {one.instrument.symbol: one.quantity for one in owned.holdings} == result.outcome.held
+    await platform.agree()
+    closings = (await platform.asked("portfolio", ClosingsAsked(user_id=USER))).closings
+    gained = sum((one.profit.amount for one in result.trades if not one.is_open), Decimal(0))
+    assert closings and sum((one.realised.amount for one in closings), Decimal(0)) == gained
+    lots = (await platform.asked("portfolio", LotsAsked(user_id=USER))).lots
+    assert {one.instrument.symbol: one.quantity for one in lots} == result.outcome.held
+    assert {(one.instrument.asset_class, one.instrument.multiplier) for one in lots} <= {(AssetClass.OPTION, Quantity(100))}
