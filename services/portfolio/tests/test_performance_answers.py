@@ -80,9 +80,11 @@ async def test_the_lines_of_profit_sum_to_the_change_of_the_value(pages: Pages) 
     whole = await asked(pages)
     part = await asked(pages, since=DAY + timedelta(days=1), until=DAY + timedelta(days=2))
 
-    assert {one.line: one.amount for one in whole.lines} == {"mark to market": usd(20), "commissions": usd(-2)}
+    # Bought at 10, 11 at the close: +100. 100 from 11 to 12.50, 60 from there to 9: +150 - 210. 40 sold at 12, 12.50 at the close: -20.
+    prior, traded = "mark to market of prior positions", "mark to market of transactions"
+    assert {one.line: one.amount for one in whole.lines} == {prior: usd(-60), traded: usd(80), "commissions": usd(-2)}
     assert (part.start, part.end, part.gain) == (usd("100099"), usd("100228"), usd(129))
-    assert {one.line: one.amount for one in part.lines} == {"mark to market": usd(130), "commissions": usd(-1)}
+    assert {one.line: one.amount for one in part.lines} == {prior: usd(150), traded: usd(-20), "commissions": usd(-1)}
     assert not whole.unexplained and not part.unexplained
     # 40 of 100 that cost 1,001 sold for 479; 60 that cost 600.60 are worth 540.
     assert (whole.realised, whole.unrealised) == (usd("78.60"), usd("-60.60"))

@@ -1,6 +1,7 @@
 """Reports over accounts that imported statements make: derived down to the row of the file, with the broker's figures beside."""
 
 import re
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
@@ -8,13 +9,25 @@ import pytest
 from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JANUARY
 from services.portfolio.tests.importers.test_statement_ledger import keep
 
-from quantmatrix.common.contracts.asking.performance import DerivationAsked, ReportAsked, ReportName
+from quantmatrix.common.contracts.asking.performance import DerivationAsked, PerformanceAsked, ReportAsked, ReportName
 from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, AllocationAsked, BasisDifferencesAsked, WashSalesAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.testing.examples import usd
-from quantmatrix.portfolio.performance_answers import derivation, report
+from quantmatrix.portfolio.day_marks import keep_day_marks
+from quantmatrix.portfolio.performance_answers import derivation, performance, report
+from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_store import Options
+from quantmatrix.portfolio.store import PortfolioStore
 from quantmatrix.portfolio.tax_answers import allocated, basis_differences, treatments, wash_sales
+
+NAMED_JANUARY = JANUARY.replace(
+    "Change in NAV,Data,Everything,10124.5\n",
+    "".join(
+        f"Change in NAV,Data,{name},{amount}\n"
+        for name, amount in (("Mark-to-Market", 99), ("Deposits & Withdrawals", 10000), ("Dividends", 30), ("Withholding Tax", -4.5))
+    ),
+)
+"""The same with the lines under the names that the broker prints."""
 
 
 @pytest.fixture
@@ -83,3 +96,36 @@ async def test_a_report_takes_the_basis_that_is_asked_for_and_differences_are_li
     (one,) = found.differences
     assert (one.symbol, one.own, one.broker, one.broker_gain) == ("OLD", None, usd(400), usd(199))
     assert re.fullmatch(r"line \d+ of the ibkr_activity file with SHA-256 \w{12}", one.reference)
+
+
+async def test_an_imported_account_has_returns_and_lines_from_the_values_its_files_print(connection: Any) -> None:
+    """January: 10,000 in on the 2nd, 124.50 gained; February: 398 gained. The IRA brings 3,348 of its own."""
+    await keep(connection, NAMED_JANUARY, FEBRUARY, IRA)
+    (account,) = [one for one in await StatementLedger(connection).accounts() if one.number == "U0000001"]
+
+    (found,) = (await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR, account_id=account.account_id), connection)).performances
+    (both,) = (await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR), connection)).performances
+
+    assert (found.start, found.end, found.came_in, found.gain) == (usd(0), usd("10522.5"), usd(10_000), usd("522.5"))
+    assert [(one.session.isoformat(), one.equity) for one in found.points] == [
+        ("2024-01-31", usd("10124.5")),
+        ("2024-02-29", usd("10522.5")),
+    ]
+    assert {one.line: one.amount for one in found.lines} == {
+        "mark to market": usd(99), "dividends": usd(30), "withholding tax": usd("-4.5"), "Everything": usd(398),
+    }  # fmt: skip
+    assert not found.unexplained and found.unrealised is None and found.realised == usd("198.6")
+    # Modified Dietz of January: 10,000 were there 29 of 31 days; February has no flows.
+    assert found.rates.time_weighted == pytest.approx((1 + 124.5 / (10_000 * 29 / 31)) * (1 + 398 / 10_124.5) - 1)
+    assert both.end == usd("13870.5") and len(both.accounts) == 2
+
+
+async def test_sessions_of_the_market_do_not_value_an_imported_account_a_second_time(connection: Any) -> None:
+    await keep(connection, NAMED_JANUARY)
+    before = await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR), connection)
+
+    await keep_day_marks(connection, date(2024, 3, 1))
+    await PortfolioStore(connection).take_snapshots(date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
+
+    assert await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR), connection) == before
+    assert await connection.fetchval("select count(*) from day_mark") == 0

@@ -9,6 +9,7 @@ import asyncpg
 from quantmatrix.common.names import AccountId, FillId, InstrumentId, LotId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, notional
+from quantmatrix.portfolio.day_marks import NO_DAYS, DayLines, Days, days_of
 from quantmatrix.portfolio.domain.events import ShareSplit
 from quantmatrix.portfolio.domain.ledger import Ledger
 from quantmatrix.portfolio.domain.lots import Lot
@@ -16,12 +17,14 @@ from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, holdin
 from quantmatrix.portfolio.domain.tax.wash_sales import Line, wash_sales
 from quantmatrix.portfolio.facts import execution_of_fact, fill_of_fact, split_of_fact
 from quantmatrix.portfolio.performance.course import Course, Flow, Mark
+from quantmatrix.portfolio.performance.periods import chain_of, course_of
 from quantmatrix.portfolio.performance.strategies import ClosedPart, OpenedLot
 from quantmatrix.portfolio.reports.derivation import Execution
 from quantmatrix.portfolio.reports.disposals import Disposal, disposals_of
 from quantmatrix.portfolio.reports.income import IncomeKind, IncomeLine
 from quantmatrix.portfolio.rows import closing_of, instrument_of, lot_of
 from quantmatrix.portfolio.statement_sources import rows_behind
+from quantmatrix.portfolio.statement_values import flows_of, periods_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +39,25 @@ class Stood:
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """An account's sessions, what it was opened with, the fees by session, and what statements say came in or went out since."""
+    """An account's sessions, its opening, fees and lines of profit by session, and what statements say came in or went out since."""
 
     account_id: AccountId
     opening: Money
     stood: tuple[Stood, ...]
     fees: tuple[tuple[date, Money], ...]
     moved: tuple[Flow, ...] = ()
+    days: Days = NO_DAYS
+    told: Course | None = None
 
     @property
     def course(self) -> Course:
-        """A new account starts with nothing; its opening comes in with the first session."""
+        """A new account starts with nothing; its opening comes in with the first session. What files tell is a course already."""
+        if self.told is not None:
+            return self.told
         first = self.stood[0].session
         marks = tuple(Mark(one.session, one.equity) for one in self.stood)
-        return Course(Mark(first, Money.zero(self.opening.currency)), marks, (Flow(first, self.opening), *self.moved))
+        units = [Flow(one.session, one.transferred) for one in self.days.sessions if one.transferred]
+        return Course(Mark(first, Money.zero(self.opening.currency)), marks, (Flow(first, self.opening), *self.moved, *units))
 
 
 @dataclass(slots=True)
@@ -129,11 +137,32 @@ class LedgerReader:
     async def walked(self, user_id: UserId, account_id: AccountId | None) -> list[Walked]:
         """The user's accounts that have seen a session, all of them or one."""
         accounts = await self._connection.fetch(
-            "select * from account where user_id = $1 and ($2::text is null or account_id = $2) order by account_id", user_id, account_id
+            """select a.*, coalesce(s.booked, false) as booked from account a left join statement_account s using (account_id)
+               where a.user_id = $1 and ($2::text is null or a.account_id = $2) order by a.account_id""",
+            user_id,
+            account_id,
         )
         return [one for one in [await self._walked(row) for row in accounts] if one.stood]
 
+    async def _told(self, account: asyncpg.Record) -> Walked:
+        """An account that statements make, by the values that its files print."""
+        one, currency = AccountId(account["account_id"]), account["currency"]
+        periods = await periods_of(self._connection, one)
+        course = course_of(periods, *await flows_of(self._connection, one, currency))
+        gains = await self._connection.fetch(
+            "select closed_on, sum(realised) as gain from closing where account_id = $1 and currency = $2 group by 1", one, currency
+        )
+        nothing = Money.zero(currency)
+        stood = tuple(
+            Stood(mark.on, mark.value, Money(sum(row["gain"] or 0 for row in gains if row["closed_on"] <= mark.on), currency), nothing)
+            for mark in (course.marks if course is not None else ())
+        )
+        days = Days(tuple(DayLines(one.last, tuple(one.lines), nothing) for one in chain_of(periods)))
+        return Walked(one, nothing, stood, (), days, course)
+
     async def _walked(self, account: asyncpg.Record) -> Walked:
+        if account["booked"]:
+            return await self._told(account)
         one, currency = account["account_id"], account["currency"]
         rows = await self._connection.fetch(
             "select session, equity, realised, unrealised from snapshot where account_id = $1 order by session", one
@@ -158,6 +187,7 @@ class LedgerReader:
             ),
             fees=tuple((row["session"], -Money(row["amount"], currency)) for row in fees),
             moved=tuple(Flow(row["session"], Money(row["amount"], currency)) for row in moved),
+            days=await days_of(self._connection, AccountId(one), currency),
         )
 
     async def books(self, user_id: UserId) -> Books:

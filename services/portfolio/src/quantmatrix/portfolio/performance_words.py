@@ -16,16 +16,15 @@ from quantmatrix.common.contracts.asking.performance import (
 )
 from quantmatrix.common.names import AccountId
 from quantmatrix.common.values import Money
-from quantmatrix.portfolio.ledgers import Walked
+from quantmatrix.portfolio.ledgers import Stood, Walked
 from quantmatrix.portfolio.performance.attribution import PnlLine
 from quantmatrix.portfolio.performance.benchmark import Comparison, compared
 from quantmatrix.portfolio.performance.course import Course
 from quantmatrix.portfolio.performance.figures import Drawdown, deepest, drawdown_curve, drawdowns, index_of, longest, monthly, risk_of
+from quantmatrix.portfolio.performance.periods import MARKED
 from quantmatrix.portfolio.performance.returns import Link, annualised, linked, links_of, money_weighted, over_period, simple
 from quantmatrix.portfolio.performance.strategies import StrategyResult
 from quantmatrix.portfolio.reports.disposals import RealisedYear
-
-MARKED = "mark to market"
 
 
 def answered(
@@ -54,7 +53,7 @@ def answered(
         went_out=course.went_out,
         gain=course.gain,
         realised=realised,
-        unrealised=unrealised,
+        unrealised=None if any(one.told is not None for one in walked) else unrealised,
         rates=_rates(course, links),
         deepest=_fall(deepest(falls)),
         longest=_fall(longest(falls)),
@@ -69,21 +68,42 @@ def answered(
 
 
 def profit_lines(walked: Sequence[Walked], course: Course) -> tuple[list[tuple[str, Money]], Money, Money]:
-    """Lines of economic profit from what the ledger realised and what lots stand above their basis; and these two changes.
+    """Lines of economic profit, and the changes of what is realised and unrealised.
 
-    Summed from closings, lots and fees, not from the values the gain comes from: that both agree is a check.
+    Lines are summed from what positions and cash did session by session, not from the values the gain comes from: that both agree
+    is a check. Of sessions from before these were kept, there is one line for all marks.
     """
-    fees = realised = unrealised = Money.zero(course.currency)
+    nothing = Money.zero(course.currency)
+    realised = unrealised = nothing
+    lines: dict[str, Money] = {}
     for one in walked:
-        before = [stood for stood in one.stood if stood.session <= course.start.on and stood.session != course.marks[0].on]
-        until = [stood for stood in one.stood if stood.session <= course.end.on]
-        if not until:
+        before, until = _window(one, course)
+        if until is None:
             continue
-        realised += until[-1].realised - (before[-1].realised if before else Money.zero(course.currency))
-        unrealised += until[-1].unrealised - (before[-1].unrealised if before else Money.zero(course.currency))
-        after = before[-1].session if before else date.min
-        fees += sum((fee for session, fee in one.fees if after < session <= course.end.on), Money.zero(course.currency))
-    return [(MARKED, realised + unrealised + fees), (PnlLine.COMMISSIONS.value, -fees)], realised, unrealised
+        gained = until.realised - (before.realised if before else nothing)
+        stands = until.unrealised - (before.unrealised if before else nothing)
+        realised, unrealised = realised + gained, unrealised + stands
+        after = before.session if before else date.min
+        for name, amount in _lines_of(one, after, until.session, gained + stands):
+            lines[name] = lines.get(name, nothing) + amount
+    order = [MARKED, *(line.value for line in PnlLine)]
+    names = [*order, *sorted(lines.keys() - set(order))]
+    return [(name, lines[name]) for name in names if lines.get(name)], realised, unrealised
+
+
+def _window(one: Walked, course: Course) -> tuple[Stood | None, Stood | None]:
+    """Where an account stood before the course's first mark, and at its last one; None where it did not exist yet."""
+    before = [stood for stood in one.stood if stood.session <= course.start.on and stood.session != course.marks[0].on]
+    until = [stood for stood in one.stood if stood.session <= course.end.on]
+    return before[-1] if before else None, until[-1] if until else None
+
+
+def _lines_of(one: Walked, after: date, until: date, by_lots: Money) -> list[tuple[str, Money]]:
+    """The lines of the sessions after a day. by_lots: what is realised and unrealised in them, fees inside."""
+    if one.days.known_since is not None and after < one.days.known_since:
+        fees = sum((fee for session, fee in one.fees if after < session <= until), Money.zero(by_lots.currency))
+        return [(MARKED, by_lots + fees), (PnlLine.COMMISSIONS.value, -fees)]
+    return [line for day in one.days.sessions if after < day.session <= until for line in day.lines]
 
 
 def _rates(course: Course, links: Sequence[Link]) -> Rates:

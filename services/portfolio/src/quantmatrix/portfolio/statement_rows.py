@@ -180,9 +180,10 @@ def broker_of(statement: Statement) -> str:
 def chapters_told(statement: Statement) -> dict[str, object]:
     """By account, what a file says was there before it and at its end; amounts and units as text.
 
-    Cash is printed for the whole file, so that only a file of one account has it.
+    Cash and value are printed for the whole file, so that only a file of one account has them.
     """
     alone = len(statement.accounts) == 1
+    value = _value_told(statement) if alone else None
     prior = statement.figures.prior
     return {
         account: {
@@ -190,8 +191,21 @@ def chapters_told(statement: Statement) -> dict[str, object]:
             "held": [[one.symbol, str(one.quantity)] for one in statement.positions if alone or one.account == account],
             "cash": [[one.start.currency, plain(one.start.amount)] for one in statement.figures.cash] if alone else [],
             "ending_cash": [[one.end.currency, plain(one.end.amount)] for one in statement.figures.cash] if alone else [],
+            "value": value,
         }
         for account in statement.accounts
+    }
+
+
+def _value_told(statement: Statement) -> dict[str, object] | None:
+    value = statement.figures.value
+    if value is None:
+        return None
+    return {
+        "currency": value.start.currency,
+        "start": plain(value.start.amount),
+        "end": plain(value.end.amount),
+        "lines": [[name, plain(amount.amount)] for name, amount in statement.figures.value_lines],
     }
 
 

@@ -20,6 +20,7 @@ class PnlLine(StrEnum):
     COMMISSIONS = "commissions"
     DIVIDENDS = "dividends"
     PAYMENT_IN_LIEU = "payment in lieu of dividends"
+    RETURN_OF_CAPITAL = "return of capital"
     WITHHOLDING_TAX = "withholding tax"
     CREDIT_INTEREST = "credit interest"
     DEBIT_INTEREST = "debit interest"
@@ -29,6 +30,7 @@ class PnlLine(StrEnum):
     TRANSACTION_TAXES = "transaction taxes"
     DIVIDEND_ACCRUALS = "change in dividend accruals"
     INTEREST_ACCRUALS = "change in interest accruals"
+    ADJUSTMENTS = "other adjustments"
     CURRENCY = "currency translation"
 
 

@@ -32,12 +32,14 @@ class Course:
 
     start: the value at the end of its day, before any of the flows and marks; a new account starts with nothing and its
     opening is a flow. A flow that comes in counts from the start of its day, one that goes out from the end of it. Flows
-    of days without a mark count with the next mark.
+    of days without a mark count with the next mark. weighted: marks lie far apart, and flows between two of them count by the
+    days they were there.
     """
 
     start: Mark
     marks: tuple[Mark, ...]
     flows: tuple[Flow, ...] = ()
+    weighted: bool = False
 
     @property
     def currency(self) -> str:
@@ -65,7 +67,8 @@ class Course:
 def together(courses: Sequence[Course]) -> Course:
     """Several accounts of one currency as one. An account without a mark on a day keeps its last value.
 
-    An account that starts after the first one comes in with what it is worth then. Raises ValueError without a course and
+    An account that starts after the first one comes in with what it is worth then. Where marks lie far apart, only days on which every
+    such account has one are marks of all, and flows keep their days. Raises ValueError without a course and
     CurrencyMismatchError for several currencies.
     """
     if not courses:
@@ -73,7 +76,11 @@ def together(courses: Sequence[Course]) -> Course:
     first = min(courses, key=lambda one: one.start.on).start.on
     currency = courses[0].currency
     start = Money.zero(currency)
-    flows = [flow for one in courses for flow in _with_marks(one)]
+    far_apart = [one for one in courses if one.weighted]
+    shared = (
+        {mark.on for one in courses for mark in one.marks if all(_stands(other, mark.on) for other in far_apart)} if far_apart else set()
+    )
+    flows = [flow for one in courses for flow in (one.flows if shared else _with_marks(one))]
     worth: list[Money] = []
     for one in courses:
         if one.start.on == first:
@@ -88,7 +95,16 @@ def together(courses: Sequence[Course]) -> Course:
     for on, place, value in steps:
         worth[place] = value
         marks[on] = Mark(on, _sum(worth, currency))
-    return Course(Mark(first, start), tuple(marks.values()), tuple(sorted(flows, key=lambda flow: flow.on)))
+    kept = tuple(mark for mark in marks.values() if not shared or mark.on in shared)
+    until = kept[-1].on if kept else first
+    return Course(
+        Mark(first, start), kept, tuple(sorted((flow for flow in flows if flow.on <= until), key=lambda flow: flow.on)), bool(shared)
+    )
+
+
+def _stands(one: Course, on: date) -> bool:
+    """Whether the value on a day is known, or there is none yet or no more of it."""
+    return on <= one.start.on or on >= one.end.on or any(mark.on == on for mark in one.marks)
 
 
 def _with_marks(one: Course) -> Iterable[Flow]:
@@ -120,7 +136,7 @@ def between(course: Course, since: date | None, until: date | None) -> Course:
     marks = tuple(mark for mark in course.marks if mark.on <= last and (mark.on > start.on or not started))
     end = marks[-1].on if marks else start.on
     flows = tuple(flow for flow in course.flows if flow.on <= end and (flow.on > start.on or not started))
-    return Course(start, marks, flows)
+    return Course(start, marks, flows, course.weighted)
 
 
 def _sum(amounts: Iterable[Money], currency: str) -> Money:

@@ -28,8 +28,10 @@ def links_of(course: Course) -> list[Link]:
     """One link for each mark: (V_end + withdrawals) / (V_begin + deposits).
 
     Deposits count from the start of the day, withdrawals from its end. With nothing or less at the beginning there is no
-    return: the link is skipped.
+    return: the link is skipped. Where marks lie far apart, a link is the Modified Dietz return between them.
     """
+    if course.weighted:
+        return _weighted_links(course)
     found = []
     before, waiting = course.start.value, sorted(course.flows, key=lambda flow: flow.on)
     place = 0
@@ -43,6 +45,16 @@ def links_of(course: Course) -> list[Link]:
         counted = base.amount > 0
         found.append(Link(mark.on, float(end.amount) / float(base.amount) if counted else 1.0, counted))
         before = mark.value
+    return found
+
+
+def _weighted_links(course: Course) -> list[Link]:
+    found, before = [], course.start
+    for mark in course.marks:
+        own = tuple(flow for flow in course.flows if before.on < flow.on <= mark.on)
+        rate = modified_dietz(Course(before, (mark,), own))
+        found.append(Link(mark.on, 1.0 if rate is None else 1.0 + rate, counted=rate is not None))
+        before = mark
     return found
 
 
@@ -134,7 +146,7 @@ def _bisected(dated: Sequence[tuple[float, float]], inner: float, outer: float) 
 
 
 def modified_dietz(course: Course) -> float | None:
-    """Gain over the average capital: (V1 - V0 - F) / (V0 + Σ w F), w the part of the time a flow was there.
+    """Gain over the average capital: (V1 - V0 - F) / (V0 + Σ w F), w the part of the time a flow was there, from the end of its day.
 
     None where the average capital is not above zero. With large flows it and XIRR part ways.
     """

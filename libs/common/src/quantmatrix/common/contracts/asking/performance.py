@@ -133,8 +133,9 @@ class Performance(msgspec.Struct, frozen=True):
     """Accounts of one currency together, from the end of `first` to the end of `last`.
 
     start, end: value then; came_in, went_out: what crossed the border, opening included, both above zero; gain: end - start - came_in +
-    went_out; lines: sum to gain, with unexplained; realised, unrealised: their change, fees inside; points: thinned, the last one always
-    there; tax_years, strategies: since the beginning; beside: null without a benchmark or common sessions.
+    went_out; lines: sum to gain, with unexplained; realised, unrealised: their change, fees inside, unrealised null with an account whose
+    value only statements tell; points: thinned, the last one always there; tax_years, strategies: since the beginning; beside: null
+    without a benchmark or common sessions.
     """
 
     currency: str
@@ -147,7 +148,7 @@ class Performance(msgspec.Struct, frozen=True):
     went_out: Money
     gain: Money
     realised: Money
-    unrealised: Money
+    unrealised: Money | None
     rates: Rates
     deepest: Fall | None
     longest: Fall | None
