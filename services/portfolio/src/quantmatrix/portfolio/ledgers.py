@@ -158,7 +158,7 @@ class LedgerReader:
             for mark in (course.marks if course is not None else ())
         )
         days = Days(tuple(DayLines(one.last, tuple(one.lines), nothing) for one in chain_of(periods)))
-        return Walked(one, nothing, stood, (), days, course)
+        return Walked(one, nothing, stood, (), days=days, told=course)
 
     async def _walked(self, account: asyncpg.Record) -> Walked:
         if account["booked"]:
