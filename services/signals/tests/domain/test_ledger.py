@@ -17,7 +17,6 @@ from quantmatrix.signals.domain.book import (
     after_split,
     cash_after,
     holding_after,
-    paid_for,
     realised_by,
     rebuilt,
 )
@@ -50,7 +49,7 @@ class Books:
         before, self.holding = self.holding, holding_after(self.holding, one, 1.0)
         self.facts.append(Filled(one, 1.0))
         kind = EntryKind.BOUGHT if one.side is Side.BUY else EntryKind.SOLD
-        self.rows.append(moved(kind, paid_for(one), (self.holding.cost or NOTHING) - (before.cost or NOTHING)))
+        self.rows.append(moved(kind, one.paid, (self.holding.cost or NOTHING) - (before.cost or NOTHING)))
         self.gained += realised_by(before, self.holding, one)
         found = cycle_of(self.capital, self.rules)
         if found is not None:
@@ -138,7 +137,7 @@ def test_a_correction_leads_where_the_right_fill_would_have_led(
     facts = [*wrong.facts[:place], Filled(right, 1.0), *wrong.facts[place + 1 :]]
 
     holding = rebuilt(facts)
-    difference = paid_for(right) - paid_for(one.fill)
+    difference = right.paid - one.fill.paid
     row = moved(EntryKind.CORRECTED, difference, (holding.cost or NOTHING) - (wrong.holding.cost or NOTHING))
     capital = after(wrong.capital, row)
 

@@ -17,6 +17,11 @@ _EXACT = Context(prec=64, traps=[InvalidOperation, DivisionByZero, Overflow, Ine
 _ROUNDING = Context(prec=64, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
 # What has more digits than are admitted before or after the point raises here.
 _ADMITTING = Context(prec=INTEGER_DIGITS_MAX + FRACTION_DIGITS_MAX, traps=[InvalidOperation, Inexact])
+# Sums of admitted values have no more digits after the point than these, and what was rounded to 12 digits has not either: only
+# their size is left to look at, and these contexts raise by themselves when it is not admitted.
+_SUMMING = Context(prec=INTEGER_DIGITS_MAX + FRACTION_DIGITS_MAX, Emax=INTEGER_DIGITS_MAX - 1, traps=[InvalidOperation, Overflow, Inexact])
+_TO_QUANTUM = Context(prec=INTEGER_DIGITS_MAX + FRACTION_DIGITS_MAX, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation])
+_set = object.__setattr__
 
 
 class NotExactError(ValueError):
@@ -71,7 +76,15 @@ def _why_not(value: Decimal, what: str) -> str:
 
 def round_half_even(value: Decimal, digits: int = FRACTION_DIGITS_MAX) -> Decimal:
     """Round once, openly, to `digits` after the point; ties go to the even neighbour."""
-    return value.quantize(Decimal(1).scaleb(-digits), context=_ROUNDING)
+    return value.quantize(_QUANTUM if digits == FRACTION_DIGITS_MAX else Decimal(1).scaleb(-digits), context=_ROUNDING)
+
+
+def _sum(left: Decimal, right: Decimal, what: str) -> Decimal:
+    """The sum of two admitted values, admitted."""
+    try:
+        return _SUMMING.add(left, right)
+    except ArithmeticError:
+        return _admitted(_EXACT.add(left, right), what)
 
 
 class _Exact:
@@ -90,11 +103,23 @@ class _Exact:
     def parse(cls, text: object) -> Self:
         return cls(parse_decimal(text))
 
+    @classmethod
+    def _of(cls, admitted: Decimal) -> Self:
+        made = object.__new__(cls)
+        _set(made, "value", admitted)
+        return made
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self})"
 
     def __str__(self) -> str:
         return plain(self.value)
+
+    def __add__(self, other: Self) -> Self:
+        return self._of(_sum(self.value, other.value, type(self).__name__))
+
+    def __sub__(self, other: Self) -> Self:
+        return self._of(_sum(self.value, other.value.copy_negate(), type(self).__name__))
 
     def __eq__(self, other: object) -> bool:
         return type(other) is type(self) and self.value == other.value
@@ -131,17 +156,11 @@ class Quantity(_Exact):
 
     __slots__ = ()
 
-    def __add__(self, other: "Quantity") -> "Quantity":
-        return Quantity(_EXACT.add(self.value, other.value))
-
-    def __sub__(self, other: "Quantity") -> "Quantity":
-        return Quantity(_EXACT.subtract(self.value, other.value))
-
     def __neg__(self) -> "Quantity":
-        return Quantity(self.value.copy_negate())
+        return Quantity._of(self.value.copy_negate())
 
     def __abs__(self) -> "Quantity":
-        return Quantity(self.value.copy_abs())
+        return Quantity._of(self.value.copy_abs())
 
     def scaled(self, numerator: int, denominator: int) -> "Quantity":
         """This quantity after a split of `numerator` new units for `denominator` old ones, rounded to 12 digits."""
@@ -159,12 +178,6 @@ class Price(_Exact):
     """What one unit costs, in the currency of its instrument."""
 
     __slots__ = ()
-
-    def __add__(self, other: "Price") -> "Price":
-        return Price(_EXACT.add(self.value, other.value))
-
-    def __sub__(self, other: "Price") -> "Price":
-        return Price(_EXACT.subtract(self.value, other.value))
 
     def scaled(self, numerator: int, denominator: int) -> "Price":
         """This price times `numerator` over `denominator`, rounded to 12 digits."""
@@ -204,6 +217,24 @@ class Money:
         return cls(0, currency)
 
     @classmethod
+    def rounding(cls, amount: Decimal, currency: str) -> "Money":
+        """Any finite amount, rounded once to 12 digits; ties go to the even neighbour. Raises NotExactError beyond 18 digits before the point."""
+        if not _is_code(currency):
+            raise NotExactError(f"expected a currency code such as 'USD', got {currency!r}")
+        try:
+            admitted = amount.quantize(_QUANTUM, context=_TO_QUANTUM)
+        except InvalidOperation:
+            return cls(round_half_even(amount), currency)
+        return cls(amount, currency) if admitted.is_nan() else cls._of(admitted, currency)
+
+    @classmethod
+    def _of(cls, admitted: Decimal, currency: str) -> "Money":
+        made = object.__new__(cls)
+        _set(made, "amount", admitted)
+        _set(made, "currency", currency)
+        return made
+
+    @classmethod
     def parse(cls, amount: object, currency: object) -> "Money":
         if not isinstance(currency, str):
             raise NotExactError(f"expected a currency code as a string, got {currency!r}")
@@ -237,16 +268,16 @@ class Money:
         return bool(self.amount)
 
     def __add__(self, other: "Money") -> "Money":
-        return Money(_EXACT.add(self.amount, self._same(other).amount), self.currency)
+        return Money._of(_sum(self.amount, self._same(other).amount, "Money"), self.currency)
 
     def __sub__(self, other: "Money") -> "Money":
-        return Money(_EXACT.subtract(self.amount, self._same(other).amount), self.currency)
+        return Money._of(_sum(self.amount, self._same(other).amount.copy_negate(), "Money"), self.currency)
 
     def __neg__(self) -> "Money":
-        return Money(self.amount.copy_negate(), self.currency)
+        return Money._of(self.amount.copy_negate(), self.currency)
 
     def __abs__(self) -> "Money":
-        return Money(self.amount.copy_abs(), self.currency)
+        return Money._of(self.amount.copy_abs(), self.currency)
 
     def __reduce__(self) -> tuple[type["Money"], tuple[Decimal, str]]:
         return (Money, (self.amount, self.currency))
@@ -258,11 +289,11 @@ class Money:
         """
         if part == whole:
             return self
-        return Money(round_half_even(_ROUNDING.divide(_ROUNDING.multiply(self.amount, part.value), whole.value)), self.currency)
+        return Money.rounding(_ROUNDING.divide(_ROUNDING.multiply(self.amount, part.value), whole.value), self.currency)
 
     def times(self, factor: Decimal) -> "Money":
         """This amount times an exact factor, rounded to 12 digits."""
-        return Money(round_half_even(_ROUNDING.multiply(self.amount, factor)), self.currency)
+        return Money.rounding(_ROUNDING.multiply(self.amount, factor), self.currency)
 
     def rounded(self, digits: int) -> "Money":
         return Money(round_half_even(self.amount, digits), self.currency)
@@ -275,7 +306,7 @@ class Money:
 
 def notional(price: Price, quantity: Quantity, multiplier: Quantity, currency: str) -> Money:
     """Price × quantity × contract multiplier, signed like the quantity, rounded to 12 digits."""
-    return Money(round_half_even(_ROUNDING.multiply(_ROUNDING.multiply(price.value, quantity.value), multiplier.value)), currency)
+    return Money.rounding(_ROUNDING.multiply(_ROUNDING.multiply(price.value, quantity.value), multiplier.value), currency)
 
 
 _V = TypeVar("_V")

@@ -9,7 +9,7 @@ from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import InstrumentId, RunId, RunState, Side
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.signals.domain.book import RunFill, holding_after, paid_for, realised_by, rebuilt
+from quantmatrix.signals.domain.book import RunFill, holding_after, realised_by, rebuilt
 from quantmatrix.signals.domain.decisions import FLAT, Holding
 from quantmatrix.signals.domain.ledger import Capital, EntryKind, after, cycle_of, moved, nothing, opened
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, after_fill
@@ -53,14 +53,14 @@ class Booking:
         if look.known:
             return
         own = RunFill(fill.side, fill.quantity, fill.price, fill.fee, fill.instrument.multiplier)
-        await ledger.move_account(fill.account_id, paid_for(own))
+        await ledger.move_account(fill.account_id, own.paid)
         if look.run is None:
             return
         stop_level = look.order.stop_level if look.order else None
         await ledger.keep_fill(look.run.run_id, fill.instrument.instrument_id, fill, stop_level)
         holding = holding_after(look.holding, own, stop_level)
         kind = EntryKind.BOUGHT if fill.side is Side.BUY else EntryKind.SOLD
-        await self._book(look.run, fill, look.holding, holding, kind, paid_for(own), page)
+        await self._book(look.run, fill, look.holding, holding, kind, own.paid, page)
         await self._remember(look, fill, holding, realised_by(look.holding, holding, own), page)
         await _order_after(look, fill.leaves, fill.quantity, page)
 
@@ -80,7 +80,7 @@ class Booking:
             return
         instrument = corrected.instrument.instrument_id
         right = RunFill(corrected.side, corrected.quantity, corrected.price, corrected.fee, corrected.instrument.multiplier)
-        difference = paid_for(right) - paid_for(wrong)
+        difference = right.paid - wrong.paid
         await ledger.move_account(run.account_id, difference)
         before = await store.holding(run_id, instrument)
         holding = rebuilt(await ledger.facts(run_id, instrument, run.cash.currency))

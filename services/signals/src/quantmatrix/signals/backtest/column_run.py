@@ -11,8 +11,8 @@ import polars as pl
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
-from quantmatrix.signals.backtest.engine import Fill, Outcome, Point, Refusal
 from quantmatrix.signals.backtest.history import BacktestError, History
+from quantmatrix.signals.backtest.outcome import Fill, Outcome, Point, Refusal
 
 Ints = npt.NDArray[np.int64]
 INT64_MAX = 2**63 - 1

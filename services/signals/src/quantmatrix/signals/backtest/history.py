@@ -122,6 +122,29 @@ class History:
         return pl.Series(self.opens if name == "open" else self.closes, dtype=pl.Int64)
 
 
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """The sessions of an instrument in order, and the number of each."""
+
+    sessions: Sequence[date]
+    at: Mapping[date, int]
+
+
+def calendars(histories: Sequence[History]) -> list[Calendar]:
+    """The calendar of each history; those with the same sessions share one."""
+    known: dict[tuple[int, date | None], list[tuple[pl.Series, Calendar]]] = {}
+    found = []
+    for history in histories:
+        own = history.columns["session"]
+        alike = known.setdefault((len(own), own[0] if len(own) else None), [])
+        calendar = next((calendar for sessions, calendar in alike if sessions.equals(own)), None)
+        if calendar is None:
+            calendar = Calendar(history.sessions, dict(zip(history.sessions, range(len(own)), strict=True)))
+            alike.append((own, calendar))
+        found.append(calendar)
+    return found
+
+
 def computed(
     strategy: Strategy, history: History, columns: Mapping[str, pl.Expr], more: Mapping[str, pl.Expr] | None = None
 ) -> pl.DataFrame:

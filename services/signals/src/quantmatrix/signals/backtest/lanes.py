@@ -1,13 +1,13 @@
 """One instrument's way through a backtest: its bars, the strategy's columns on every bar, and what the run holds of it."""
 
+from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from itertools import compress
 
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, notional
-from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, computed
+from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, PastBar, calendars, computed
 from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding
 from quantmatrix.signals.domain.door import Door
@@ -15,6 +15,7 @@ from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory
 from quantmatrix.signals.ports import ScreeningStrategy, Strategy
 
 _ENTER, _LEAVE = "may enter", "may leave"
+_YES = b"\x01"
 Row = Mapping[str, float | None]
 
 
@@ -31,18 +32,19 @@ class Working:
 class Lane:
     """The columns are computed once over the whole history; each looks backwards only, which `lookahead.py` verifies."""
 
-    def __init__(self, number: int, history: History, strategy: Strategy) -> None:
-        self._weight: int | None = 0
+    def __init__(self, number: int, history: History, strategy: Strategy, calendar: Calendar | None = None) -> None:
+        self.weight: int | None = 0
         self.number = number
         self.history = history
-        self.at = dict(zip(history.sessions, range(len(history.bars)), strict=True))
-        self._factors = history.factors()
+        self.calendar = calendar or calendars([history])[0]
+        self._factors = history.factors() if history.splits else None
         self._strategy = strategy
         self._screen = Screen(strategy, history) if isinstance(strategy, ScreeningStrategy) else None
         screened = self._screen is not None
         self._looked_at = {} if screened else computed(strategy, history, strategy.screen_columns()).to_dict(as_series=False)
         self._rows = {} if screened else computed(strategy, history, strategy.columns()).to_dict(as_series=False)
         self._splits = sorted(history.splits, key=lambda split: split.effective)
+        self._door = Door(history.tick_size, history.lot_size, history.multiplier, 1.0)
         self.index: int | None = None
         self.memory: Memory = NOTHING_KEPT
         self.hold(FLAT)
@@ -60,7 +62,7 @@ class Lane:
     @property
     def session(self) -> date:
         """That of the latest bar."""
-        return self.history.sessions[self.index or 0]
+        return self.calendar.sessions[self.index or 0]
 
     @property
     def open(self) -> Price:
@@ -72,31 +74,52 @@ class Lane:
         """The latest raw close."""
         return self.history.close_at(self.index or 0)
 
-    def entries(self) -> list[date] | None:
-        """The sessions on which something may be decided while nothing is held; None when every one must be looked at."""
+    def closes_on(self, sessions: Sequence[date]) -> Sequence[int]:
+        """The raw close of these sessions in whole units, the one before where there is no bar, 0 before the first."""
+        closes, own = self.history.closes, self.calendar.sessions
+        start = bisect_left(own, sessions[0])
+        if own[start : start + len(sessions)] == sessions:
+            return closes[start : start + len(sessions)]
+        known, found, at = closes[start - 1] if start else 0, [], self.calendar.at
+        for session in sessions:
+            index = at.get(session)
+            if index is not None:
+                known = closes[index]
+            found.append(known)
+        return found
+
+    def sleeps_until(self) -> date | None:
+        """The day of the next bar on which the screen may say yes, or of a split of what is held; None for never. Only for screened lanes."""
         if self._screen is None:
-            return None
-        return list(compress(self.history.sessions, self._screen.may_enter))
+            return self.calendar.sessions[0]
+        index = self._screen.next_look(-1 if self.index is None else self.index, self.holding)
+        day = self.calendar.sessions[index] if index is not None else None
+        if self._splits and self.holding.quantity:
+            split = self._splits[0].effective
+            return split if day is None else min(split, day)
+        return day
 
     def start_before(self, session: date) -> None:
         """Stand on the last bar before a session."""
-        before = bisect_left(self.history.sessions, session)
+        before = bisect_left(self.calendar.sessions, session)
         self.index = before - 1 if before else None
 
     def reach(self, session: date) -> bool:
         """Go on to a session; False when the instrument has no bar in it."""
-        index = self.at.get(session)
+        index = self.calendar.at.get(session)
         if index is not None:
             self.index = index
         return index is not None
 
-    def split_before(self, session: date) -> None:
-        """Splits that have become effective since the last session change what is held and what is ordered."""
+    def split_before(self, session: date) -> bool:
+        """Splits that have become effective since the last session change what is held and what is ordered; whether there was one."""
+        before = len(self._splits)
         while self._splits and self._splits[0].effective <= session:
             split = self._splits.pop(0)
             self.hold(after_split(self.holding, split.numerator, split.denominator))
             for order in self.working:
                 order.quantity = order.quantity.scaled(split.numerator, split.denominator)
+        return len(self._splits) < before
 
     def is_quiet(self) -> bool:
         """Whether the strategy would certainly decide nothing on this bar."""
@@ -107,22 +130,25 @@ class Lane:
 
     def row(self) -> Row:
         index = self.index or 0
-        return self._screen.rows.row(index, named=True) if self._screen is not None else _row(self._rows, index)
+        return self._screen.row(index) if self._screen is not None else _row(self._rows, index)
 
     def door(self) -> Door:
-        return Door(self.history.tick_size, self.history.lot_size, self.history.multiplier, self.factor)
+        """The door between figures and prices on the latest bar."""
+        if self._door.factor != self.factor:
+            self._door = replace(self._door, factor=self.factor)
+        return self._door
 
     @property
     def factor(self) -> float:
-        return self._factors[self.index or 0]
+        return self._factors[self.index or 0] if self._factors is not None else 1.0
 
     def hold(self, holding: Holding) -> None:
         """What is held from now on. Its weight is what one unit of the close's last digit makes of it, in 10^-12 of money."""
         self.holding = holding
-        self._weight = 0
+        self.weight = 0
         if holding.quantity:
             exact = (holding.quantity.value * self.history.multiplier.value).scaleb(FRACTION_DIGITS_MAX - self.history.digits)
-            self._weight = int(exact) if exact == exact.to_integral_value() else None
+            self.weight = int(exact) if exact == exact.to_integral_value() else None
 
     def value(self) -> Money:
         """What is held, at the latest raw close."""
@@ -132,9 +158,9 @@ class Lane:
 
     def value_units(self) -> int:
         """The same in 10^-12 of money."""
-        if self._weight is None:
+        if self.weight is None:
             return int(self.value().amount.scaleb(FRACTION_DIGITS_MAX))
-        return self.history.closes[self.index or 0] * self._weight
+        return self.history.closes[self.index or 0] * self.weight
 
     def worth(self, price: Price, quantity: Quantity) -> Money:
         return notional(price, quantity, self.history.multiplier, self.history.currency)
@@ -145,21 +171,37 @@ class Lane:
 
 
 class Screen:
-    """The bars that a strategy screens by columns. rows: its columns, of which few bars are ever read."""
+    """The bars that a strategy screens by columns. Of the columns themselves few bars are ever read."""
 
     def __init__(self, strategy: ScreeningStrategy, history: History) -> None:
         masks = {_ENTER: strategy.may_enter().fill_null(False), _LEAVE: strategy.may_leave().fill_null(False)}
         frame = computed(strategy, history, strategy.columns(), masks)
-        self.may_enter: list[bool] = frame[_ENTER].to_list()
-        self._may_leave: list[bool] = frame[_LEAVE].to_list()
-        self.rows = frame.drop(_ENTER, _LEAVE)
-        self._closes: list[float] = history.frame["close"].to_list()
+        self._may_enter, self._may_leave = (bytes(frame[name].to_list()) for name in (_ENTER, _LEAVE))
+        self._rows = frame.drop(_ENTER, _LEAVE)
+        self._names = self._rows.columns
+        self._closes = array("d", history.frame["close"].to_list())
+
+    def row(self, index: int) -> Row:
+        return dict(zip(self._names, self._rows.row(index), strict=True))
 
     def is_quiet(self, index: int, holding: Holding) -> bool:
         if not holding.quantity:
-            return not self.may_enter[index]
+            return not self._may_enter[index]
         level = holding.stop_level
         return not self._may_leave[index] and (level is None or self._closes[index] > level)
+
+    def next_look(self, index: int, holding: Holding) -> int | None:
+        """The first bar after this one that is not quiet while that is held; None when there is none."""
+        if not holding.quantity:
+            found = self._may_enter.find(_YES, index + 1)
+            return found if found >= 0 else None
+        found = self._may_leave.find(_YES, index + 1)
+        level = holding.stop_level
+        if level is not None:
+            for later in range(index + 1, found if found >= 0 else len(self._closes)):
+                if self._closes[later] <= level:
+                    return later
+        return found if found >= 0 else None
 
 
 def _row(columns: Mapping[str, list[float | None]], index: int) -> Row:

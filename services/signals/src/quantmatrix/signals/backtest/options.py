@@ -11,9 +11,10 @@ from datetime import date
 from quantmatrix.common.names import InstrumentId, Side
 from quantmatrix.common.options import price_met, terms_of
 from quantmatrix.common.values import Money, Price, Quantity, notional
-from quantmatrix.signals.backtest.engine import Fill, Outcome, Point, Progress, Refusal
+from quantmatrix.signals.backtest.engine import Progress
 from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, check
 from quantmatrix.signals.backtest.lanes import Lane
+from quantmatrix.signals.backtest.outcome import Fill, Outcome, Point, Refusal
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.domain.book import RunFill, cash_after, holding_after
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Leg, Options, Situation

@@ -9,7 +9,7 @@ from typing import Any
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.statistics import Year
 from quantmatrix.common.values import Money, plain
-from quantmatrix.signals.backtest.engine import Fill, Outcome
+from quantmatrix.signals.backtest.outcome import Fill, Outcome
 from quantmatrix.signals.backtest.statistics import CurveFigures, TradeFigures
 from quantmatrix.signals.backtest.trades import Trade
 

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 
 from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
-from quantmatrix.signals.backtest.engine import Engine, Fill, Outcome, Progress
-from quantmatrix.signals.backtest.history import BacktestError, History, check, digest_of
+from quantmatrix.signals.backtest.engine import Engine, Progress
+from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, calendars, check, digest_of
 from quantmatrix.signals.backtest.options import OptionEngine, traded_contracts
+from quantmatrix.signals.backtest.outcome import Fill, Outcome
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
@@ -128,9 +129,9 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, str]]:
 
 
 def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Result:
-    numbers = {one.symbol: dict(zip(one.sessions, range(len(one.bars)), strict=True)) for one in histories}
+    known = {one.symbol: calendar for one, calendar in zip(histories, calendars(histories), strict=True)}
     multipliers = {one.symbol: one.multiplier for one in histories}
-    trades = trades_of(outcome.fills, multipliers, numbers)
+    trades = trades_of(outcome.fills, multipliers, {symbol: calendar.at for symbol, calendar in known.items()})
     closed = [trade for trade in trades if not trade.is_open]
     opening, equity = float(asked.cash.amount), [float(point.equity.amount) for point in outcome.curve]
     invested = [1.0 - float(point.cash.amount) / value if value else 0.0 for point, value in zip(outcome.curve, equity, strict=True)]
@@ -147,7 +148,7 @@ def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Res
         closed=trade_figures([float(one.profit.amount) for one in closed], [one.sessions for one in closed]),
         benchmark=curve_figures(opening, held) if held else None,
         benchmark_equity=tuple(held),
-        symbols=_symbols(histories, trades, outcome, asked),
+        symbols=_symbols(histories, known, trades, outcome, asked),
         months=monthly([point.session for point in outcome.curve], [1.0 + one for one in returns_of(opening, equity)]),
         fees=fees,
         exposure=sum(invested) / len(invested),
@@ -168,23 +169,30 @@ def _benchmark(histories: Sequence[History], sessions: Sequence[date], opening: 
     return (opening * pl.DataFrame(parts).sum_horizontal() / len(parts)).to_list()
 
 
-def _symbols(histories: Sequence[History], trades: Sequence[Trade], outcome: Outcome, asked: Asked) -> tuple[SymbolFigures, ...]:
+def _symbols(
+    histories: Sequence[History], known: Mapping[str, Calendar], trades: Sequence[Trade], outcome: Outcome, asked: Asked
+) -> tuple[SymbolFigures, ...]:
     own: dict[str, tuple[list[Trade], list[Fill]]] = {history.symbol: ([], []) for history in histories}
     for trade in trades:
         own[trade.symbol][0].append(trade)
     for fill in outcome.fills:
         own[fill.symbol][1].append(fill)
-    return tuple(_symbol(one, *own[one.symbol], outcome.held.get(one.symbol, Quantity(0)), asked) for one in histories)
+    nothing = Quantity(0)
+    return tuple(
+        _symbol(one, known[one.symbol].sessions, *own[one.symbol], outcome.held.get(one.symbol, nothing), asked) for one in histories
+    )
 
 
-def _symbol(history: History, trades: Sequence[Trade], fills: Sequence[Fill], held: Quantity, asked: Asked) -> SymbolFigures:
+def _symbol(
+    history: History, sessions: Sequence[date], trades: Sequence[Trade], fills: Sequence[Fill], held: Quantity, asked: Asked
+) -> SymbolFigures:
     closed = [trade for trade in trades if not trade.is_open]
     profit = fees = Money.zero(history.currency)
     for trade in closed:
         profit += trade.profit
     for fill in fills:
         fees += fill.fee
-    first, end = bisect_left(history.sessions, asked.first), bisect_right(history.sessions, asked.last)
+    first, end = bisect_left(sessions, asked.first), bisect_right(sessions, asked.last)
     closes = history.frame["close"]
     return SymbolFigures(
         symbol=history.symbol,

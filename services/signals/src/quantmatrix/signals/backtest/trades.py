@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from quantmatrix.common.names import Side
 from quantmatrix.common.values import Money, Quantity, notional
-from quantmatrix.signals.backtest.engine import Fill
+from quantmatrix.signals.backtest.outcome import Fill
 
 
 @dataclass(frozen=True, slots=True)

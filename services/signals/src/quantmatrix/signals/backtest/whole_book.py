@@ -6,8 +6,8 @@ import numpy as np
 
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price
 from quantmatrix.signals.backtest.column_run import INT64_MAX, Ints, NotInColumnsError, Walked, exact
-from quantmatrix.signals.backtest.engine import Refusal
 from quantmatrix.signals.backtest.history import BacktestError, History
+from quantmatrix.signals.backtest.outcome import Refusal
 from quantmatrix.signals.backtest.rules import FillRules, WholeCommission
 
 

@@ -1,7 +1,7 @@
 """What a run owns, moved by its own fills and by splits. Lots and taxes are the portfolio's; this is only the run's state."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity, notional
@@ -12,13 +12,18 @@ LEVELS_BY_KIND = (SignalKind.SCALE_OUT, SignalKind.TAKE_PROFIT)
 
 @dataclass(frozen=True, slots=True)
 class RunFill:
-    """One execution of an order that this run asked for."""
+    """One execution of an order that this run asked for. paid: what it changes in cash, fee included; negative for a purchase."""
 
     side: Side
     quantity: Quantity
     price: Price
     fee: Money
     multiplier: Quantity
+    paid: Money = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        value = notional(self.price, self.quantity, self.multiplier, self.fee.currency)
+        object.__setattr__(self, "paid", -value - self.fee if self.side is Side.BUY else value - self.fee)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +59,9 @@ class Carried:
 Fact = Filled | SplitDone | LevelDone | Carried
 
 
-def paid_for(fill: RunFill) -> Money:
-    """What a fill changes in cash: negative for a purchase, fee included."""
-    value = notional(fill.price, fill.quantity, fill.multiplier, fill.fee.currency)
-    return -value - fill.fee if fill.side is Side.BUY else value - fill.fee
-
-
 def cash_after(cash: Money, fill: RunFill) -> Money:
     """The run's free capital after a fill, fee included."""
-    return cash + paid_for(fill)
+    return cash + fill.paid
 
 
 def holding_after(holding: Holding, fill: RunFill, stop_level: float | None) -> Holding:
@@ -76,21 +75,17 @@ def holding_after(holding: Holding, fill: RunFill, stop_level: float | None) -> 
         return FLAT
     cost = holding.cost or Money.zero(fill.fee.currency)
     if fill.side is Side.BUY:
-        return replace(
-            holding,
-            quantity=quantity,
-            initial=holding.initial + fill.quantity,
-            stop_level=stop_level or holding.stop_level,
-            cost=cost - paid_for(fill),
-        )
+        initial, stop, cost = holding.initial + fill.quantity, stop_level or holding.stop_level, cost - fill.paid
+        return Holding(quantity, initial, stop, holding.levels_done, cost)
     sold = min(fill.quantity, holding.quantity)
-    return replace(holding, quantity=quantity, cost=cost - cost.share(sold, holding.quantity) if sold.value > 0 else cost)
+    left = cost - cost.share(sold, holding.quantity) if sold.value > 0 else cost
+    return Holding(quantity, holding.initial, holding.stop_level, holding.levels_done, left)
 
 
 def realised_by(before: Holding, after: Holding, fill: RunFill) -> Money:
     """What a fill gained: the cash it brought less the cost of what went; zero for a purchase that adds to a position."""
     nothing = Money.zero(fill.fee.currency)
-    return paid_for(fill) + (after.cost or nothing) - (before.cost or nothing)
+    return fill.paid + (after.cost or nothing) - (before.cost or nothing)
 
 
 def after_split(holding: Holding, numerator: int, denominator: int) -> Holding:

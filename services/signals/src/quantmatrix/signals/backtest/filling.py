@@ -1,0 +1,119 @@
+"""Orders become fills on the bar that a lane stands on: at its open, or where a resting stop or target is reached inside it."""
+
+from datetime import date, timedelta
+
+from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.backtest.lanes import Lane, Working
+from quantmatrix.signals.backtest.outcome import Fill, Outcome, Refusal
+from quantmatrix.signals.backtest.rules import FillRules, touched
+from quantmatrix.signals.domain.book import RunFill, holding_after, realised_by
+from quantmatrix.signals.domain.decisions import FLAT, Because, Decision
+from quantmatrix.signals.domain.memory import after_fill
+
+
+class Filling:
+    """The venue of a backtest and the cash of its run. remembers: whether lanes keep what their fills gained."""
+
+    def __init__(self, cash: Money, rules: FillRules, outcome: Outcome, *, remembers: bool) -> None:
+        self.cash = cash
+        self._rules = rules
+        self._outcome = outcome
+        self._remembers = remembers
+
+    def at_the_open(self, order: Working, lane: Lane) -> None:
+        """Fill an order at the open, as far as the bar's volume and the cash allow."""
+        side, quantity = order.decision.side, order.quantity
+        if side is None:
+            return
+        if self._rules.volume_pct is not None:
+            quantity = self._within_volume(lane, quantity)
+        price = self._rules.slippage.worse(side, lane.open, lane.history.tick_size)
+        if side is Side.BUY:
+            quantity, fee = self._affordable(lane, quantity, price)
+        else:
+            fee = self._rules.commission.of(quantity, lane.worth(price, quantity))
+        if quantity:
+            self._fill(lane, order.decision, order.decided_on, RunFill(side, quantity, price, fee, lane.history.multiplier))
+
+    def expire(self, session: date, order: Working, lane: Lane) -> None:
+        """There is no bar to fill an order on."""
+        self.refuse(session, lane, "EXPIRED", f"no bar of {session} to fill {order.decision.kind} of {order.quantity} on")
+
+    def inside(self, lane: Lane) -> None:
+        """Resting stop and first target of what is held, on this bar."""
+        held = lane.holding.quantity
+        if not held:
+            return
+        door = lane.door()
+        stop = door.price(lane.stop_level) if lane.stop_level is not None else None
+        target = door.price(lane.target_level) if lane.target_level is not None else None
+        reached = touched(lane.bar, stop, target)
+        if reached is None:
+            return
+        self._outcome.both_reached += reached.both
+        kind = SignalKind.STOP_LOSS if reached.stopped else SignalKind.TAKE_PROFIT
+        price = self._rules.slippage.worse(Side.SELL, reached.price, lane.history.tick_size) if reached.stopped else reached.price
+        fee = self._rules.commission.of(held, lane.worth(price, held))
+        own = RunFill(Side.SELL, held, price, fee, lane.history.multiplier)
+        self._fill(lane, _resting(kind, held, stop if reached.stopped else target), lane.session, own)
+        lane.working.clear()
+
+    def refuse(self, session: date, lane: Lane, code: str, detail: str) -> None:
+        """Put on record that an order was not filled, or not whole."""
+        self._outcome.refusals.append(Refusal(session, lane.history.symbol, code, detail))
+
+    def _within_volume(self, lane: Lane, quantity: Quantity) -> Quantity:
+        bar = lane.bar
+        most = self._rules.most(bar, lane.history.lot_size)
+        if most is None or most >= quantity:
+            return quantity
+        self.refuse(bar.session, lane, "VOLUME", f"{quantity} wanted, {most} is what volume {bar.volume} allows; the rest expired")
+        return most
+
+    def _affordable(self, lane: Lane, wanted: Quantity, price: Price) -> tuple[Quantity, Money]:
+        """As many whole lots as the free cash pays, commission included, and that commission."""
+        quantity, fee = wanted, Money.zero(self.cash.currency)
+        while quantity:
+            value = lane.worth(price, quantity)
+            fee = self._rules.commission.of(quantity, value)
+            if value + fee <= self.cash:
+                break
+            fits = min(lane.door().lots(self.cash - fee, price), quantity - lane.history.lot_size)
+            quantity = max(fits, Quantity(0))
+        if quantity < wanted:
+            self.refuse(lane.session, lane, "CASH", f"{wanted} wanted at {price}, {self.cash} pays for {quantity}")
+        return quantity, fee
+
+    def _fill(self, lane: Lane, decision: Decision, decided_on: date, own: RunFill) -> None:
+        self.cash += own.paid
+        before = lane.holding
+        lane.hold(holding_after(before, own, decision.stop_level))
+        if self._remembers:
+            gained = realised_by(before, lane.holding, own) if own.side is Side.SELL else None
+            lane.memory = after_fill(lane.memory, lane.session, own.price, gained, flat=lane.holding == FLAT)
+        if own.side is Side.BUY:
+            lane.stop_level = decision.stop_level
+            lane.target_level = float(decision.targets[0].value) * lane.factor if decision.targets else None
+        self._outcome.fills.append(
+            Fill(
+                number=len(self._outcome.fills) + 1,
+                session=lane.session,
+                decided_on=decided_on,
+                symbol=lane.history.symbol,
+                side=own.side,
+                kind=decision.kind,
+                quantity=own.quantity,
+                price=own.price,
+                fee=own.fee,
+                held_after=lane.holding.quantity,
+                reasons=tuple([f"{because.code}: {because.text}" for because in decision.reasons if because.met]),
+                strength=decision.strength,
+            )
+        )
+
+
+def _resting(kind: SignalKind, quantity: Quantity, level: Price | None) -> Decision:
+    """The sale that a resting order makes."""
+    because = Because("RESTING", True, f"the bar reached {level}")
+    return Decision(kind, 1.0, 1.0, timedelta(days=1), (because,), side=Side.SELL, quantity=quantity)

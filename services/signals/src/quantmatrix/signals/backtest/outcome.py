@@ -1,0 +1,57 @@
+"""What happened in a backtest, in order: fills, orders that were not filled, and the run after every session."""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.decisions import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. decided_on is the session of the decision; reasons are those of the decision."""
+
+    number: int
+    session: date
+    decided_on: date
+    symbol: str
+    side: Side
+    kind: SignalKind
+    quantity: Quantity
+    price: Price
+    fee: Money
+    held_after: Quantity
+    reasons: tuple[str, ...]
+    strength: float
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """An order that was not filled, or not whole, and why."""
+
+    session: date
+    symbol: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The run after a session's close."""
+
+    session: date
+    equity: Money
+    cash: Money
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What happened, in order. both_reached counts bars that reached stop and target; held is what is left at the end."""
+
+    fills: list[Fill] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    curve: list[Point] = field(default_factory=list)
+    warnings: list[Decision] = field(default_factory=list)
+    both_reached: int = 0
+    held: dict[str, Quantity] = field(default_factory=dict)
