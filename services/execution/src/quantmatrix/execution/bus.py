@@ -13,6 +13,9 @@ from quantmatrix.common.runtime.hearing import Bus, Hears
 from quantmatrix.execution.answers import Answers
 from quantmatrix.execution.handlers import Handlers
 
+BARS_PATIENCE_S = 0.02
+"""A session's bars come right before their watermark: one transaction matches them and says so."""
+
 
 def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
     """The table of contents."""
@@ -20,7 +23,7 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
         hears=(
             Hears(InstrumentListed, handlers.instrument_listed),
             Hears(CorporateActionAnnounced, handlers.action_announced),
-            Hears(BarsClosed, handlers.bars_closed),
+            Hears(BarsClosed, handlers.bars_closed, patience_s=BARS_PATIENCE_S),
             Hears(PricesWatermark, handlers.prices_reached),
             Hears(SignalRaised, handlers.signal_raised, when=handlers.may_act_on),
             Hears(SignalsWatermark, handlers.decisions_reached, when=handlers.may_settle),

@@ -1,6 +1,7 @@
 """A real nats-server as a child process, configured from the table of streams."""
 
 import asyncio
+import os
 import shutil
 import socket
 import sysconfig
@@ -47,7 +48,7 @@ class NatsServer:
         self.child = Child(
             name=self.name,
             command=[str(nats_program()), "-c", str(places.runtime / "nats.conf")],
-            environment={password_variable(user): password for user, password in secrets.nats.items()},
+            environment={"GOMAXPROCS": str(_processors())} | {password_variable(user): password for user, password in secrets.nats.items()},
             output=places.logs / "nats.log",
         )
 
@@ -134,6 +135,11 @@ class NatsServer:
     async def connect(self, user: str = PROVISION_USER) -> Client:
         """A connection under one of the server's users."""
         return await connect(self.url, user, self._secrets.nats[user], connect_timeout=2, max_reconnect_attempts=2, allow_reconnect=False)
+
+
+def _processors() -> int:
+    """Half of the machine's: on two, threads of the server that look for work take the time of the services that have some."""
+    return max((os.cpu_count() or 1) // 2, 1)
 
 
 def _told(answer: httpx.Response) -> str:
