@@ -45,6 +45,15 @@ class Strategy(Protocol):
 
 
 @runtime_checkable
+class NeedsBars(Protocol):
+    """A strategy whose need of bars follows from its parameters; of others the catalogue tells it."""
+
+    @property
+    def bars_needed(self) -> int:
+        """How many bars it wants before it can decide anything."""
+
+
+@runtime_checkable
 class Remembers(Protocol):
     """A strategy that keeps something of an instrument from one bar to the next. The run stores it and hands it back."""
 

@@ -1,6 +1,9 @@
 """The options that commands of `qm backtest` share, and how what a person wrote becomes a job."""
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass, fields, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -9,12 +12,17 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from quantmatrix.common.runtime.errors import ConfigurationError
+from quantmatrix.common.runtime.settings import SettingsError
 from quantmatrix.common.values import Money
-from quantmatrix.operations.backtests import parameters_of
-from quantmatrix.operations.output import err
-from quantmatrix.signals.backtest.history import BacktestError
+from quantmatrix.operations.backtests import histories, parameters_of, strategy_called
+from quantmatrix.operations.commands.common import AsJson
+from quantmatrix.operations.output import Exit, err, fail
+from quantmatrix.signals.backtest.history import BacktestError, History, TooLongError
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
 from quantmatrix.signals.backtest.run import Job
+from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.stored.repeating import BAR_LIMIT_S
 
 Name = Annotated[str, typer.Argument(help="Name of a strategy in the slot, such as atr_matrix.")]
 Symbols = Annotated[str, typer.Option(help="Symbols, separated by commas; all of the feed when left out.")]
@@ -33,7 +41,92 @@ Folder = Annotated[Path | None, typer.Option("--save", metavar="FOLDER", help="W
 Kind = Annotated[str, typer.Option("--as", metavar="csv|parquet", help="How tables are written.")]
 Grid = Annotated[list[str], typer.Option("--grid", metavar="NAME=V1,V2,…", help="Values of a parameter; may be repeated.")]
 Workers = Annotated[int, typer.Option(min=0, max=64, help="Processes that work on it; 0 for one a core.")]
+BarLimit = Annotated[
+    float, typer.Option("--bar-limit-s", min=0.1, max=86_400, help="Seconds that a strategy may take over one bar before it is stopped.")
+]
 Id = Annotated[int, typer.Argument(metavar="ID", help="Number of a stored backtest, as qm backtest list shows it.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A backtest that may be run: what was asked for, read."""
+
+    strategy: type[Strategy]
+    feed: str
+    past: list[History]
+    job: Job
+
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        return tuple(one.symbol for one in self.past)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person asks for whenever a backtest is run: on what, how it is filled, and where its result goes."""
+
+    strategy: Name
+    symbols: Symbols = ""
+    first: First = ""
+    last: Last = ""
+    given: Set = None
+    cash: Cash = "100000"
+    slippage_bps: SlippageBps = "0"
+    volume_pct: VolumePct = "0"
+    commission_pct: CommissionPct = ""
+    inside_bar: InsideBar = False
+    seed: Seed = 0
+    bar_limit_s: BarLimit = BAR_LIMIT_S
+    page: Page = None
+    folder: Folder = None
+    kind: Kind = "csv"
+    store: Store = True
+    as_json: AsJson = False
+
+    def ready(self) -> Ready:
+        """Read options, strategy and bars. Raises BacktestError, FeedError or SettingsError with the place of whatever is wrong."""
+        check_kind(self.kind)
+        rules = rules_of(self.slippage_bps, self.volume_pct, self.commission_pct, inside_bar=self.inside_bar)
+        job = job_of(self.given, self.cash, self.first, self.last, rules, self.seed)
+        chosen = strategy_called(self.strategy)
+        feed, past = histories(symbols_of(self.symbols))
+        return Ready(chosen, feed, past, replace(job, bar_limit_s=self.bar_limit_s))
+
+
+def ordered(command: Callable[..., None]) -> Callable[..., None]:
+    """A command of its own options and those of an order, which it is handed as its first argument."""
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if one.default is MISSING else one.default,
+            annotation=one.type,
+        )
+        for one in fields(Order)
+    ]
+    names = {one.name for one in shared}
+
+    def called(**told: Any) -> None:
+        order = Order(**{name: value for name, value in told.items() if name in names})
+        command(order, **{name: value for name, value in told.items() if name not in names})
+
+    parameters = [*shared, *(one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own)]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads options from
+    called.__annotations__ = {one.name: one.annotation for one in parameters}
+    called.__doc__, called.__name__ = command.__doc__, command.__name__
+    return called
+
+
+@contextmanager
+def refusals(*, as_json: bool) -> Iterator[None]:
+    """What can be wrong with a backtest becomes a sentence: with exit code 5 when a strategy did not come back, else 4."""
+    try:
+        yield
+    except TooLongError as error:
+        fail(Exit.TIMEOUT, str(error), as_json=as_json)
+    except (BacktestError, ConfigurationError, SettingsError) as error:
+        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
 
 
 def job_of(given: Sequence[str] | None, cash: str, first: str, last: str, rules: FillRules | None = None, seed: int = 0) -> Job:

@@ -1,94 +1,48 @@
 """qm backtest: run a strategy of the slot over the bars of the feed, and look whether it looks ahead."""
 
-from collections.abc import Sequence
+from functools import partial
 from typing import Annotated
 
 import typer
 
-from quantmatrix.common.runtime.errors import ConfigurationError
-from quantmatrix.common.runtime.settings import SettingsError
 from quantmatrix.operations.backtests import catalogue, histories, parameters_of, strategy_called, titles
 from quantmatrix.operations.commands import backtests_stored, sweeping
-from quantmatrix.operations.commands.backtest_options import (
-    Cash,
-    CommissionPct,
-    First,
-    Folder,
-    InsideBar,
-    Kind,
-    Last,
-    Name,
-    Page,
-    Seed,
-    Set,
-    SlippageBps,
-    Store,
-    Symbols,
-    VolumePct,
-    check_kind,
-    job_of,
-    progress_bar,
-    rules_of,
-    symbols_of,
-)
+from quantmatrix.operations.commands.backtest_options import Name, Order, Ready, Set, Symbols, ordered, progress_bar, refusals, symbols_of
 from quantmatrix.operations.commands.backtest_telling import hand_over
 from quantmatrix.operations.commands.backtests_working import worked
 from quantmatrix.operations.commands.common import AsJson, run
 from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
-from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.backtest.lookahead import look_ahead
 from quantmatrix.signals.backtest.record import Record, record_of
-from quantmatrix.signals.backtest.run import Job, backtest, made, refuse_unless_possible
+from quantmatrix.signals.backtest.run import backtest, made, refuse_unless_possible
 from quantmatrix.signals.domain.sentence import NotUnderstood, RunForm, read_sentence
-from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.stored.wanted import wanted
 
 app = typer.Typer(name="backtest", help="Run strategies over past bars, with the code that runs live.", no_args_is_help=True)
 
 
 @app.command("run")
-def run_command(
-    strategy: Name,
-    symbols: Symbols = "",
-    first: First = "",
-    last: Last = "",
-    given: Set = None,
-    cash: Cash = "100000",
-    slippage_bps: SlippageBps = "0",
-    volume_pct: VolumePct = "0",
-    commission_pct: CommissionPct = "",
-    inside_bar: InsideBar = False,
-    seed: Seed = 0,
-    page: Page = None,
-    folder: Folder = None,
-    kind: Kind = "csv",
-    store: Store = True,
-    as_json: AsJson = False,
-) -> None:
+@ordered
+def run_command(order: Order) -> None:
     """Run one strategy over the bars of the feed (QM_MARKET_FEED), store it, and print its figures and digest."""
-    try:
-        check_kind(kind)
-        rules = rules_of(slippage_bps, volume_pct, commission_pct, inside_bar=inside_bar)
-        job = job_of(given, cash, first, last, rules, seed)
-        chosen = strategy_called(strategy)
-        feed, past = histories(symbols_of(symbols))
-        refuse_unless_possible(chosen, past, job)
-        asked = wanted(job, strategy=strategy, symbols=tuple(one.symbol for one in past), feed=feed)
-        if store:
-            number, record = run(
-                worked(asked, past, lambda at: record_of(backtest(chosen, past, job, at.progress)), as_json=as_json), as_json=as_json
-            )
-        else:
-            number, record = None, _shown(chosen, past, job)
-    except (BacktestError, ConfigurationError, SettingsError) as error:
-        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
-    hand_over(record, number, page, folder, kind, as_json=as_json)
+    with refusals(as_json=order.as_json):
+        ready = order.ready()
+        refuse_unless_possible(ready.strategy, ready.past, ready.job)
+        number, record = _ran(ready, order)
+    hand_over(record, number, order.page, order.folder, order.kind, as_json=order.as_json)
 
 
-def _shown(chosen: type[Strategy], past: Sequence[History], job: Job) -> Record:
+def _ran(ready: Ready, order: Order) -> tuple[int | None, Record]:
+    if order.store:
+        asked = wanted(ready.job, strategy=order.strategy, symbols=ready.symbols, feed=ready.feed)
+        work = worked(
+            asked, ready.past, lambda at: record_of(backtest(ready.strategy, ready.past, ready.job, at.progress)), as_json=order.as_json
+        )
+        return run(work, as_json=order.as_json)
     with progress_bar() as progress:
-        task = progress.add_task(chosen.name, total=1)
-        return record_of(backtest(chosen, past, job, lambda done, total: progress.update(task, completed=done, total=total)))
+        task = progress.add_task(ready.strategy.name, total=1)
+        moved = partial(progress.update, task)
+        return None, record_of(backtest(ready.strategy, ready.past, ready.job, lambda done, total: moved(completed=done, total=total)))
 
 
 @app.command("lookahead")
@@ -100,12 +54,10 @@ def lookahead_command(
     as_json: AsJson = False,
 ) -> None:
     """Cut the history bar by bar: what a strategy computed and decided then must be what it computes with later bars."""
-    try:
+    with refusals(as_json=as_json):
         chosen, parameters = strategy_called(strategy), parameters_of(given or ())
         _, past = histories(symbols_of(symbols))
         verdict = look_ahead(lambda: made(chosen, parameters), past, cuts)
-    except (BacktestError, ConfigurationError, SettingsError) as error:
-        fail(Exit.CONFIGURATION, str(error), as_json=as_json)
     told = [str(one) for one in verdict.findings]
     if as_json:
         tell_json({"strategy": verdict.strategy, "cuts": verdict.cuts, "clean": verdict.is_clean, "findings": told})

@@ -7,14 +7,12 @@ import typer
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.clock import SystemClock
-from quantmatrix.common.runtime.errors import ConfigurationError
-from quantmatrix.common.runtime.settings import SettingsError
 from quantmatrix.operations.backtests import strategy_called
-from quantmatrix.operations.commands.backtest_options import Folder, Id, Kind, Page, check_kind, progress_bar, rounded
+from quantmatrix.operations.commands.backtest_options import Folder, Id, Kind, Page, check_kind, progress_bar, refusals, rounded
 from quantmatrix.operations.commands.backtest_telling import hand_over
 from quantmatrix.operations.commands.backtests_working import data_of, found, record_of_stored, store_of_backtests
 from quantmatrix.operations.commands.common import AsJson, run
-from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
+from quantmatrix.operations.output import Exit, out, tell_json, tell_table
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.stored.comparing import compared
@@ -161,8 +159,6 @@ def cancel_command(number: Id, as_json: AsJson = False) -> None:
 
 
 def _known(work: Callable[[], Any], *, as_json: bool) -> Any:
-    """What can be wrong with a backtest, as a sentence and exit code 4."""
-    try:
+    """What can be wrong with a backtest, as a sentence and an exit code."""
+    with refusals(as_json=as_json):
         return work()
-    except (BacktestError, ConfigurationError, SettingsError) as error:
-        fail(Exit.CONFIGURATION, str(error), as_json=as_json)

@@ -9,9 +9,9 @@ from datetime import date
 from typing import NamedTuple
 
 from quantmatrix.common.values import Money
-from quantmatrix.signals.adapters.limits import Place, TookTooLongError, limited
 from quantmatrix.signals.backtest.column_run import ColumnRun, Walked
 from quantmatrix.signals.backtest.history import BacktestError, History, check
+from quantmatrix.signals.backtest.limits import Place, TookTooLongError, limited
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.whole_book import WholeBook, goes_in_whole_numbers
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.adapters.frame import Frame
-from quantmatrix.signals.adapters.limits import TookTooLongError, limited
+from quantmatrix.signals.backtest.limits import TookTooLongError, limited
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.sizing import Sizing

@@ -14,7 +14,7 @@ import polars as pl
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.backtest.at_once import filled_at_once, path_of
 from quantmatrix.signals.backtest.column_run import ColumnRun, Ints, NotInColumnsError, Walked
-from quantmatrix.signals.backtest.history import BacktestError, History, check, computed
+from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, check, computed
 from quantmatrix.signals.backtest.rules import FillRules, rounded_division
 from quantmatrix.signals.backtest.whole_book import WholeBook, goes_in_whole_numbers
 from quantmatrix.signals.domain.sizing import Sizing
@@ -33,7 +33,7 @@ def run_in_columns(
 
     Raises BacktestError for bars that cannot be used, NotInColumnsError for amounts beyond 64 bits or what `runs_in_columns` denies.
     """
-    check([history], strategy.catalogue.bars_min)
+    check([history], bars_needed(strategy))
     if not runs_in_columns(strategy, history, rules):
         raise NotInColumnsError(f"{strategy.name} on {history.symbol} does not go by columns under these rules")
     start, end = bounds(history, first, last)

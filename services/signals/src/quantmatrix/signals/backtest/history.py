@@ -17,7 +17,7 @@ from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import NotExactError, Price, Quantity
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import SCHEMA, RawBar, Split
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.ports import NeedsBars, Strategy
 
 FAULTS_SHOWN_MAX = 20
 _PRICES = ("open", "high", "low", "close")
@@ -27,6 +27,10 @@ _EPOCH = date(1970, 1, 1).toordinal()
 
 class BacktestError(ValueError):
     """A backtest cannot be run as asked, or a strategy failed in it; the text names the place."""
+
+
+class TooLongError(BacktestError):
+    """A strategy did not come back in the time that it may take over one bar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,11 @@ def past_bar(symbol: str, number: int, session: date, prices: Sequence[object], 
             raise BacktestError(f"{symbol}, bar {number} ({session}): the {name} is no exact number: {error}") from error
     opened, high, low, close, traded = values
     return PastBar(session, opened, high, low, close, traded)  # type: ignore[arg-type]  # four prices and a quantity, in this order
+
+
+def bars_needed(strategy: Strategy) -> int:
+    """How many bars of an instrument a strategy wants before it can decide anything on it."""
+    return strategy.bars_needed if isinstance(strategy, NeedsBars) else strategy.catalogue.bars_min
 
 
 def check(histories: Sequence[History], bars_min: int) -> None:

@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.backtest.engine import Engine, Progress
-from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, calendars, check, digest_of
+from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, bars_needed, calendars, check, digest_of
+from quantmatrix.signals.backtest.limits import Place, limited
 from quantmatrix.signals.backtest.options import OptionEngine, traded_contracts
 from quantmatrix.signals.backtest.outcome import Fill, Outcome
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
@@ -26,12 +27,16 @@ from quantmatrix.signals.backtest.trades import Trade, trades_of
 from quantmatrix.signals.ports import ColumnStrategy, OptionStrategy, Strategy
 from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
 
+SYMBOLS_TOLD_MAX = 10
 _CODE = ("domain", "strategies", "backtest")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A backtest as it is asked for. first and last bound the sessions; earlier bars serve as history."""
+    """A backtest as it is asked for. first and last bound the sessions; earlier bars serve as history.
+
+    bar_limit_s: seconds that a strategy may take over the bars of one session, at least; no part of what decides the outcome.
+    """
 
     parameters: Mapping[str, Any]
     cash: Money
@@ -39,6 +44,7 @@ class Job:
     first: date | None = None
     last: date | None = None
     seed: int = 0
+    bar_limit_s: float | None = None
 
 
 def made(strategy: type[Strategy], parameters: Mapping[str, Any]) -> Strategy:
@@ -56,14 +62,26 @@ def refuse_unless_possible(strategy: type[Strategy], histories: Sequence[History
 
     bars: look through the bars too; without, only at the parameters.
     """
-    made(strategy, job.parameters)
+    one = made(strategy, job.parameters)
     if not bars:
         return
-    check(histories, strategy.catalogue.bars_min)
+    check(histories, bars_needed(one))
     sessions = sorted({one for history in histories for one in history.sessions})
     if not any((job.first is None or one >= job.first) and (job.last is None or one <= job.last) for one in sessions):
         raise BacktestError(
             f"there are no bars between {job.first} and {job.last}; the first is of {min(sessions)}, the last of {max(sessions)}"
+        )
+    _refuse_too_little(one, histories, job.last)
+
+
+def _refuse_too_little(strategy: Strategy, histories: Sequence[History], last: date | None) -> None:
+    """Up to the last session, one instrument at least must have the bars without which nothing can be decided."""
+    there = {one.symbol: one.columns.height if last is None else bisect_right(one.sessions, last) for one in histories}
+    needed = bars_needed(strategy)
+    if max(there.values()) < needed:
+        told = ", ".join(f"{symbol} has {bars}" for symbol, bars in sorted(there.items())[:SYMBOLS_TOLD_MAX])
+        raise BacktestError(
+            f"there is too little history: {strategy.name} needs {needed} bars before it can decide anything; up to {last} {told}"
         )
 
 
@@ -102,9 +120,26 @@ def _outcome(strategy: Strategy, histories: Sequence[History], job: Job, on_prog
             if on_progress is not None:
                 on_progress(len(outcome.curve), len(outcome.curve))
             return outcome
+    engine: Engine | OptionEngine
     if isinstance(strategy, OptionStrategy):
-        return OptionEngine(strategy, histories, job.cash, job.rules).run(job.first, job.last, on_progress)
-    return Engine(strategy, histories, job.cash, job.rules).run(job.first, job.last, on_progress)
+        engine = OptionEngine(strategy, histories, job.cash, job.rules)
+    else:
+        engine = Engine(strategy, histories, job.cash, job.rules)
+    if job.bar_limit_s is None:
+        return engine.run(job.first, job.last, on_progress)
+    with limited(job.bar_limit_s) as place:
+        return engine.run(job.first, job.last, _moving(place, on_progress))
+
+
+def _moving(place: Place, on_progress: Progress | None) -> Progress:
+    """Progress that also tells the watch that a session is done."""
+
+    def moved(done: int, total: int) -> None:
+        place.number = done
+        if on_progress is not None:
+            on_progress(done, total)
+
+    return moved
 
 
 @cache

@@ -8,8 +8,8 @@ from typing import Any
 from quantmatrix.common.statistics import returns_of
 from quantmatrix.common.values import plain
 from quantmatrix.signals.backtest.doubt import Moments, deflated, moments_of, spread_of
-from quantmatrix.signals.backtest.history import BacktestError, History
-from quantmatrix.signals.backtest.run import Job, backtest, refuse_unless_possible
+from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed
+from quantmatrix.signals.backtest.run import Job, backtest, made, refuse_unless_possible
 from quantmatrix.signals.backtest.workers import spread
 from quantmatrix.signals.ports import Strategy
 
@@ -57,9 +57,9 @@ def combinations(grid: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
 
 def refuse_unless_all_possible(strategy: type[Strategy], histories: Sequence[History], job: Job, grid: Mapping[str, Sequence[Any]]) -> None:
     """Every combination must make a strategy, and the bars must do, before any is run. Raises BacktestError."""
-    for chosen in combinations(grid):
-        refuse_unless_possible(strategy, histories, replace(job, parameters={**job.parameters, **chosen}), bars=False)
-    refuse_unless_possible(strategy, histories, replace(job, parameters={**job.parameters, **combinations(grid)[0]}))
+    wanted = [{**job.parameters, **chosen} for chosen in combinations(grid)]
+    hungriest = max(wanted, key=lambda parameters: bars_needed(made(strategy, parameters)))
+    refuse_unless_possible(strategy, histories, replace(job, parameters=hungriest))
 
 
 def sweep(
@@ -101,7 +101,7 @@ def tried(shared: Shared, task: tuple[int, Mapping[str, Any]]) -> Tried:
     try:
         result = backtest(strategy, histories, replace(job, parameters={**job.parameters, **chosen}))
     except BacktestError as error:
-        raise BacktestError(f"with {', '.join(f'{name}={value}' for name, value in chosen.items())}: {error}") from error
+        raise type(error)(f"with {', '.join(f'{name}={value}' for name, value in chosen.items())}: {error}") from error
     equity = result.outcome.curve[-1].equity
     returns = returns_of(float(job.cash.amount), [float(point.equity.amount) for point in result.outcome.curve])
     figures = {

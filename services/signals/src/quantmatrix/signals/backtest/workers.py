@@ -93,7 +93,7 @@ class _Round:
             self._replace(worker)
             return
         if not well:
-            raise BacktestError(said)
+            raise said
         on_done(place, said)
         self._give(worker)
 
@@ -161,9 +161,9 @@ def _answer(work: Callable[[Any, Any], Any], shared: object, task: object) -> tu
     try:
         return True, work(shared, task)
     except BacktestError as error:
-        return False, str(error)
+        return False, error
     except Exception as error:
-        return False, f"{task}: {type(error).__name__}: {error}"
+        return False, BacktestError(f"{task}: {type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

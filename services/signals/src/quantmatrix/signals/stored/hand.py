@@ -43,7 +43,7 @@ class Hand:
             self.close()
             raise BacktestError(f"part {number} took longer than {limit_s:g} s and was stopped") from None
         if not well:
-            raise BacktestError(said)
+            raise said
         found: Tried = said
         return found
 

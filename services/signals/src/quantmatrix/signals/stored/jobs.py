@@ -1,7 +1,7 @@
 """A sweep and the choosing of a walk forward as numbered parts, each of which may be computed anywhere and on its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 
@@ -11,6 +11,7 @@ from quantmatrix.signals.backtest.sweep import Tried, combinations, refuse_unles
 from quantmatrix.signals.backtest.walk_forward import Task, inside_tried, sessions_of, tasks_of, windows_of
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.stored.handed import histories_of, lines_of, strategy_in_slot
+from quantmatrix.signals.stored.repeating import BAR_LIMIT_S
 from quantmatrix.signals.stored.wanted import Wanted, read_wanted
 
 JOBS_WANTED = 64
@@ -66,7 +67,11 @@ class _Ready:
 @lru_cache(maxsize=1)
 def _ready(handed: Handed) -> _Ready:
     asked = read_wanted(handed.asked)
-    strategy, histories, job = strategy_in_slot(asked.strategy), histories_of(lines_of(handed.pieces)), asked.job()
+    strategy, histories, job = (
+        strategy_in_slot(asked.strategy),
+        histories_of(lines_of(handed.pieces)),
+        replace(asked.job(), bar_limit_s=BAR_LIMIT_S),
+    )
     refuse_unless_all_possible(strategy, histories, job, asked.grid)
     windows = windows_of(sessions_of(histories, job), asked.windows) if asked.windows is not None else None
     tasks = tasks_of(windows, asked.grid) if windows is not None else None

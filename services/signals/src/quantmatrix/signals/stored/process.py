@@ -14,7 +14,7 @@ from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.run import refuse_unless_possible
 from quantmatrix.signals.stored.handed import histories_of, lines_of, strategy_in_slot
-from quantmatrix.signals.stored.repeating import computed
+from quantmatrix.signals.stored.repeating import BAR_LIMIT_S, computed
 from quantmatrix.signals.stored.store import BacktestStore
 from quantmatrix.signals.stored.wanted import Wanted
 from quantmatrix.signals.stored.working import AtWork, CancelledBacktestError, work_on
@@ -44,7 +44,7 @@ async def _work(start: Start, given: Sequence[bytes]) -> None:
         histories = histories_of(lines_of(pieces) if start.is_packed else given)
         if asked.kind == "run":
             refuse_unless_possible(strategy, histories, asked.job())
-        return computed(strategy, histories, asked, at.progress, on_tried=at.keep, known=known)
+        return computed(strategy, histories, asked, at.progress, on_tried=at.keep, known=known, bar_limit_s=min(BAR_LIMIT_S, start.limit_s))
 
     try:
         await work_on(store, start.backtest_id, compute, SystemClock(), limit_s=start.limit_s)

@@ -20,7 +20,7 @@ from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Sit
 from quantmatrix.signals.domain.indicators import rsi
 from quantmatrix.signals.domain.memory import Memory
 from quantmatrix.signals.domain.trailing import ExitReason, Leave, Look, Trail, TrailingRules, advance, opened
-from quantmatrix.signals.ports import Remembers, Strategy
+from quantmatrix.signals.ports import NeedsBars, Remembers, Strategy
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 EXITS = "exits"
@@ -78,6 +78,11 @@ class WithExits:
 
     def __init__(self, strategy: Strategy, parameters: ExitParameters) -> None:
         self._inner, self._p, self._rules = strategy, parameters, parameters.rules
+
+    @property
+    def bars_needed(self) -> int:
+        """Those of the strategy: exits look at what is held."""
+        return self._inner.bars_needed if isinstance(self._inner, NeedsBars) else self._inner.catalogue.bars_min
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         close, volume = pl.col("close"), pl.col("volume")

@@ -52,6 +52,11 @@ class MovingAverageCross:
     def __init__(self, parameters: MovingAverageCrossParameters) -> None:
         self._p = parameters
 
+    @property
+    def bars_needed(self) -> int:
+        """Both averages on a bar and on the one before."""
+        return self._p.slow + 1
+
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         average = sma if self._p.average == "simple" else ema
         fast, slow = average(self._p.fast), average(self._p.slow)

@@ -94,6 +94,11 @@ class SignalBot:
     def __init__(self, parameters: SignalBotParameters) -> None:
         self._p = parameters
 
+    @property
+    def bars_needed(self) -> int:
+        """The slowest of what it weighs."""
+        return max(self.catalogue.bars_min, self._p.slow + 1, self._p.rsi_length + 1)
+
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         return dict(self.screen_columns()) | {
             "macd": macd(),

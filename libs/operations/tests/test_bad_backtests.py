@@ -1,0 +1,158 @@
+"""Backtests that cannot be run, or whose strategy breaks: one sentence with the place, its exit code, and nothing half stored."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from quantmatrix.common.calendars import TradingCalendar
+
+SESSIONS = [session.day for session in TradingCalendar().sessions(date(1990, 1, 2), date(2012, 12, 31))][:5_050]
+AAPL = ("--symbols", "AAPL")
+HEAD = "symbol,date,open,high,low,close,volume\n"
+SPOILED = """
+import quantmatrix.signals.strategies as slot
+
+slot.__path__.append({folder!r})
+"""
+STRATEGY = '''
+"""A moving-average cross that breaks on one bar."""
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from quantmatrix.signals.strategies.moving_average_cross import MovingAverageCross
+
+
+class Broken(MovingAverageCross):
+    name = {name!r}
+
+    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
+        return {{**super().columns(), "number": pl.int_range(1, pl.len() + 1).cast(pl.Float64)}}
+
+    screen_columns = columns
+    may_enter = may_leave = None
+
+    def nothing_can_happen(self, row, holding):
+        return False
+
+    def decide(self, situation):
+        if situation.row["number"] == {bar}:
+            {what}
+        return super().decide(situation)
+
+
+STRATEGY = Broken
+'''
+
+
+def qm(folder: Path, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
+    """A command, with two broken strategies in the slot."""
+    (folder / "slot").mkdir(exist_ok=True)
+    broken = {"raises": (5_000, "raise LookupError('no such level')"), "endless": (3, "while True: pass")}
+    for name, (bar, what) in broken.items():
+        (folder / "slot" / f"{name}.py").write_text(STRATEGY.format(name=name, bar=bar, what=what), encoding="utf-8")
+    (folder / "sitecustomize.py").write_text(SPOILED.format(folder=str(folder / "slot")), encoding="utf-8")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder)} | settings
+    command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words, "--json"]
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+
+
+def many_bars(folder: Path) -> dict[str, str]:
+    """A file of one stock with 5,050 bars, as the feed of a command."""
+    rows = [f"OWN,{day},{10 + number % 9},{20 + number % 9},9,{11 + number % 9},1000" for number, day in enumerate(SESSIONS)]
+    (folder / "many.csv").write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+    return {"QM_MARKET_FEED": "csv", "QM_MARKET_CSV_FILE": str(folder / "many.csv")}
+
+
+def told(folder: Path, code: int, *words: str, **settings: str) -> str:
+    done = qm(folder, *words, **settings)
+    assert done.returncode == code, done.stdout + done.stderr
+    error: str = json.loads(done.stdout)["error"]
+    return error
+
+
+def test_a_strategy_that_raises_is_named_with_symbol_bar_and_day(tmp_path: Path) -> None:
+    said = told(tmp_path, 4, "run", "raises", "--no-store", **many_bars(tmp_path))
+
+    assert said == f"raises raised LookupError on OWN, bar 5000 of 5050 ({SESSIONS[4_999]}): no such level"
+
+
+def test_a_loop_without_end_is_stopped_with_its_bar_and_code_5(tmp_path: Path) -> None:
+    said = told(tmp_path, 5, "run", "endless", *AAPL, "--no-store", "--bar-limit-s", "0.5")
+
+    assert said.startswith("endless did not come back from AAPL, bar 3 of ") and said.endswith(" and was stopped")
+
+
+def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_path: Path) -> None:
+    well = json.loads(qm(tmp_path, "run", "moving_average_cross", *AAPL, "--to", "2001-12-31").stdout)
+    endless = told(tmp_path, 5, "sweep", "endless", *AAPL, "--grid", "fast=5,6", "--workers", "2", "--bar-limit-s", "0.5")
+    raises = told(tmp_path, 4, "sweep", "raises", "--grid", "fast=5", "--workers", "1", **many_bars(tmp_path))
+    stored = json.loads(qm(tmp_path, "list").stdout)["backtests"]
+
+    assert endless.startswith(("with fast=5: endless did not come back", "with fast=6: endless did not come back"))
+    assert raises.startswith("with fast=5: raises raised LookupError on OWN, bar 5000")
+    assert [(one["strategy"], one["state"], one["digest"]) for one in stored] == [
+        ("raises", "failed", None),
+        ("endless", "failed", None),
+        ("moving_average_cross", "done", well["digest"]),
+    ]
+    assert stored[0]["error"] == raises and stored[1]["error"] == endless
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (
+            ("run", "moving_average_cross", *AAPL, "--to", "2000-03-14"),
+            "moving_average_cross needs 51 bars before it can decide anything; up to",
+        ),
+        (("run", "moving_average_cross", *AAPL, "--to", "2000-03-14", "--set", "slow=12", "--set", "fast=3"), "needs 13 bars"),
+        (("sweep", "moving_average_cross", *AAPL, "--grid", "slow=60,300", "--to", "2000-12-29"), "needs 301 bars"),
+        (("walk-forward", "atr_matrix", *AAPL, "--grid", "stop_atr=2,3", "--to", "2000-03-14"), "needs 50 bars"),
+        (("run", "atr_matrix", *AAPL, "--set", 'exits={"stop_loss_pct": 5}', "--to", "2000-03-14"), "needs 50 bars"),
+        (("sweep", "moving_average_cross", *AAPL, "--grid", "fast=5,NaN"), "fast: Input should be a finite number"),
+        (("walk-forward", "moving_average_cross", *AAPL, "--grid", "speed=1,2"), "speed: Extra inputs are not permitted"),
+    ],
+)
+def test_too_little_history_and_wrong_parameters_say_what_is_needed(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    said = told(tmp_path, 4, *words, "--no-store")
+
+    assert says in said
+    assert not (tmp_path / ".qm").exists()
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        (["2010-03-01,10,11,9,NaN,1000"], "line 2: "),
+        (["2010-03-01,10,11,9,10,1000", "2010-03-01,10,11,9,10,1000"], "line 3: OWN on 2010-03-01 stands already in line 2"),
+        (["2010-03-01,10,9,11,10,1000"], "line 2: "),
+        (["2010-03-01,-10,11,-11,10,1000"], "line 2: "),
+        (["2010-03-06,10,11,9,10,1000"], "line 2: "),
+    ],
+)
+def test_bars_that_cannot_be_are_refused_with_their_line(tmp_path: Path, rows: list[str], says: str) -> None:
+    (tmp_path / "own.csv").write_text(HEAD + "\n".join(f"OWN,{row}" for row in rows) + "\n", encoding="utf-8")
+
+    said = told(tmp_path, 4, "run", "dca_conservative", "--no-store", QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"))
+
+    assert says in said
+
+
+def test_bars_in_another_order_are_the_same_bars(tmp_path: Path) -> None:
+    rows = [f"OWN,2010-03-{day:02},{day + 10},{day + 11},{day + 9},{day + 10}.5,1000" for day in (1, 2, 3, 4, 5, 8, 9, 10, 11, 12)]
+    digests = set[Any]()
+    for order in (rows, rows[::-1]):
+        (tmp_path / "own.csv").write_text(HEAD + "\n".join(order) + "\n", encoding="utf-8")
+        words = ("run", "moving_average_cross", "--set", "fast=2", "--set", "slow=3", "--no-store")
+        done = qm(tmp_path, *words, QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"))
+        digests.add(json.loads(done.stdout)["digest"])
+
+    assert len(digests) == 1
