@@ -8,9 +8,10 @@ from services.execution.tests.desk import ACCOUNT, Desk
 
 from quantmatrix.common.contracts.asking.execution import OrderPreviewAsked
 from quantmatrix.common.contracts.commands import CancelOrder, SetTradingState
+from quantmatrix.common.contracts.lots import NamedLotPart
 from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
-from quantmatrix.common.names import OrderState, OrderType, Side, TradingState, UserId
+from quantmatrix.common.names import LotId, OrderState, OrderType, Side, TradingState, UserId
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.saying import Saying
@@ -51,6 +52,24 @@ async def test_two_orders_at_once_cannot_both_pass_a_limit(start_here: Any, ask:
     assert [one.state for one in found].count(OrderState.ACCEPTED) == 1
     assert {one.code for one in found if one.state is OrderState.DENIED} == {"BUYING_POWER"}
     assert len(desk.broker.requests) == 1
+
+
+async def test_of_two_open_orders_only_one_may_name_a_lot_until_it_is_over(desk: Desk, say: Saying) -> None:
+    """Sent at once: the account is locked while an order is stored, so the other one sees what it names."""
+    await desk.start()
+    lot, other = LotId(derived_id("lot", 1)), LotId(derived_id("lot", 2))
+    both = [await desk.place(number, lots=(NamedLotPart(lot, Quantity(4)),)) for number in (1, 2)]
+
+    found = [await desk.until(order, OrderState.ACCEPTED, OrderState.DENIED) for order in both]
+    elsewhere = await desk.until(await desk.place(3, lots=(NamedLotPart(other, Quantity(4)),)), OrderState.ACCEPTED, OrderState.DENIED)
+    open_one = next(order for order, one in zip(both, found, strict=True) if one.state is OrderState.ACCEPTED)
+    await say(like(CancelOrder, command_id=derived_id("cancel", "lot"), order_id=open_one, user_id=FIRST_ADMINISTRATOR, account_id=ACCOUNT))
+    await desk.until(open_one, OrderState.CANCELLED)
+    again = await desk.until(await desk.place(4, lots=(NamedLotPart(lot, Quantity(4)),)), OrderState.ACCEPTED, OrderState.DENIED)
+
+    assert sorted(one.state for one in found) == [OrderState.ACCEPTED, OrderState.DENIED]
+    assert {one.code for one in found if one.state is OrderState.DENIED} == {"LOT_NAMED"}
+    assert elsewhere.state is again.state is OrderState.ACCEPTED
 
 
 async def test_a_halted_account_sends_nothing_and_stays_halted_over_a_restart(desk: Desk, say: Saying) -> None:

@@ -11,6 +11,7 @@ from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.orders import BreakFound, OrderAccepted, OrderDenied, OrderRejected, OrderUnknown, TradingStateChanged
 from quantmatrix.common.contracts.parked import MessageParked
+from quantmatrix.common.contracts.portfolio import LotChoiceFailed
 from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import Priority, SignalKind, TradingState, UserId
@@ -271,3 +272,12 @@ def test_a_notification_is_about_one_message_for_one_user() -> None:
     other = Telling(FIRST_ADMINISTRATOR, None, "fill", Priority.NORMAL, "a", "b", UUID(int=1))
 
     assert one.notification_id == same.notification_id != other.notification_id
+
+
+async def test_a_person_is_told_when_other_lots_were_used_than_named(start_here: Any, ask: Any, say: Saying) -> None:
+    await start_here("notify")
+
+    await say(like(LotChoiceFailed, user_id=FIRST_ADMINISTRATOR, reason="lot 7 has 0 open, named were 5"))
+
+    (found,) = (await until(ask, 1)).notifications
+    assert found.title.startswith("Other lots of") and "named were 5" in found.body and found.priority is Priority.HIGH

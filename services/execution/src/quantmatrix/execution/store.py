@@ -165,6 +165,7 @@ class ExecutionStore(Books):
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'BUY') as buys,
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'SELL') as sells,
               (select count(*) from o) as open_orders,
+              (select array_agg(distinct n ->> 0) from o, jsonb_array_elements(o.lots) n) as named_lots,
               (select coalesce(sum((quantity - filled) * multiplier * coalesce(limit_price, reference_price)), 0) from o where side = 'BUY') as reserved,
               (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
               (select price from mark where instrument_id = $2) as price,
@@ -191,6 +192,7 @@ class ExecutionStore(Books):
             price=Price(row["price"]) if row["price"] is not None else None,
             instrument_known=bool(row["known"]),
             now=now,
+            named_lots=frozenset(LotId(UUID(one)) for one in row["named_lots"] or ()),
         )
         return Look(account, standing, known=row["known_intent"])
 

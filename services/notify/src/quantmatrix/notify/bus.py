@@ -23,6 +23,7 @@ from quantmatrix.common.contracts.orders import (
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.parked import MessageParked
+from quantmatrix.common.contracts.portfolio import LotChoiceFailed
 from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.names import AccountId, NotificationId, Priority
 from quantmatrix.common.runtime.canonical import digest_rows
@@ -56,6 +57,7 @@ def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Corouti
             Hears(OrderDenied, handlers.order_refused, patience_s=PATIENCE_S),
             Hears(OrderRejected, handlers.order_refused, patience_s=PATIENCE_S),
             Hears(OrderUnknown, handlers.order_unknown, patience_s=PATIENCE_S),
+            Hears(LotChoiceFailed, handlers.lot_choice_failed, patience_s=PATIENCE_S),
             Hears(BreakFound, handlers.break_found, patience_s=PATIENCE_S),
             Hears(BreakResolved, handlers.break_resolved, patience_s=PATIENCE_S),
             Hears(TradingStateChanged, handlers.trading_state_changed, patience_s=PATIENCE_S),

@@ -13,6 +13,7 @@ from quantmatrix.common.contracts.orders import (
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.parked import MessageParked
+from quantmatrix.common.contracts.portfolio import LotChoiceFailed
 from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.names import Priority, Side, SignalKind, TradingState
@@ -137,6 +138,20 @@ class Handlers:
                 title=f"No answer: {_DO[order.side]} {order.quantity} {order.instrument.symbol}",
                 body=f"The broker has not said whether it took the order {order.client_ref}. It is being asked; nothing is sent again meanwhile.",
                 about=order.head.message_id,
+            ),
+            page,
+        )
+
+    async def lot_choice_failed(self, failed: LotChoiceFailed, page: Page) -> None:
+        await self._tell(
+            Telling(
+                user_id=failed.user_id,
+                account_id=failed.account_id,
+                topic="fill",
+                priority=Priority.HIGH,
+                title=f"Other lots of {failed.instrument.symbol} than named",
+                body=f"{failed.reason}. The account's own method chose instead; see the closings of {failed.account_id}.",
+                about=failed.head.message_id,
             ),
             page,
         )

@@ -75,6 +75,7 @@ class LotChoiceFailed(_Ledger, frozen=True, kw_only=True, tag="LotChoiceFailed")
     """The lots named with an order could not be used as named when it filled; the account's method chose instead. reason: a sentence."""
 
     SUBJECT = "portfolio.lot_choice.{m.account_id}"
+    KEY = "portfolio.lot_choice.{m.account_id}"
 
     fill_id: FillId
     instrument: Instrument

@@ -82,6 +82,7 @@ HEARINGS: Final = (
     Hearing("notify", "signals", _RUN_FACTS),
     Hearing("notify", "orders", ("orders.>",)),
     Hearing("notify", "fills", ("fills.filled.*", "fills.corrected.*")),
+    Hearing("notify", "portfolio", ("portfolio.lot_choice.*",)),
     Hearing("notify", "parked", ("parked.>",)),
     Hearing("gateway", "signals", _RUN_FACTS),
     Hearing("gateway", "orders", ("orders.>",)),

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from quantmatrix.common.names import OrderType, Side, TradingState
+from quantmatrix.common.names import LotId, OrderType, Side, TradingState
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.execution.domain.orders import Intent, Order
 
@@ -26,7 +26,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the account looks like at this instant, working orders included. price: the last raw price of the instrument."""
+    """What the account looks like at this instant, working orders included. price: the last raw price of the instrument.
+
+    named_lots: those that its open orders name.
+    """
 
     trading_state: TradingState
     cash: Money
@@ -39,6 +42,7 @@ class Standing:
     price: Price | None
     instrument_known: bool
     now: datetime
+    named_lots: frozenset[LotId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ def assess(intent: Intent, standing: Standing, limits: Limits) -> ApprovedOrder 
     """
     reducing = is_reducing(intent, standing)
     price = standing.price
-    if denial := _standing_says_no(intent, standing, reducing=reducing):
+    if denial := _standing_says_no(intent, standing, reducing=reducing) or _lots_say_no(intent, standing):
         return denial
     if price is None:
         return Denial("PRICE_UNKNOWN", f"no price of {intent.instrument.symbol} has been seen yet")
@@ -116,6 +120,14 @@ def _standing_says_no(intent: Intent, standing: Standing, *, reducing: bool) -> 
         return Denial("ACCOUNT_BREAK", f"{standing.open_breaks} open differences between the broker's books and ours")
     if intent.expires_at is not None and standing.now > intent.expires_at:
         return Denial("INTENT_EXPIRED", f"valid until {intent.expires_at:%Y-%m-%d %H:%M}Z, it is {standing.now:%Y-%m-%d %H:%M}Z")
+    return None
+
+
+def _lots_say_no(intent: Intent, standing: Standing) -> Denial | None:
+    """Two open orders never name the same units: a lot that one of them names waits for its end."""
+    for lot_id, _ in intent.lots:
+        if lot_id in standing.named_lots:
+            return Denial("LOT_NAMED", f"lot {lot_id} is named by another open order: name other lots, or cancel that order first")
     return None
 
 
