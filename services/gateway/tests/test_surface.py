@@ -22,12 +22,24 @@ from quantmatrix.common.contracts.asking.performance import (
     LossCandidates,
     Performance,
     ProfitLine,
+    ProfitPeriod,
+    ProfitPeriods,
+    Profits,
     Rates,
     ReturnYear,
     StrategyReturn,
     TaxYear,
 )
-from quantmatrix.common.contracts.asking.taxes import AccountTreatment, Allocation, AllocationPart, WashSale, WashSales, WashYear
+from quantmatrix.common.contracts.asking.taxes import (
+    AccountTreatment,
+    Allocation,
+    AllocationPart,
+    BasisDifference,
+    BasisDifferences,
+    WashSale,
+    WashSales,
+    WashYear,
+)
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.signals import Reason, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
@@ -196,7 +208,15 @@ def _taxes() -> Taxes:
     sale = WashSale(
         ClosingId(UUID(int=1)), lot, ACCOUNT, EVIL, Quantity(1), day, day, amount, amount, True, lot, AccountId(EVIL), None
     )  # fmt: skip
-    return Taxes((AccountTreatment(AccountId(EVIL), "taxable", False),), WashSales((WashYear(2024, "USD", 1, amount, amount),), (sale,), 1))
+    differs = BasisDifference(ACCOUNT, EVIL, day, Quantity(1), None, amount, None, None, amount, EVIL)
+    washed = WashSales((WashYear(2024, "USD", 1, amount, amount),), (sale,), 1)
+    return Taxes((AccountTreatment(AccountId(EVIL), "taxable", False),), washed, BasisDifferences(1, 0, (differs,)))
+
+
+def _profits() -> Profits:
+    amount, day = Money(1, "USD"), date(2024, 3, 5)
+    period = ProfitPeriod(day, day, amount, amount, amount, (ProfitLine(EVIL, amount),), amount, 0.1)
+    return Profits((ProfitPeriods("USD", (AccountId(EVIL),), (period,), day),))
 
 
 @pytest.mark.parametrize(
@@ -204,8 +224,9 @@ def _taxes() -> Taxes:
     [
         ("performance.html", "performance", _performance()),
         ("taxes.html", "taxes", _taxes()),
+        ("profits.html", "profits", _profits()),
         ("allocation.html", "allocation", Allocation((AllocationPart(EVIL, EVIL, Money(1, "USD"), 0.5),), (EVIL,))),
-        ("derivation.html", "derivation", Derivation((DerivedLine(1, EVIL, Money(1, "USD"), EVIL, EVIL),), (EVIL,))),
+        ("derivation.html", "derivation", Derivation((DerivedLine(1, EVIL, Money(1, "USD"), EVIL, EVIL, EVIL),), (EVIL,))),
         ("orders.html", "fills", FillPage((_fill(),), "next")),
         ("signals.html", "signals", SignalPage((_signal(),), None)),
         ("notifications.html", "inbox", InboxPage((_note(),), 1, EVIL)),
@@ -219,7 +240,12 @@ def test_hostile_text_stays_text(template: str, name: str, value: object) -> Non
             request,
             template,
             name,
-            {"person": person, "here": "/", "look": {"account": EVIL, "benchmark": EVIL, "query": "", "cursor": None}, name: value},
+            {
+                "person": person,
+                "here": "/",
+                "look": {"account": EVIL, "benchmark": EVIL, "query": "", "cursor": None, "by": "day"},
+                name: value,
+            },
         ).body
     ).decode()
     parser = _Inline()

@@ -33,7 +33,8 @@ from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import ACCOUNT, INSTRUMENT, USER, like, usd
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.portfolio import performance_answers
-from quantmatrix.portfolio.performance_answers import derivation, income, loss_candidates, performance, report
+from quantmatrix.portfolio.derivation_answers import derivation
+from quantmatrix.portfolio.performance_answers import income, loss_candidates, performance, report
 
 walkers = itertools.count(1)
 STRANGER = UserId(derived_id("somebody else"))

@@ -14,7 +14,8 @@ from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, Al
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.testing.examples import usd
 from quantmatrix.portfolio.day_marks import keep_day_marks
-from quantmatrix.portfolio.performance_answers import derivation, performance, report
+from quantmatrix.portfolio.derivation_answers import derivation
+from quantmatrix.portfolio.performance_answers import performance, report
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_store import Options
 from quantmatrix.portfolio.store import PortfolioStore

@@ -2,7 +2,14 @@
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, ActsAsked, LotMethodChangeAsked, LotMethodsAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
-from quantmatrix.common.contracts.asking.performance import DerivationAsked, IncomeAsked, LossCandidatesAsked, PerformanceAsked, ReportAsked
+from quantmatrix.common.contracts.asking.performance import (
+    DerivationAsked,
+    IncomeAsked,
+    LossCandidatesAsked,
+    PerformanceAsked,
+    ProfitsAsked,
+    ReportAsked,
+)
 from quantmatrix.common.contracts.asking.portfolio import (
     ClosingsAsked,
     LedgerSumsAsked,
@@ -23,7 +30,16 @@ from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, Settl
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
-from quantmatrix.portfolio import answers, handlers, performance_answers, statement_answers, tax_answers, telling
+from quantmatrix.portfolio import (
+    answers,
+    derivation_answers,
+    handlers,
+    performance_answers,
+    profit_answers,
+    statement_answers,
+    tax_answers,
+    telling,
+)
 
 MARKS_PATIENCE_S = 0.05
 """Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
@@ -49,7 +65,8 @@ def bus() -> Bus:
             Answers(PerformanceAsked, performance_answers.performance),
             Answers(ReportAsked, performance_answers.report),
             Answers(LossCandidatesAsked, performance_answers.loss_candidates),
-            Answers(DerivationAsked, performance_answers.derivation),
+            Answers(DerivationAsked, derivation_answers.derivation),
+            Answers(ProfitsAsked, profit_answers.profits),
             Answers(IncomeAsked, performance_answers.income),
             Answers(WashSalesAsked, tax_answers.wash_sales),
             Answers(BasisDifferencesAsked, tax_answers.basis_differences),

@@ -110,7 +110,7 @@ async def days_of(connection: Connection, account_id: AccountId, currency: str) 
              and kind not in ('opening', 'trade', 'corporate_action', 'deposit', 'withdrawal', 'transfer', 'conversion') group by 1, 2, 3, 4""",
         account_id, currency,
     ):  # fmt: skip
-        lines[row["session"]][_line(row["kind"], stated=row["stated"], received=row["received"])] += Money(row["amount"], currency)
+        lines[row["session"]][line_of(row["kind"], stated=row["stated"], received=row["received"])] += Money(row["amount"], currency)
     found = tuple(
         DayLines(
             day, tuple((line.value, lines[day][line]) for line in PnlLine if line in lines[day] and lines[day][line]), transferred[day]
@@ -120,7 +120,7 @@ async def days_of(connection: Connection, account_id: AccountId, currency: str) 
     return Days(found, known_since)
 
 
-def _line(kind: str, *, stated: bool, received: bool) -> PnlLine:
+def line_of(kind: str, *, stated: bool, received: bool) -> PnlLine:
     """What cash of a kind is: the fee of a fill is a commission, one that a statement tells is another fee."""
     if kind == "fee":
         return PnlLine.OTHER_FEES if stated else PnlLine.COMMISSIONS

@@ -12,9 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from quantmatrix.common.contracts.asking.performance import (
-    Derivation,
-    DerivationAsked,
-    DerivedLine,
     Income,
     IncomeAsked,
     IncomeTotal,
@@ -28,10 +25,9 @@ from quantmatrix.common.contracts.asking.performance import (
     ReportName,
     ReportPart,
 )
-from quantmatrix.common.names import AccountId, FillId, InstrumentId
+from quantmatrix.common.names import AccountId, FillId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
-from quantmatrix.common.values import Money
 from quantmatrix.portfolio.gains import gains_report
 from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked
 from quantmatrix.portfolio.performance.course import Course, between, together
@@ -39,7 +35,6 @@ from quantmatrix.portfolio.performance.strategies import StrategyResult, results
 from quantmatrix.portfolio.performance_words import answered, profit_lines
 from quantmatrix.portfolio.reports.bases import Basis, Printed, with_printed
 from quantmatrix.portfolio.reports.candidates import Candidate, candidates
-from quantmatrix.portfolio.reports.derivation import Derived, faults, flat, of_disposal, of_unrealised, of_year
 from quantmatrix.portfolio.reports.disposals import Disposal, realised_by_year
 from quantmatrix.portfolio.reports.form_8949 import form_8949, form_8949_workbook
 from quantmatrix.portfolio.reports.income import IncomeLine, income_by_year, income_of
@@ -52,7 +47,6 @@ CSV = "text/csv; charset=utf-8"
 WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PART_CHARACTERS = 400_000
 """Far below what one message may carry, also in UTF-8."""
-DERIVED_MAX = 500
 CANDIDATES_MAX = 1_000
 
 
@@ -224,67 +218,3 @@ async def _stated(asked: IncomeAsked, connection: Connection) -> list[IncomeLine
     )
     store = StatementStore(connection)
     return [line for row in accounts for line in income_of(await store.entries(asked.user_id, row["account"]))]
-
-
-async def derivation(asked: DerivationAsked, connection: Connection) -> Derivation:
-    """The tree, line by line. Raises Refused when nothing of the user fits, or too much does."""
-    reader = LedgerReader(connection)
-    books = await reader.books(asked.user_id)
-    if asked.instrument_id is not None and asked.closing_id is None:
-        return await _unrealised(asked, asked.instrument_id, books, reader)
-    chosen = await asyncio.to_thread(_chosen, books, asked)
-    if not chosen:
-        raise Refused("NOT_FOUND", "nothing that was closed fits")
-    if len(chosen) > DERIVED_MAX:
-        raise Refused(
-            "DERIVATION_TOO_LONG", f"{len(chosen)} parts of lots fit, at most {DERIVED_MAX} are derived at once: choose an account"
-        )
-    lots = books.lots
-    executions = await reader.executions(asked.user_id, [fill for one in chosen for fill in (one.fill_id, lots[one.lot_id].fill_id)])
-    if asked.closing_id is not None:
-        trees = [of_disposal(one, lots[one.lot_id], executions) for one in chosen]
-    else:
-        trees = [of_year(year, chosen, lots, executions) for year in realised_by_year(chosen)]
-    return _told(trees)
-
-
-async def _unrealised(asked: DerivationAsked, instrument_id: InstrumentId, books: Books, reader: LedgerReader) -> Derivation:
-    """One tree for each account that holds the instrument."""
-    held = {
-        account_id: ledger.open_lots(instrument_id)
-        for account_id, ledger in books.ledgers.items()
-        if asked.account_id in (None, account_id) and ledger.open_lots(instrument_id)
-    }
-    priced = books.prices.get(instrument_id)
-    if not held or priced is None:
-        raise Refused("NOT_FOUND", "nothing of it is held, or it has no price yet")
-    if any(lot.basis is None for lots in held.values() for lot in lots):
-        raise Refused("BASIS_UNKNOWN", "a lot of it has no basis yet: supply it first")
-    executions = await reader.executions(asked.user_id, [lot.fill_id for lots in held.values() for lot in lots])
-    price, day = priced
-    trees = []
-    for account_id, lots in held.items():
-        value = sum((books.values[lot.lot_id] for lot in lots), Money.zero(lots[0].instrument.currency))
-        trees.append(of_unrealised(f"{lots[0].instrument.symbol} in {account_id}", value, price, day, lots, executions))
-    return _told(trees)
-
-
-def _told(trees: Sequence[Derived]) -> Derivation:
-    lines = tuple(_line(depth, one) for tree in trees for depth, one in flat(tree))
-    return Derivation(lines, tuple(fault for tree in trees for fault in faults(tree)))
-
-
-def _chosen(books: Books, asked: DerivationAsked) -> list[Disposal]:
-    return [
-        one
-        for one in books.disposals()
-        if one.gain is not None
-        and asked.closing_id in (None, one.closing_id)
-        and asked.account_id in (None, one.account_id)
-        and asked.year in (None, one.disposed_on.year)
-    ]
-
-
-def _line(depth: int, one: Derived) -> DerivedLine:
-    source = one.source
-    return DerivedLine(depth, one.what, one.amount, source.kind if source else None, source.reference if source else None)

@@ -7,12 +7,14 @@ from urllib.parse import urlencode
 
 import msgspec
 from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from quantmatrix.common.contracts.asking.performance import (
     BenchmarkClose,
     Derivation,
     DerivationAsked,
+    DerivedOf,
     Income,
     IncomeAsked,
     LossCandidates,
@@ -20,6 +22,9 @@ from quantmatrix.common.contracts.asking.performance import (
     Performance,
     PerformanceAsked,
     Performances,
+    ProfitBy,
+    Profits,
+    ProfitsAsked,
     ReportAsked,
     ReportName,
     ReportPart,
@@ -28,7 +33,7 @@ from quantmatrix.common.contracts.asking.performance import (
 )
 from quantmatrix.common.contracts.asking.portfolio import Portfolio, PortfolioAsked
 from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
-from quantmatrix.common.names import AccountId, ClosingId, InstrumentId
+from quantmatrix.common.names import AccountId, ClosingId, InstrumentId, LotId
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.reports import CHANGED, whole_report
 from quantmatrix.gateway.context import By, Gateway, Here
@@ -45,6 +50,7 @@ DEADLINE_S = 10.0
 """Working out returns over decades takes longer than other questions."""
 BENCHMARK_BARS = 4_000
 PAGE_POINTS = 2
+ON_A_PAGE = 60
 Year = Annotated[int | None, Query(ge=1900, le=9999)]
 Symbol = Annotated[str | None, Query(max_length=40)]
 
@@ -116,30 +122,57 @@ async def income(gateway: Here, person: By, account: Account = None) -> Response
     return Exact(await gateway.parts.ask("portfolio", IncomeAsked(user_id=person.user_id, account=account or None), deadline_s=DEADLINE_S))
 
 
-async def derivation_of(
-    gateway: Gateway, person: Person, closing: ClosingId | None, instrument: str | None, year: int | None, account: str | None
-) -> Derivation:
+class Origin(BaseModel):
+    """Which number somebody wants derived; what is not given does not narrow it."""
+
+    of: DerivedOf | None = None
+    closing_id: ClosingId | None = None
+    lot_id: LotId | None = None
+    instrument_id: Annotated[str | None, Field(max_length=64)] = None
+    year: Annotated[int | None, Field(ge=1900, le=9999)] = None
+    kind: Annotated[str | None, Field(max_length=40)] = None
+    session: date | None = None
+    account_id: Annotated[str | None, Field(max_length=64)] = None
+
+
+async def derivation_of(gateway: Gateway, person: Person, origin: Origin) -> Derivation:
     asked = DerivationAsked(
         user_id=person.user_id,
-        closing_id=closing,
-        instrument_id=InstrumentId(instrument) if instrument else None,
-        year=year,
-        account_id=AccountId(account) if account else None,
+        of=origin.of,
+        closing_id=origin.closing_id,
+        lot_id=origin.lot_id,
+        instrument_id=InstrumentId(origin.instrument_id) if origin.instrument_id else None,
+        year=origin.year,
+        kind=origin.kind or None,
+        session=origin.session,
+        account_id=AccountId(origin.account_id) if origin.account_id else None,
     )
     return await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
 
 
 @ROUTER.get("/api/v1/portfolio/derivation", tags=["portfolio"], responses=answers(Derivation))
-async def derivation(
+async def derivation(gateway: Here, person: By, origin: Annotated[Origin, Query()]) -> Response:
+    """Where a number comes from, of a closing, a lot, a position, a year, an account or a session, down to executions and rows of files."""
+    return Exact(await derivation_of(gateway, person, origin))
+
+
+@ROUTER.get("/api/v1/portfolio/profits", tags=["portfolio"], responses=answers(Profits))
+async def profits(
     gateway: Here,
     person: By,
-    closing_id: ClosingId | None = None,
-    instrument_id: Account = None,
-    year: Year = None,
     account_id: Account = None,
+    by: ProfitBy = "day",
+    before: date | None = None,
+    limit: Annotated[int, Query(ge=1, le=400)] = 60,
 ) -> Response:
-    """Where a gain comes from, of a closing, a position or a year, down to the broker's execution ids."""
-    return Exact(await derivation_of(gateway, person, closing_id, instrument_id, year, account_id))
+    """Economic profit by its lines for each day, month or year, the latest first; the lines of each sum to the change of the value."""
+    return Exact(await profits_of(gateway, person, account_id, by, before, limit))
+
+
+async def profits_of(gateway: Gateway, person: Person, account: str | None, by: ProfitBy, before: date | None, limit: int) -> Profits:
+    account_id = AccountId(account) if account else None
+    asked = ProfitsAsked(user_id=person.user_id, account_id=account_id, by=by, before=before, limit=limit)
+    return await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
 
 
 @ROUTER.get(
@@ -210,11 +243,16 @@ async def _with_benchmark(look: Look, account: str | None, benchmark: str | None
 
 
 async def load_derivation(look: Look) -> Derivation:
+    return await derivation_of(look.gateway, look.person, look.values["origin"])
+
+
+async def load_profits(look: Look) -> Profits:
     one = look.values
-    return await derivation_of(look.gateway, look.person, one["closing"], one["instrument"], one["year"], one["account"])
+    return await profits_of(look.gateway, look.person, one["account"], one["by"], one["before"], ON_A_PAGE)
 
 
 DERIVATION = Page("/performance", "derivation.html", {"derivation": load_derivation})
+PROFITS = Page("/performance", "profits.html", {"profits": load_profits})
 PERFORMANCE = Page("/performance", "performance.html", {"performance": load_performance})
 
 
@@ -225,15 +263,24 @@ async def performance_page(request: Request, gateway: Here, person: By, account:
     return await show(Look(request, gateway, person, values), PERFORMANCE)
 
 
+@ROUTER.get("/performance/profits", include_in_schema=False)
+async def profits_page(
+    request: Request, gateway: Here, person: By, account: Account = None, by: ProfitBy = "day", before: date | None = None
+) -> Response:
+    return await show(Look(request, gateway, person, {"account": account or None, "by": by, "before": before}), PROFITS)
+
+
 @ROUTER.get("/performance/derivation", include_in_schema=False)
 async def derivation_page(
     request: Request,
     gateway: Here,
     person: By,
+    origin: Annotated[Origin, Query()],
     closing: ClosingId | None = None,
     instrument: Account = None,
-    year: Year = None,
     account: Account = None,
 ) -> Response:
-    values = {"closing": closing, "instrument": instrument or None, "year": year, "account": account or None}
-    return await show(Look(request, gateway, person, values), DERIVATION)
+    """Pages name what they link to in short."""
+    short = {"closing_id": closing, "instrument_id": instrument or None, "account_id": account or None}
+    meant = origin.model_copy(update={name: value for name, value in short.items() if value is not None})
+    return await show(Look(request, gateway, person, {"origin": meant}), DERIVATION)

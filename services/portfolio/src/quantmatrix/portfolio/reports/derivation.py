@@ -18,11 +18,13 @@ class SourceKind(StrEnum):
     ROW = "row of a file"
     PRICE = "closing price"
     RULE = "rule"
+    LEDGER = "ledger"
+    ACT = "told by a person"
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The end of a branch. reference: the broker's execution id, the row's key, or the price's day and instrument."""
+    """The end of a branch. reference: the broker's execution id, the row's key, the price's day and instrument, or the id of an act."""
 
     kind: SourceKind
     reference: str
@@ -33,12 +35,16 @@ WASH_SALE = Source(SourceKind.RULE, "wash sale, IRC 1091")
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """A number and the lines it is the sum of; a line without any names its source, unless nobody recorded one."""
+    """A number and the lines it is the sum of; a line without any names its source, unless nobody recorded one.
+
+    drill: the query of the derivation that goes on from a line which stands for many; None where it ends here.
+    """
 
     what: str
     amount: Money
     lines: tuple["Derived", ...] = ()
     source: Source | None = None
+    drill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,12 @@ def of_year(
     ]
     lines = tuple(of_disposal(one, lots[one.lot_id], executions) for one in own)
     return _summed(f"realised in {year.year}, {year.treatment}", year.gain, lines)
+
+
+def of_lot(lot: Lot, basis: Money, executions: Mapping[FillId, Execution]) -> Derived:
+    """What the rest of a lot cost, from what opened it."""
+    part = _part(f"basis of {lot.quantity} of {lot.opened_quantity} {lot.instrument.symbol}", basis, lot.fill_id, executions)
+    return Derived(f"cost of lot {lot.lot_id}", basis, (part,))
 
 
 def of_unrealised(

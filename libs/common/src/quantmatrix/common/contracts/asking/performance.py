@@ -11,6 +11,7 @@ from quantmatrix.common.names import AccountId, ClosingId, InstrumentId, LotId, 
 from quantmatrix.common.values import Money, Quantity
 
 TaxLaw = Literal["us", "uk"]
+ProfitBy = Literal["day", "month", "year"]
 WhoseBasis = Literal["own", "broker"]
 
 
@@ -184,6 +185,50 @@ class PerformanceAsked(Question[Performances], frozen=True, kw_only=True):
     benchmark: tuple[BenchmarkClose, ...] = ()
 
 
+class ProfitPeriod(msgspec.Struct, frozen=True):
+    """From the end of the day before `first` to the end of `last`. equity: then; gain: economic profit; flows: what came in less what went out.
+
+    lines: sum to the gain, with unexplained; time_weighted: null where nothing was there.
+    """
+
+    first: date
+    last: date
+    equity: Money
+    flows: Money
+    gain: Money
+    lines: tuple[ProfitLine, ...]
+    unexplained: Money
+    time_weighted: float | None
+
+
+class ProfitPeriods(msgspec.Struct, frozen=True):
+    """The accounts of one currency together, the latest first. before: where the next page begins, null at the end."""
+
+    currency: str
+    accounts: tuple[AccountId, ...]
+    periods: tuple[ProfitPeriod, ...]
+    before: date | None
+
+
+class Profits(msgspec.Struct, frozen=True):
+    """One for each currency."""
+
+    currencies: tuple[ProfitPeriods, ...]
+
+
+class ProfitsAsked(Question[Profits], frozen=True, kw_only=True):
+    """Economic profit by its lines, day by day or by month or year. before: periods that end before this day."""
+
+    VERB = "profits"
+    ANSWER = Profits
+
+    user_id: UserId
+    account_id: AccountId | None = None
+    by: ProfitBy = "day"
+    before: date | None = None
+    limit: int = 60
+
+
 class ReportName(StrEnum):
     """form_8949, form_8949_workbook: disposals in the shape of that form, as CSV or XLSX; performance: a printable page.
 
@@ -270,10 +315,22 @@ class LossCandidatesAsked(Question[LossCandidates], frozen=True, kw_only=True):
     limit: int = 100
 
 
-class DerivedLine(msgspec.Struct, frozen=True):
-    """depth: 0 is the number itself, its lines stand below it, one deeper; source_kind: execution, row of a file, rule or closing price.
+class DerivedOf(StrEnum):
+    """realised: gains of closings; unrealised: of open lots; lot: what a lot cost; equity, cash: of accounts; profit: economic profit."""
 
-    reference: the broker's execution id, or the line and the file.
+    REALISED = "realised"
+    UNREALISED = "unrealised"
+    LOT = "lot"
+    EQUITY = "equity"
+    CASH = "cash"
+    PROFIT = "profit"
+
+
+class DerivedLine(msgspec.Struct, frozen=True):
+    """depth: 0 is the number itself, its lines stand below it, one deeper; source_kind: execution, row of a file, rule, closing price, told by a
+    person, or ledger, which stands for many movements.
+
+    reference: the broker's execution id, or the line and the file; drill: the query of the derivation that goes on from here.
     """
 
     depth: int
@@ -281,6 +338,7 @@ class DerivedLine(msgspec.Struct, frozen=True):
     amount: Money
     source_kind: str | None
     reference: str | None
+    drill: str | None = None
 
 
 class Derivation(msgspec.Struct, frozen=True):
@@ -291,9 +349,10 @@ class Derivation(msgspec.Struct, frozen=True):
 
 
 class DerivationAsked(Question[Derivation], frozen=True, kw_only=True):
-    """Where a gain comes from: of one closing, or what a position stands above its basis, or else what a year realised.
+    """Where a number comes from. of: which one; null: of one closing, or what a position stands above its basis, or else what a year realised.
 
-    closing_id: the closing; instrument_id: of the position; year: of the closings, all when null.
+    closing_id, lot_id: the closing, the lot; instrument_id: of the position or the closings; year: of the closings or movements of cash, all when
+    null; kind: of these movements; session: of the profit, all when null.
     """
 
     VERB = "derivation"
@@ -304,6 +363,10 @@ class DerivationAsked(Question[Derivation], frozen=True, kw_only=True):
     instrument_id: InstrumentId | None = None
     year: int | None = None
     account_id: AccountId | None = None
+    of: DerivedOf | None = None
+    lot_id: LotId | None = None
+    kind: str | None = None
+    session: date | None = None
 
 
 class IncomeTotal(msgspec.Struct, frozen=True):
