@@ -147,3 +147,20 @@ async def test_the_books_of_an_imported_account_are_checked_like_any_other(
     await connection.execute("update lot set quantity = 1")
     wrong = {one.name for one in await check(ask) if not one.ok and one.account_id == told["account_ids"][0]}
     assert wrong == {"Σ lots = position", "booking the statements anew changes nothing"}
+
+
+def test_a_choice_about_one_file_is_not_about_the_others(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text(PLAIN.splitlines()[0] + "\n" + PLAIN.splitlines()[1] + "\n", encoding="utf-8")
+    (tmp_path / "two.csv").write_text(
+        PLAIN.splitlines()[0] + "\n2024-03-02,deposit,USD,d1,mine,,,,\n".replace(",,,,", ",,5,,"), encoding="utf-8"
+    )
+
+    done = qm(tmp_path, "one.csv", "two.csv", "--check", "--json", "--since", "one.csv=2024-03-04")
+    wrong = qm(tmp_path, "one.csv", "--check", "--json", "--since", "three.csv=2024-03-04")
+    day = qm(tmp_path, "one.csv", "--check", "--json", "--since", "yesterday")
+
+    one, _ = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (one["booked"], one["ignored_by_rule"]) == (0, {"before the start date": 1})
+    assert wrong.returncode != 0
+    assert json.loads(wrong.stdout)["error"] == "--since: no file three.csv is given; write --since FILE=2024-03-04"
+    assert "'yesterday' is not one of its values" in json.loads(day.stdout)["error"]

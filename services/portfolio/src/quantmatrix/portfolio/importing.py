@@ -17,6 +17,8 @@ from quantmatrix.portfolio.ports import Importer, StatementError
 
 HEAD_BYTES = 4096
 UNREADABLE = "a figure in it cannot be reckoned with"
+STORED = -1
+"""In the place of a file's number: a statement that was booked before."""
 BODY_BYTES_MAX = 64 * 1024 * 1024
 
 
@@ -30,10 +32,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file as it was given."""
+    """A file as it was given, and what a person says of it alone: nothing before `since` is booked; treatment: how its gains are taxed."""
 
     name: str
     body: bytes
+    since: date | None = None
+    treatment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,26 @@ class Checked:
         return f"reconciled with {self.explained} explained differences" if self.status is Status.EXPLAINED else self.status.value
 
 
+@dataclass(slots=True)
+class Reading:
+    """Files that were read, by their place, and those that could not be."""
+
+    files: tuple[File, ...]
+    statements: dict[int, Statement]
+    refused: dict[int, Checked]
+
+    def refuse(self, index: int, why: str) -> None:
+        self.refused[index] = Checked(self.files[index], Status.REJECTED, why)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What lies next to a statement: the one that ends the day before it begins, and a stored one that begins the day after it ends."""
+
+    before: tuple[Statement, Replay] | None = None
+    after: Statement | None = None
+
+
 def every_importer() -> list[Importer]:
     """The importers in the slot."""
     return [load(importers, name).IMPORTER() for name in names_in(importers)]
@@ -84,39 +108,70 @@ def importer_for(file: File) -> Importer:
     return known[0]
 
 
-def check_files(files: Sequence[File], account: str | None = None, since: date | None = None) -> list[Checked]:
-    """Check files together: in the order of their periods, each against the one before it; told in the order given.
-
-    since: rows before this day are not booked; what they moved is part of what was held before.
-    """
-    read: list[tuple[int, Statement]] = []
-    results: dict[int, Checked] = {}
+def read_files(files: Sequence[File]) -> Reading:
+    """Read files without looking at what they say of themselves. The same bytes twice are refused the second time."""
+    reading = Reading(tuple(files), {}, {})
     seen: dict[str, str] = {}
     for index, file in enumerate(files):
         digest = sha256(file.body).hexdigest()
         if digest in seen:
-            results[index] = Checked(file, Status.REJECTED, f"the same file as {seen[digest]}")
+            reading.refuse(index, f"the same file as {seen[digest]}")
             continue
         seen[digest] = file.name
         try:
-            statement = _for_account(importer_for(file).read(file.body), account)
-            read.append((index, statement if since is None else begun_later(statement, since)))
+            reading.statements[index] = importer_for(file).read(file.body)
         except StatementError as error:
-            results[index] = Checked(file, Status.REJECTED, str(error))
+            reading.refuse(index, str(error))
         except ValueError:
-            results[index] = Checked(file, Status.REJECTED, UNREADABLE)
-    read.sort(key=lambda one: (one[1].accounts, one[1].first, one[1].last, one[0]))
+            reading.refuse(index, UNREADABLE)
+    return reading
+
+
+def addressed(reading: Reading, account: str | None = None, since: date | None = None) -> Reading:
+    """The files under the account they are imported into, each from its own day on, else from `since`."""
+    found = Reading(reading.files, {}, dict(reading.refused))
+    for index, statement in reading.statements.items():
+        day = reading.files[index].since or since
+        try:
+            named = _for_account(statement, account)
+            found.statements[index] = named if day is None else begun_later(named, day)
+        except StatementError as error:
+            found.refuse(index, str(error))
+        except ValueError:
+            found.refuse(index, UNREADABLE)
+    return found
+
+
+def check_files(files: Sequence[File], account: str | None = None, since: date | None = None) -> list[Checked]:
+    """Check files together: in the order of their periods, each against the one before it; told in the order given.
+
+    since: rows before this day are not booked, unless a file has a day of its own; what they moved is part of what was held before.
+    """
+    return check_read(addressed(read_files(files), account, since))
+
+
+def check_read(reading: Reading, stored: Sequence[Statement] = ()) -> list[Checked]:
+    """Check files that were read. stored: those that were booked before and lie between them or beside them, checked then and not again."""
+    results = dict(reading.refused)
+    chain: list[tuple[int, Statement]] = [*((STORED, one) for one in stored), *reading.statements.items()]
+    chain.sort(key=lambda one: (one[1].accounts, one[1].first, one[1].last, one[0]))
     keys: set[tuple[str, str]] = set()
     before: tuple[Statement, Replay] | None = None
-    for index, statement in read:
+    for place, (index, statement) in enumerate(chain):
         chained = before if before is not None and _follows(before[0], statement) else None
         try:
-            results[index], replay = _checked(files[index], statement, chained, keys)
+            if index == STORED:
+                before = (statement, replayed(statement, chained[1] if chained else None))
+                continue
+            after = chain[place + 1][1] if place + 1 < len(chain) and chain[place + 1][0] == STORED else None
+            beside = Beside(chained, after if after is not None and _follows(statement, after) else None)
+            results[index], replay = _checked(reading.files[index], statement, beside, keys)
         except ValueError:
-            results[index] = Checked(files[index], Status.REJECTED, UNREADABLE)
+            if index != STORED:
+                results[index] = Checked(reading.files[index], Status.REJECTED, UNREADABLE)
             continue
         before = (statement, replay)
-    return [results[index] for index in range(len(files))]
+    return [results[index] for index in range(len(reading.files))]
 
 
 def _for_account(statement: Statement, account: str | None) -> Statement:
@@ -132,14 +187,12 @@ def _follows(before: Statement, statement: Statement) -> bool:
     return before.importer == statement.importer and before.accounts == statement.accounts and (statement.first - before.last).days == 1
 
 
-def _checked(
-    file: File, statement: Statement, before: tuple[Statement, Replay] | None, keys: set[tuple[str, str]]
-) -> tuple[Checked, Replay]:
+def _checked(file: File, statement: Statement, beside: Beside, keys: set[tuple[str, str]]) -> tuple[Checked, Replay]:
     own = {(entry.account, entry.broker_key): entry.place.line for entry in statement.entries}
     fresh = {line for key, line in own.items() if key not in keys}
     duplicates = len(statement.booked_lines - fresh)
-    replay = replayed(statement, before[1] if before else None)
-    identities = tuple(identities_of(statement, before[0] if before else None))
+    replay = replayed(statement, beside.before[1] if beside.before else None)
+    identities = tuple(identities_of(statement, beside.before[0] if beside.before else None, beside.after))
     result = Checked(
         file, _status(statement, identities), _why(statement, identities), statement, duplicates, identities,
         closings_of(statement, replay), positions_of(statement, replay), cash_of(statement), totals_of(statement),

@@ -11,6 +11,7 @@ from quantmatrix.common.contracts.asking.statements import (
     StatementAccountTold,
     StatementBreak,
     StatementBreakResolved,
+    StatementChoice,
     StatementPartGiven,
     StatementPartTaken,
     Statements,
@@ -64,7 +65,8 @@ async def _file(upload_id: UUID, asked: BookStatements, connection: Connection) 
     )
     if not rows or [row["part"] for row in rows] != list(range(len(rows))):
         raise Refused("UPLOAD_INCOMPLETE", "a file was not handed in, or not all of it: hand it in again")
-    return File(rows[0]["name"], b"".join(row["body"] for row in rows))
+    said = next((one for one in asked.choices if one.upload_id == upload_id), StatementChoice(upload_id))
+    return File(rows[0]["name"], b"".join(row["body"] for row in rows), said.since, said.treatment)
 
 
 async def statements(asked: StatementsAsked, connection: Connection) -> Statements:

@@ -12,7 +12,7 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Money, Quantity, plain
 from quantmatrix.portfolio.domain.lots import Lot
-from quantmatrix.portfolio.domain.statements import PriorPosition, Statement
+from quantmatrix.portfolio.domain.statements import PriorPosition, Statement, Summary
 from quantmatrix.portfolio.domain.statements_account import AccountBook, Chapter
 from quantmatrix.portfolio.domain.statements_securities import TRIGGERED_BY
 
@@ -180,32 +180,29 @@ def broker_of(statement: Statement) -> str:
 def chapters_told(statement: Statement) -> dict[str, object]:
     """By account, what a file says was there before it and at its end; amounts and units as text.
 
-    Cash and value are printed for the whole file, so that only a file of one account has them.
+    Cash, value and accruals are printed for the whole file, so that only a file of one account has them.
     """
     alone = len(statement.accounts) == 1
-    value = _value_told(statement) if alone else None
     prior = statement.figures.prior
+    sums = {"value": statement.figures.value, "accruals": statement.figures.accruals}
     return {
         account: {
             "prior": None if prior is None else [[one.symbol, str(one.quantity)] for one in prior if alone or one.account == account],
             "held": [[one.symbol, str(one.quantity)] for one in statement.positions if alone or one.account == account],
             "cash": [[one.start.currency, plain(one.start.amount)] for one in statement.figures.cash] if alone else [],
             "ending_cash": [[one.end.currency, plain(one.end.amount)] for one in statement.figures.cash] if alone else [],
-            "value": value,
+            **{name: _summary_told(one) for name, one in sums.items() if one is not None and alone},
         }
         for account in statement.accounts
     }
 
 
-def _value_told(statement: Statement) -> dict[str, object] | None:
-    value = statement.figures.value
-    if value is None:
-        return None
+def _summary_told(summary: Summary) -> dict[str, object]:
     return {
-        "currency": value.start.currency,
-        "start": plain(value.start.amount),
-        "end": plain(value.end.amount),
-        "lines": [[name, plain(amount.amount)] for name, amount in statement.figures.value_lines],
+        "currency": summary.start.currency,
+        "start": plain(summary.start.amount),
+        "end": plain(summary.end.amount),
+        "lines": [[one.name, plain(one.amount.amount)] for one in summary.lines],
     }
 
 
@@ -213,6 +210,14 @@ def chapter_of(first: date, last: date, told: Row, account_id: str) -> Chapter:
     """One file as the book of an account needs it."""
     prior = None if told["prior"] is None else _units(told["prior"], account_id)
     return Chapter(first, last, prior, _units(told["held"], account_id), _amounts(told["cash"]), _amounts(told["ending_cash"]))
+
+
+def summary_of(name: str, told: Row | None) -> Summary | None:
+    """A figure at both ends of a stored file, by whatever it moved in between."""
+    if told is None:
+        return None
+    start, end = Money.parse(told["start"], told["currency"]), Money.parse(told["end"], told["currency"])
+    return Summary(name, start, end - start, end)
 
 
 def _units(rows: list[list[str]], account_id: str) -> tuple[PriorPosition, ...]:

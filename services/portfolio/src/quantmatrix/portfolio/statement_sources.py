@@ -37,7 +37,7 @@ async def printed_bases(connection: Connection, user_id: UserId) -> dict[FillId,
         """select s.account_id, e.broker_key, e.basis, e.realised, e.basis_currency, e.line, i.kind as file_kind, i.sha256
            from statement_entry e join statement_account s on s.user_id = e.user_id and s.broker = e.broker and s.number = e.account
            join statement_import i on i.import_id = e.import_id
-           where e.user_id = $1 and s.booked and e.basis is not null and e.kind in ('trade', 'exercise', 'assignment', 'expiry')""",
+           where e.user_id = $1 and s.booked and e.same_as is null and e.basis is not null and e.kind in ('trade', 'exercise', 'assignment', 'expiry')""",
         user_id,
     ):
         fill_id = FillId(derived_id("statement", row["account_id"], row["broker_key"]))

@@ -33,7 +33,7 @@ async def flows_of(connection: Connection, account_id: AccountId, currency: str)
     rows = await connection.fetch(
         """select e.session, e.kind, e.amount, e.currency from statement_entry e
            join statement_account s on s.user_id = e.user_id and s.broker = e.broker and s.number = e.account
-           where s.account_id = $1 and e.kind in ('deposit', 'withdrawal', 'transfer', 'grant') order by e.session, e.line, e.broker_key""",
+           where s.account_id = $1 and e.same_as is null and e.kind in ('deposit', 'withdrawal', 'transfer', 'grant') order by e.session, e.line, e.broker_key""",
         account_id,
     )
     paid = [

@@ -2,11 +2,11 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -18,14 +18,22 @@ from quantmatrix.operations.commands.database import tables_of
 from quantmatrix.operations.output import Exit, err, fail, tell_table
 from quantmatrix.portfolio.domain.tax.holdings import Treatment
 from quantmatrix.portfolio.import_report import DifferenceTold, ImportTold, State, told
-from quantmatrix.portfolio.importing import BODY_BYTES_MAX, File, Status, check_files
-from quantmatrix.portfolio.statement_imports import Wish, import_files
+from quantmatrix.portfolio.importing import BODY_BYTES_MAX, File, Reading, addressed, check_read, read_files
+from quantmatrix.portfolio.statement_imports import Wish, import_read
 from quantmatrix.portfolio.statement_store import StatementStore
 
 Files = Annotated[list[Path], typer.Argument(metavar="FILE…", help="Statements and exports of brokers; the kind is recognised.")]
 Into = Annotated[str | None, typer.Option("--account", help="The account they belong to; a statement about another one is refused.")]
-Since = Annotated[datetime | None, typer.Option("--since", formats=["%Y-%m-%d"], help="Book nothing before this day.")]
-Taxed = Annotated[Treatment | None, typer.Option("--treatment", help="How gains of their accounts are taxed; taxable unless it is said.")]
+Since = Annotated[
+    list[str] | None, typer.Option("--since", metavar="[FILE=]DAY", help="Book nothing before this day, of one file or of all; repeatable.")
+]
+Taxed = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--treatment", metavar="[FILE=]HOW", help="How gains are taxed, of one file's account or of all: taxable, tax-deferred; repeatable."
+    ),
+]
+Choice = TypeVar("Choice")
 OnlyCheck = Annotated[bool, typer.Option("--check", help="Check the files and book nothing; needs no database.")]
 
 
@@ -34,14 +42,14 @@ def import_command(
 ) -> None:
     """Book brokers' statements: rows, identities, printed basis, ends. With --json one object a line, in the order of the files."""
     _refuse_name(account, as_json=as_json)
-    given = [_read(path, as_json=as_json) for path in files]
-    day = since.date() if since is not None else None
-    looked = check_files(given, account if check else None, day)
-    if check or all(one.status is Status.REJECTED for one in looked):
-        said = [told(one) for one in looked]
+    days = _choices("--since", since, files, _day, as_json=as_json)
+    taxed = _choices("--treatment", treatment, files, lambda text: Treatment(text).value, as_json=as_json)
+    reading = read_files([_read(path, days.get(path.name), taxed.get(path.name), as_json=as_json) for path in files])
+    if check or not reading.statements:
+        said = [told(one) for one in check_read(addressed(reading, account, days.get("")))]
     else:
-        wish = Wish(FIRST_ADMINISTRATOR, account, day, treatment.value if treatment is not None else None)
-        said = run(_booked(given, wish, as_json=as_json), as_json=as_json)
+        wish = Wish(FIRST_ADMINISTRATOR, account, days.get(""), taxed.get(""))
+        said = run(_booked(reading, wish, as_json=as_json), as_json=as_json)
     if as_json:
         for one in said:
             print(json.dumps(one))  # noqa: T201 - the answer of the command
@@ -56,24 +64,46 @@ def _refuse_name(account: str | None, *, as_json: bool) -> None:
         fail(Exit.CONFIGURATION, "--account: a name has 1 to 40 letters, digits, '_' or '-'", as_json=as_json)
 
 
-def _read(path: Path, *, as_json: bool) -> File:
+def _choices(
+    option: str, given: Sequence[str] | None, files: Sequence[Path], read: Callable[[str], Choice], *, as_json: bool
+) -> dict[str, Choice]:
+    """What was chosen by file name, and under no name for all others."""
+    names = {path.name for path in files}
+    found: dict[str, Choice] = {}
+    for text in given or ():
+        name, _, value = text.rpartition("=")
+        about = Path(name).name
+        if about and about not in names:
+            fail(Exit.CONFIGURATION, f"{option}: no file {about} is given; write {option} FILE={value}", as_json=as_json)
+        try:
+            found[about] = read(value)
+        except ValueError:
+            fail(Exit.CONFIGURATION, f"{option}: {value!r} is not one of its values; see qm import --help", as_json=as_json)
+    return found
+
+
+def _day(text: str) -> date:
+    return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
+
+
+def _read(path: Path, since: date | None, treatment: str | None, *, as_json: bool) -> File:
     """A file within the limit; one byte more than it is enough to refuse a larger one."""
     try:
         with path.open("rb") as file:
-            return File(path.name, file.read(BODY_BYTES_MAX + 1))
+            return File(path.name, file.read(BODY_BYTES_MAX + 1), since, treatment)
     except OSError as error:
         fail(Exit.NOT_FOUND, f"{path} cannot be read: {error.strerror}", as_json=as_json)
 
 
-async def _booked(files: Sequence[File], wish: Wish, *, as_json: bool) -> list[ImportTold]:
+async def _booked(reading: Reading, wish: Wish, *, as_json: bool) -> list[ImportTold]:
     """Book the files one after the other, each in a transaction of its own; counts are then those of what was new."""
 
     def tell(name: str, state: State) -> None:
-        if not as_json and len(files) > 1:
+        if not as_json and len(reading.files) > 1:
             err.print(f"{name}: {state.value}", style="dim", highlight=False, markup=False)
 
     async with tables_of("portfolio", as_json=as_json) as connection:
-        return await import_files(files, wish, connection, SystemClock().now(), tell)
+        return await import_read(reading, wish, connection, SystemClock().now(), tell)
 
 
 @asynccontextmanager

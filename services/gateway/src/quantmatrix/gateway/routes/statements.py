@@ -13,6 +13,7 @@ from quantmatrix.common.contracts.asking.statements import (
     BookStatements,
     ResolveStatementBreak,
     StatementBreakResolved,
+    StatementChoice,
     StatementPartGiven,
     StatementPartTaken,
     Statements,
@@ -36,6 +37,16 @@ DEADLINE_S = 120.0
 Reason = Annotated[str, Field(min_length=1, max_length=500)]
 
 
+class Choice(BaseModel):
+    """What is said of one uploaded file alone, instead of what is said of all."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    upload_id: UUID
+    since: date | None = None
+    treatment: Literal["taxable", "tax-deferred"] | None = None
+
+
 class Booking(BaseModel):
     """Uploaded files that belong together. since: book nothing before this day; treatment: how gains of their account are taxed."""
 
@@ -45,6 +56,7 @@ class Booking(BaseModel):
     account_id: Annotated[str | None, Field(pattern=TOKEN.replace("(?!\\n)", ""), description="Our name of the account.")] = None
     since: date | None = None
     treatment: Literal["taxable", "tax-deferred"] | None = None
+    choices: Annotated[list[Choice], Field(max_length=FILES_MAX)] = []
 
 
 class Resolution(BaseModel):
@@ -98,6 +110,7 @@ async def book(wanted: Booking, gateway: Here, person: ByTrader, visit: From) ->
         account_id=AccountId(wanted.account_id) if wanted.account_id else None,
         since=wanted.since,
         treatment=wanted.treatment,
+        choices=tuple(StatementChoice(one.upload_id, one.since, one.treatment) for one in wanted.choices),
     )
     return Exact(await gateway.parts.ask("portfolio", asked, deadline_s=DEADLINE_S))
 

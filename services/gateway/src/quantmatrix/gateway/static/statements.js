@@ -1,19 +1,28 @@
 // <qm-statements>: files are handed in one after the other with their progress, then booked together; each shows where it stands.
+// Chosen files are listed before they are handed in, so that each may begin on its own day and be taxed in its own way.
 
 class Statements extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.list = this.querySelector("[data-files]");
+    this.form.elements.files.addEventListener("change", () => this.show([...this.form.elements.files.files]));
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.book([...this.form.elements.files.files]);
+      this.book();
     });
     this.addEventListener("dragover", (event) => event.preventDefault());
     this.addEventListener("drop", (event) => {
       event.preventDefault();
+      if (this.busy) return;
       this.form.elements.files.files = event.dataTransfer.files;
-      this.book([...event.dataTransfer.files]);
+      this.show([...event.dataTransfer.files]);
     });
+  }
+
+  show(files) {
+    if (this.busy) return;
+    this.list.replaceChildren();
+    this.rows = files.map((file) => this.row(file));
   }
 
   row(file) {
@@ -26,9 +35,28 @@ class Statements extends HTMLElement {
     bar.value = 0;
     bar.setAttribute("aria-label", `Progress of ${file.name}`);
     state.textContent = " pending";
-    row.append(name, bar, state);
+    const since = document.createElement("input");
+    since.type = "date";
+    since.setAttribute("aria-label", `Begin of ${file.name}`);
+    const treatment = this.form.elements.treatment.cloneNode(true);
+    treatment.removeAttribute("name");
+    treatment.value = "";
+    treatment.options[0].textContent = "as all files";
+    treatment.setAttribute("aria-label", `Gains of ${file.name}`);
+    const choices = document.createElement("span");
+    choices.append(" from ", since, " gains are ", treatment);
+    row.append(name, bar, state, choices);
     this.list.append(row);
-    return { bar, say: (text) => (state.textContent = ` ${text}`) };
+    return {
+      file,
+      bar,
+      since,
+      treatment,
+      say: (text) => {
+        state.textContent = ` ${text}`;
+        choices.hidden = true;
+      },
+    };
   }
 
   send(file, id, row) {
@@ -44,21 +72,19 @@ class Statements extends HTMLElement {
     });
   }
 
-  async book(files) {
-    if (this.busy || !files.length) return;
+  async book() {
+    if (this.busy || !this.rows?.length) return;
     this.busy = true;
-    this.list.replaceChildren();
-    const rows = files.map((file) => this.row(file));
     const uploads = [];
     try {
-      for (const [index, file] of files.entries()) {
+      for (const row of this.rows) {
         const id = crypto.randomUUID();
-        rows[index].say("processing");
+        row.say("processing");
         try {
-          await this.send(file, id, rows[index]);
-          uploads.push({ id, row: rows[index] });
+          await this.send(row.file, id, row);
+          uploads.push({ id, row });
         } catch (error) {
-          rows[index].say(`failed: ${error.message}`);
+          row.say(`failed: ${error.message}`);
         }
       }
       if (uploads.length) await this.ask(uploads);
@@ -70,6 +96,10 @@ class Statements extends HTMLElement {
 
   async ask(uploads) {
     const said = { uploads: uploads.map((one) => one.id) };
+    const chosen = uploads.filter((one) => one.row.since.value || one.row.treatment.value);
+    if (chosen.length) {
+      said.choices = chosen.map(({ id, row }) => ({ upload_id: id, since: row.since.value || null, treatment: row.treatment.value || null }));
+    }
     for (const name of ["account_id", "since", "treatment"]) if (this.form.elements[name].value) said[name] = this.form.elements[name].value;
     const answer = await fetch("/api/v1/statements/", {
       method: "POST",

@@ -176,13 +176,11 @@ class Summary:
 class Figures:
     """What a statement says about itself; checked against its rows and against the statement before it.
 
-    value: where there is one; value_lines: what the file prints between its start and end; values: of every account and period that the file
-    has. again: lines of the change in value as other sections print them. prior: None where no section says what was held before.
-    wash_sales: the file says that its gains follow that rule.
+    value: where there is one; values: of every account and period that the file has. again: lines of the change in value as other
+    sections print them. prior: None where no section says what was held before. wash_sales: the file says that its gains follow that rule.
     """
 
     value: Summary | None = None
-    value_lines: tuple[tuple[str, Money], ...] = ()
     values: tuple[Summary, ...] = ()
     again: tuple[PrintedLine, ...] = ()
     cash: tuple[Summary, ...] = ()

@@ -75,15 +75,15 @@ class Identity:
         return sum(one.cause is None for one in self.differences)
 
 
-def identities_of(statement: Statement, before: Statement | None = None) -> list[Identity]:
-    """All nine; `before` is the statement of the same accounts that ends where this one begins."""
+def identities_of(statement: Statement, before: Statement | None = None, after: Statement | None = None) -> list[Identity]:
+    """All nine; `before` is the statement of the same accounts that ends where this one begins, `after` one that begins where it ends."""
     trades = [entry for entry in statement.entries if entry.kind is EntryKind.TRADE]
     realised, premiums, washed = _realised(trades, statement)
     figures = statement.figures
     again = {one.name: one.amount for one in figures.again}
     return [
         _proceeds(trades), _marks(trades), realised, premiums, washed, _sums("I6", figures.values or (figures.value,), SUMS, again),
-        _positions(statement.positions), _chained(statement, before), _sums("I9", (figures.accruals,), SUMS, {}),
+        _positions(statement.positions), _between(statement, before, after), _sums("I9", (figures.accruals,), SUMS, {}),
     ]  # fmt: skip
 
 
@@ -324,6 +324,12 @@ def _tolerance(step: Price | None, quantity: Quantity, multiplier: Quantity | No
     if step is None:
         return CENTS
     return CENTS + step.value / 2 * abs(quantity).value * (multiplier or _ONE).value
+
+
+def _between(statement: Statement, before: Statement | None, after: Statement | None) -> Identity:
+    """I8 at both ends."""
+    ends = [_chained(statement, before), _chained(after, statement) if after is not None else Identity("I8", 0)]
+    return Identity("I8", sum(one.checked for one in ends), tuple(difference for one in ends for difference in one.differences))
 
 
 def _chained(statement: Statement, before: Statement | None) -> Identity:

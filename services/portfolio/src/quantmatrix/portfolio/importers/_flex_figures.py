@@ -2,8 +2,7 @@
 
 from decimal import Decimal
 
-from quantmatrix.common.values import Money
-from quantmatrix.portfolio.domain.statements import Figures, Summary
+from quantmatrix.portfolio.domain.statements import Figures, PrintedLine, Summary
 from quantmatrix.portfolio.importers._reading import Row, money
 
 _NO_MOVES = {
@@ -19,7 +18,6 @@ class FlexFigures:
 
     def __init__(self) -> None:
         self._values: list[Summary] = []
-        self._lines: list[tuple[str, Money]] = []
         self._cash: list[Summary] = []
         self.currency = ""
 
@@ -33,10 +31,10 @@ class FlexFigures:
         if not moves:
             return
         total = sum(moves.values(), Decimal(0))
-        self._lines = [(name, money(amount, currency, name)) for name, amount in moves.items()]
+        lines = tuple(PrintedLine(name, money(amount, currency, name)) for name, amount in moves.items())
         self._values.append(
             Summary(
-                "value", money(start, currency, "startingValue"), money(total, currency, "moves"), money(end, currency, "endingValue")
+                "value", money(start, currency, "startingValue"), money(total, currency, "moves"), money(end, currency, "endingValue"), lines
             )
         )  # fmt: skip
 
@@ -52,7 +50,6 @@ class FlexFigures:
         alone = len({one.name for one in self._cash}) == len(self._cash)
         return Figures(
             value=self._values[0] if len(self._values) == 1 else None,
-            value_lines=tuple(self._lines) if len(self._values) == 1 else (),
             values=tuple(self._values),
             cash=tuple(self._cash) if alone and len(self._values) <= 1 else (),
         )

@@ -96,10 +96,18 @@ class StatementsBooked(msgspec.Struct, frozen=True):
     files: tuple[StatementSummary, ...]
 
 
+class StatementChoice(msgspec.Struct, frozen=True):
+    """What is said of one uploaded file alone, instead of what is said of all."""
+
+    upload_id: UUID
+    since: date | None = None
+    treatment: Literal["taxable", "tax-deferred"] | None = None
+
+
 class BookStatements(Question[StatementsBooked], frozen=True, kw_only=True):
     """Check uploaded files together and book them.
 
-    account_id: our name of their account; since: nothing before this day is booked; treatment: how gains are taxed.
+    account_id: our name of their account; since: nothing before this day is booked; treatment: how gains are taxed; choices: of one file each.
     """
 
     VERB = "statements.book"
@@ -111,6 +119,7 @@ class BookStatements(Question[StatementsBooked], frozen=True, kw_only=True):
     account_id: AccountId | None = None
     since: date | None = None
     treatment: Literal["taxable", "tax-deferred"] | None = None
+    choices: tuple[StatementChoice, ...] = ()
 
 
 class StatementBreak(msgspec.Struct, frozen=True):

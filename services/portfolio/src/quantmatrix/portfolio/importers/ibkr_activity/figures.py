@@ -65,13 +65,6 @@ def again(rows: Rows, about: About) -> tuple[PrintedLine, ...]:
     return _lines(found, about.currency)
 
 
-def value_lines(rows: Rows, about: About) -> tuple[tuple[str, Money], ...]:
-    """What moved the account's value, by the names it is printed under."""
-    ends = ("Starting Value", "Ending Value")
-    found = [(row.text("Field Name"), row.decimal("Field Value") or Decimal(0)) for row in rows.of(NAV)]
-    return tuple((name, money(amount, about.currency, NAV)) for name, amount in found if name not in ends)
-
-
 def cash(rows: Rows) -> tuple[Summary, ...]:
     """Start, moves and end of each currency's cash; the summary in base currency is left out."""
     ends: dict[str, dict[str, Decimal]] = defaultdict(dict)

@@ -94,7 +94,6 @@ class ActivityImporter:
         ]
         return Figures(
             value=figures.value(rows, about),
-            value_lines=figures.value_lines(rows, about),
             again=figures.again(rows, about),
             cash=figures.cash(rows),
             accruals=figures.accruals(rows, about),
