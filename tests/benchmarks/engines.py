@@ -101,18 +101,18 @@ def measure_cross(folder: Path, count: int, repeats: int, without: Sequence[str]
 
 
 def _timed(name: str, python: str, folder: Path, count: int, repeats: int) -> Timed:
-    process_s, _ = _run([python, str(ROOT / "tests/benchmarks/cross.py"), name, str(folder), "1"])
-    _, told = _run([python, str(ROOT / "tests/benchmarks/cross.py"), name, str(folder), str(repeats)])
+    process_s, _ = run_process([python, str(ROOT / "tests/benchmarks/cross.py"), name, str(folder), "1"])
+    _, told = run_process([python, str(ROOT / "tests/benchmarks/cross.py"), name, str(folder), str(repeats)])
     return Timed(name, count, told["fills"], told["equity"], told["first_s"], told["warm_s"], told["processor_s"], process_s)
 
 
 def measure_wide(folder: Path, symbols: int = SYMBOLS) -> Wide:
     make_wide(folder, symbols)
-    process_s, told = _run([sys.executable, str(ROOT / "tests/benchmarks/wide.py"), str(folder)])
+    process_s, told = run_process([sys.executable, str(ROOT / "tests/benchmarks/wide.py"), str(folder)])
     return Wide(told["symbols"], told["symbols"] * YEARS * SESSIONS, told["fills"], told["digest"], process_s, told["processor_s"])
 
 
-def _run(command: Sequence[str]) -> tuple[float, dict]:  # type: ignore[type-arg]  # what a process printed
+def run_process(command: Sequence[str]) -> tuple[float, dict]:  # type: ignore[type-arg]  # what a process printed
     began = time.perf_counter()
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)}

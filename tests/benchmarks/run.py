@@ -17,6 +17,7 @@ from tests.benchmarks.floors import Floors, measure
 from tests.benchmarks.flow import Flow, flow
 from tests.benchmarks.ledger import Lots, lots
 from tests.benchmarks.product import Ticks, Whole, ticks, whole
+from tests.benchmarks.sweeps import Swept, measure_sweep, show_sweep
 
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.supervisor import Plan, Supervisor
@@ -41,6 +42,7 @@ class Report:
     whole: Whole
     lots: Lots
     cross: list[Timed]
+    sweep: list[Swept]
     wide: Wide
 
 
@@ -58,8 +60,10 @@ async def report(folder: Path, *, count: int) -> Report:
     replay = await whole(folder)
     err.print("strategies beside other engines")
     cross = await asyncio.to_thread(measure_all, folder)
+    err.print("a sweep beside other engines")
+    swept = await asyncio.to_thread(measure_sweep, folder)
     err.print("ATR Matrix on many symbols")
-    return Report(floors, tick, through, replay, booked, cross, await asyncio.to_thread(measure_wide, folder))
+    return Report(floors, tick, through, replay, booked, cross, swept, await asyncio.to_thread(measure_wide, folder))
 
 
 async def measure_floors(folder: Path, count: int) -> Floors:
@@ -95,6 +99,7 @@ def show(found: Report) -> None:
     processes.add_row("together", f"{sum(replay.memory.values()):.0f}", f"{max(replay.start.values()):.2f}")
     out.print(processes)
     show_cross(found.cross, out)
+    show_sweep(found.sweep, out)
     show_wide(found.wide, out)
     for sentence in verdicts(found):
         out.print(sentence, highlight=False)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tests.benchmarks.engines import OURS, Timed, disagreements, measure_cross, measure_wide
+from tests.benchmarks.sweeps import Swept, measure_sweep, strays
 
 
 def test_the_ways_of_the_product_agree_on_the_same_bars(tmp_path: Path) -> None:
@@ -25,3 +26,19 @@ def test_many_symbols_are_run_in_a_process_of_their_own(tmp_path: Path) -> None:
 
     assert (found.symbols, found.bars) == (3, 7_560)
     assert found.fills > 0 and found.processor_s > 0 and len(found.digest) == 12
+
+
+def test_a_sweep_of_a_hundred_pairs_has_the_figures_of_each(tmp_path: Path) -> None:
+    (found,) = measure_sweep(tmp_path, 3_000, engines=("columns",))
+
+    assert len(found.pairs) == 100 and all(trades > 0 and fall < 0 for trades, _, _, fall in found.pairs)
+    assert 0 < found.warm_s <= found.first_s and found.peak_mib > 50
+
+
+def test_pairs_that_come_to_something_else_are_counted() -> None:
+    own = [[3, 100.0, 0.1, -0.2], [4, 90.0, -0.1, -0.3]]
+    other = [[3, 100.0, 0.1, -0.2000001], [4, 90.01, -0.1, -0.3]]
+
+    told = [Swept(name, 10, pairs, 1.0, 1.0, 1.0, 1.0) for name, pairs in (("columns", own), ("else", other))]
+
+    assert strays(told) == ["else: 1 of 2 pairs"]

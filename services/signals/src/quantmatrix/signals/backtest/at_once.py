@@ -29,8 +29,7 @@ def path_of(entries: Ints, leaves: Ints, end: int) -> Path:
 
     Both ascend; a sale comes after its purchase, and the next purchase after that. Bar `end - 1` is the last one.
     """
-    following = np.searchsorted(leaves, entries, side="right")
-    sales = np.append(leaves, end)[following]
+    sales = following(leaves, entries, end)
     taken, free = [], -1
     for place, (bar, sale) in enumerate(zip(entries.tolist(), sales.tolist(), strict=True)):
         if bar > free:
@@ -40,6 +39,15 @@ def path_of(entries: Ints, leaves: Ints, end: int) -> Path:
     buys, sold = entries[places], sales[places]
     waiting = end - 1 if len(buys) and buys[-1] == end - 1 else None
     return Path(buys if waiting is None else buys[:-1], sold[sold < end], waiting)
+
+
+def following(leaves: Ints, entries: Ints, never: int) -> Ints:
+    """The first of `leaves` after each of `entries`; `never` where there is none."""
+    places = np.searchsorted(leaves, entries, side="right")
+    found: Ints = np.full(len(entries), never)
+    there = places < len(leaves)
+    found[there] = leaves[places[there]]
+    return found
 
 
 def filled_at_once(history: History, cash: Money, rules: FillRules, path: Path, wanted: int) -> Walked | None:
@@ -52,7 +60,7 @@ def filled_at_once(history: History, cash: Money, rules: FillRules, path: Path, 
     decided = np.empty(len(path.buys) + len(path.sales), np.int64)
     decided[::2], decided[1::2] = path.buys, path.sales
     opens, closes = history.units("open").to_numpy(), history.units("close").to_numpy()
-    price, largest = opens[decided + 1], max(int(opens.max()), int(closes.max()))
+    price, largest = opens[decided + 1], history.largest
     size = wanted * int(history.multiplier.value)
     fees = fees_at_once(rules.commission, wanted, price * size, history.digits) if wanted and size * largest < SAFE_MAX else None
     if fees is None:

@@ -52,15 +52,31 @@ class Walked:
         """Whether each fill was a purchase."""
         return np.diff(self.held, prepend=0) > 0
 
-    def levels(self, history: History, start: int, end: int) -> tuple[Ints, Ints]:
-        """Equity and cash of the bars from `start` to before `end`. Raises NotInColumnsError when an amount may need more than 64 bits."""
+    def trades(self) -> dict[str, Ints]:
+        """The trades that are closed: see `ColumnRun.trades`."""
+        lasts = np.flatnonzero(self.held == 0)
+        firsts = np.concatenate([[0], lasts[:-1] + 1]) if len(lasts) else lasts
+        return {
+            "opened": self.decided[firsts] + 1,
+            "closed": self.decided[lasts] + 1,
+            "quantity": _sums(np.where(self.bought, self.quantity, 0), firsts, lasts),
+            "fees": _sums(self.fee, firsts, lasts),
+            "profit": np.diff(self.cash[lasts], prepend=self.opening),
+        }
+
+    def levels(self, history: History, start: int, end: int, room: Ints | None = None) -> tuple[Ints, Ints]:
+        """Equity and cash of the bars from `start` to before `end`, in `room` if there is one.
+
+        Raises NotInColumnsError when an amount may need more than 64 bits.
+        """
         unit = int(history.multiplier.value) * 10 ** (FRACTION_DIGITS_MAX - history.digits) // 10 ** (FRACTION_DIGITS_MAX - self.digits)
         closes = history.units("close").slice(start, end - start).to_numpy()
-        most = max(self.opening, int(self.cash.max(initial=0))) + int(self.held.max(initial=0)) * unit * int(closes.max())
+        most = max(self.opening, int(self.cash.max(initial=0))) + int(self.held.max(initial=0)) * unit * history.largest
         if most > INT64_MAX:
             what = f"{exact(most, self.digits)} {history.currency}"
             raise NotInColumnsError(f"amounts up to {what} do not fit into 64 bits at {self.digits} digits")
-        equity, cash = np.zeros((2, end - start), np.int64)
+        equity, cash = np.empty((2, end - start), np.int64) if room is None else room
+        equity[:] = cash[:] = 0
         filled = self.decided + (1 - start)
         cash[:1] = self.opening
         cash[filled] += np.diff(self.cash, prepend=self.opening)
@@ -126,17 +142,7 @@ class ColumnRun:
 
     def trades(self) -> pl.DataFrame:
         """From purchase to sale: opened, closed (numbers of the bars of the fills), quantity, fees and profit in 10^-digits of money. An open one is left out."""
-        walked = self.walked
-        lasts = np.flatnonzero(walked.held == 0)
-        firsts = np.concatenate([[0], lasts[:-1] + 1]) if len(lasts) else lasts
-        bought = np.where(walked.bought, walked.quantity, 0)
-        found = {
-            "opened": walked.decided[firsts] + 1,
-            "closed": walked.decided[lasts] + 1,
-            "quantity": _sums(bought, firsts, lasts),
-            "fees": _sums(walked.fee, firsts, lasts),
-            "profit": np.diff(walked.cash[lasts], prepend=walked.opening),
-        }
+        found = self.walked.trades()
         return pl.DataFrame(found, schema=dict.fromkeys(found, pl.Int64))
 
     def outcome(self) -> Outcome:

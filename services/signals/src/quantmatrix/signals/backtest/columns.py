@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.signals.backtest.at_once import filled_at_once, path_of
+from quantmatrix.signals.backtest.at_once import filled_at_once, following, path_of
 from quantmatrix.signals.backtest.column_run import ColumnRun, Ints, NotInColumnsError, Walked
 from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, check, computed
 from quantmatrix.signals.backtest.rules import FillRules, rounded_division
@@ -51,18 +51,28 @@ def bounds(history: History, first: date | None, last: date | None) -> tuple[int
 
 
 def run_on(
-    strategy: ColumnStrategy, history: History, cash: Money, rules: FillRules, figures: pl.DataFrame, start: int, end: int
+    strategy: ColumnStrategy,
+    history: History,
+    cash: Money,
+    rules: FillRules,
+    figures: pl.DataFrame,
+    start: int,
+    end: int,
+    room: Ints | None = None,
 ) -> ColumnRun:
-    """Decide on the closes of the bars from `start` to before `end`, fill at the opens after them. figures: the strategy's columns on all bars."""
+    """Decide on the closes of the bars from `start` to before `end`, fill at the opens after them. figures: the strategy's columns on all bars.
+
+    room: two rows of as many integers as bars, which the run takes for its curve.
+    """
     book = WholeBook(history, cash, rules)
-    screen = figures.select(enter=strategy.may_enter(), leave=strategy.may_leave())
+    screen = figures.select(enter=_yes(strategy.may_enter()), leave=_yes(strategy.may_leave()))
     entries, leaves = _places(screen["enter"], start, end), _places(screen["leave"], start, end - 1)
     walked, units = None, strategy.sizing.units
     if units is not None:
         walked = filled_at_once(history, cash, rules, path_of(entries, leaves, end), units // book.lot * book.lot)
     if walked is None:
         walked = _one_by_one(strategy.sizing, history, book, entries, leaves, end)
-    equity, left = walked.levels(history, start, end)
+    equity, left = walked.levels(history, start, end, room)
 
     def why(walked: Walked) -> list[tuple[str, ...]]:
         rows = figures[walked.decided].iter_rows(named=True)
@@ -73,15 +83,20 @@ def run_on(
     return ColumnRun(history, cash, start, walked, equity, left, figures, why)
 
 
+def _yes(asked: pl.Expr) -> pl.Expr:
+    return asked.fill_null(False).cast(pl.UInt8)
+
+
 def _places(found: pl.Series, start: int, end: int) -> Ints:
     """The bars from `start` to before `end` on which it is so."""
-    return found.slice(start, end - start).arg_true().to_numpy().astype(np.int64) + start
+    places: Ints = np.flatnonzero(found.to_numpy()[start : max(start, end)].view(np.bool_))
+    return places + start if start else places
 
 
 def _one_by_one(sizing: Sizing, history: History, book: WholeBook, entries: Ints, leaves: Ints, end: int) -> Walked:
     """Go from purchase to sale with the cash that each leaves."""
     opens, closes = history.units("open").to_numpy(), history.units("close").to_numpy()
-    sales = np.append(leaves, -1)[np.searchsorted(leaves, entries, side="right")]
+    sales = following(leaves, entries, -1)
     after = np.append(opens[1:], 0)
     wanted_of, free_from = _wanted(sizing, book), 0
     events = (one.tolist() for one in (entries, closes[entries], after[entries], sales, after[sales]))

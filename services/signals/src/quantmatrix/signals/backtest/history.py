@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-import sys
-from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -120,6 +118,11 @@ class History:
     def opens(self) -> list[int]:
         """Every raw open in whole units of 10^-digits."""
         return [int(bar.open.value.scaleb(self.digits)) for bar in self.bars]
+
+    @cached_property
+    def largest(self) -> int:
+        """The highest raw open or close in whole units."""
+        return max(max(self.opens, default=0), max(self.closes, default=0))
 
     def units(self, name: Literal["open", "close"]) -> pl.Series:
         """The same as a column of Int64."""
@@ -244,11 +247,10 @@ def digest_of(histories: Sequence[History]) -> str:
 
 def _packed(columns: pl.DataFrame) -> bytes:
     """Bar by bar the session's ordinal as an integer and five doubles, eight bytes each, little end first."""
-    width = len(_COLUMNS) + 1
-    cells = array("q", bytes(8 * width * columns.height))
-    cells[::width] = array("q", (columns["session"].cast(pl.Int64) + _EPOCH).to_list())
+    import numpy as np  # noqa: PLC0415 - loaded where it computes, not by idle services
+
+    cells = np.empty((columns.height, len(_COLUMNS) + 1), "<i8")
+    cells[:, 0] = columns["session"].cast(pl.Int64).to_numpy() + _EPOCH
     for place, name in enumerate(_COLUMNS, start=1):
-        cells[place::width] = array("q", array("d", columns[name].to_list()).tobytes())
-    if sys.byteorder == "big":
-        cells.byteswap()
+        cells[:, place] = columns[name].to_numpy().astype("<f8").view("<i8")
     return cells.tobytes()

@@ -88,6 +88,10 @@ class PackedHistory(History):
     def closes(self) -> list[int]:
         return self.bars.frame["close"].to_list()
 
+    @cached_property
+    def largest(self) -> int:
+        return max(int(self.units(name).max() or 0) for name in ("open", "close"))  # type: ignore[arg-type]  # integers
+
     def open_at(self, index: int) -> Price:
         return self.bars.price(self.opens[index])
 

@@ -29,6 +29,14 @@ class Asked:
     code_digest: str
     data_digest: str
 
+    def rows(self) -> list[tuple[object, ...]]:
+        """What a digest of the run covers of it."""
+        return [
+            (self.strategy, self.first, self.last, self.cash, self.seed, self.code_digest, self.data_digest),
+            *((name, repr(self.parameters[name])) for name in sorted(self.parameters)),
+            *((line,) for line in self.assumptions),
+        ]
+
 
 @dataclass(frozen=True, slots=True)
 class SymbolFigures:
@@ -65,14 +73,9 @@ class Result:
     @property
     def digest(self) -> str:
         """SHA-256 over code, parameters, data, seed, assumptions, every fill, refusal and point of the curve."""
-        asked = self.asked
         return digest_rows(
             {
-                "asked": [
-                    (asked.strategy, asked.first, asked.last, asked.cash, asked.seed, asked.code_digest, asked.data_digest),
-                    *((name, repr(asked.parameters[name])) for name in sorted(asked.parameters)),
-                    *((line,) for line in asked.assumptions),
-                ],
+                "asked": self.asked.rows(),
                 "fills": [_fill_row(fill) for fill in self.outcome.fills],
                 "refusals": [(one.session, one.symbol, one.code, one.detail) for one in self.outcome.refusals],
                 "curve": [(one.session, one.equity, one.cash) for one in self.outcome.curve],

@@ -66,11 +66,10 @@ def refuse_unless_possible(strategy: type[Strategy], histories: Sequence[History
     if not bars:
         return
     check(histories, bars_needed(one))
-    sessions = sorted({one for history in histories for one in history.sessions})
-    if not any((job.first is None or one >= job.first) and (job.last is None or one <= job.last) for one in sessions):
-        raise BacktestError(
-            f"there are no bars between {job.first} and {job.last}; the first is of {min(sessions)}, the last of {max(sessions)}"
-        )
+    known = [history.columns["session"] for history in histories]
+    if not any(_between(one, job.first, job.last) for one in known):
+        first, last = min(one[0] for one in known), max(one[-1] for one in known)
+        raise BacktestError(f"there are no bars between {job.first} and {job.last}; the first is of {first}, the last of {last}")
     _refuse_too_little(one, histories, job.last)
 
 
@@ -85,24 +84,37 @@ def _refuse_too_little(strategy: Strategy, histories: Sequence[History], last: d
         )
 
 
+def _between(sessions: pl.Series, first: date | None, last: date | None) -> bool:
+    """Whether one of the sessions, which ascend, lies between the two."""
+    start = 0 if first is None else sessions.search_sorted(first, side="left")
+    end = len(sessions) if last is None else sessions.search_sorted(last, side="right")
+    return start < end
+
+
 def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, on_progress: Progress | None = None) -> Result:
     """Run one strategy over past bars. Raises BacktestError with the place of whatever is wrong."""
     one = made(strategy, job.parameters)
     outcome = _outcome(one, histories, job, on_progress)
     ordered = sorted(histories, key=lambda history: history.symbol)
-    asked = Asked(
+    bounds = (outcome.curve[0].session, outcome.curve[-1].session)
+    asked = asked_of_run(strategy, ordered, job, bounds, digest_of(histories))
+    return _result(asked, outcome, [*ordered, *traded_contracts(outcome, histories)])
+
+
+def asked_of_run(strategy: type[Strategy], ordered: Sequence[History], job: Job, bounds: tuple[date, date], data_digest: str) -> Asked:
+    """What decides a run. ordered: its histories by symbol; bounds: its first and its last session."""
+    return Asked(
         strategy=strategy.name,
         parameters=parameters_told(strategy, job.parameters),
         symbols=tuple(history.symbol for history in ordered),
-        first=outcome.curve[0].session,
-        last=outcome.curve[-1].session,
+        first=bounds[0],
+        last=bounds[1],
         cash=job.cash,
         assumptions=job.rules.assumptions(),
         seed=job.seed,
         code_digest=code_digest(),
-        data_digest=digest_of(histories),
+        data_digest=data_digest,
     )
-    return _result(asked, outcome, [*ordered, *traded_contracts(outcome, histories)])
 
 
 def _outcome(strategy: Strategy, histories: Sequence[History], job: Job, on_progress: Progress | None) -> Outcome:

@@ -11,7 +11,7 @@ from quantmatrix.signals.backtest.doubt import Moments, deflated, moments_of, sp
 from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed
 from quantmatrix.signals.backtest.run import Job, backtest, made, refuse_unless_possible
 from quantmatrix.signals.backtest.workers import spread
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.ports import ColumnStrategy, Strategy
 
 COMBINATIONS_MAX = 1_000
 Shared = tuple[type[Strategy], Sequence[History], Job]
@@ -88,18 +88,42 @@ def sweep(
         watch.on_tried(one)
         watch.on_progress(len(done), len(wanted))
 
-    watch.on_progress(len(done), len(wanted))
-    spread(
-        tried, (strategy, histories, job), missing, workers=workers, on_done=keep, on_tick=lambda: watch.on_progress(len(done), len(wanted))
-    )
+    def tick() -> None:
+        watch.on_progress(len(done), len(wanted))
+
+    tick()
+    if _in_columns(strategy, histories, job, wanted[0][1]):
+        from quantmatrix.signals.backtest.column_sweep import spread_over_threads  # noqa: PLC0415 - NumPy is loaded where it computes
+
+        shared = (strategy, histories, job)
+        spread_over_threads(lambda task: tried(shared, task), missing, workers, lambda one: keep(0, one), tick)
+    else:
+        spread(tried, (strategy, histories, job), missing, workers=workers, on_done=keep, on_tick=tick)
     return ranked(list(done.values()))
+
+
+def _in_columns(strategy: type[Strategy], histories: Sequence[History], job: Job, chosen: Mapping[str, Any]) -> bool:
+    """Whether the combinations go by columns, where threads share what they have in common."""
+    one = made(strategy, {**job.parameters, **chosen})
+    if len(histories) != 1 or not isinstance(one, ColumnStrategy):
+        return False
+    from quantmatrix.signals.backtest.columns import runs_in_columns  # noqa: PLC0415 - NumPy is loaded where it computes
+
+    return runs_in_columns(one, histories[0], job.rules)
 
 
 def tried(shared: Shared, task: tuple[int, Mapping[str, Any]]) -> Tried:
     """Run one combination. Raises BacktestError with its parameters."""
     (strategy, histories, job), (number, chosen) = shared, task
+    job = replace(job, parameters={**job.parameters, **chosen})
     try:
-        result = backtest(strategy, histories, replace(job, parameters={**job.parameters, **chosen}))
+        if _in_columns(strategy, histories, job, {}):
+            from quantmatrix.signals.backtest.column_sweep import figures_in_columns  # noqa: PLC0415 - NumPy is loaded where it computes
+
+            found = figures_in_columns(strategy, histories[0], job)
+            if found is not None:
+                return Tried(number, dict(chosen), *found)
+        result = backtest(strategy, histories, job)
     except BacktestError as error:
         raise type(error)(f"with {', '.join(f'{name}={value}' for name, value in chosen.items())}: {error}") from error
     equity = result.outcome.curve[-1].equity
@@ -109,7 +133,6 @@ def tried(shared: Shared, task: tuple[int, Mapping[str, Any]]) -> Tried:
         "closed_trades": asdict(result.closed),
         "equity": plain(equity.amount),
         "fees": plain(result.fees.amount),
-        "trades_digest": result.trades_digest,
         "moments": asdict(moments_of(returns)),
     }
     return Tried(number, dict(chosen), figures, result.digest)
