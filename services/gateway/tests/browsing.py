@@ -32,6 +32,8 @@ PAGES = (
     "/strategies/atr_matrix",
     "/ticket?symbol=AAPL",
     "/accounts",
+    "/backtests",
+    "/backtests/new/moving_average_cross",
     "/signals",
     "/symbols",
     "/symbols/AAPL",

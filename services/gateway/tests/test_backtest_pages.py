@@ -22,12 +22,12 @@ from quantmatrix.common.contracts.asking.backtests import (
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.values import Money
 from quantmatrix.gateway.people import Person
-from quantmatrix.gateway.render import part
+from quantmatrix.gateway.render import lasting, part
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 DAY, NOON, ONE = date(2024, 3, 5), datetime(2024, 3, 5, 17, 0, tzinfo=UTC), Money(1, "USD")
 DRAWING = Drawing(EVIL, 1, 1, (DrawnShape(EVIL, EVIL), DrawnShape(EVIL, EVIL, closed=True, opacity=0.5)), (DrawnText(1, 1, EVIL, EVIL),))
-LINE = BacktestLine(1, "run", EVIL, (EVIL,), "done", 1, 1, NOON, NOON, 0.1, None, -0.1, 3, EVIL, EVIL)
+LINE = BacktestLine(1, "run", EVIL, (EVIL,), "done", 1, 1, NOON, NOON, 0.1, None, -0.1, 3, EVIL, EVIL, 61.0)
 SHOWN = Backtest(
     line=LINE,
     parameters={EVIL: EVIL},
@@ -68,3 +68,11 @@ def test_hostile_text_stays_text(template: str, name: str, value: object) -> Non
 
     assert "<script" not in html and "<img" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [(0.0, "0 s"), (0.2, "1 s"), (58.4, "59 s"), (59.4, "1 min"), (61.0, "2 min"), (3_600.0, "1 h 0 min"), (7_441.0, "2 h 5 min")],
+)
+def test_time_left_is_told_in_the_unit_of_people(seconds: float, says: str) -> None:
+    assert lasting(seconds) == says

@@ -89,6 +89,8 @@ async def test_a_sweep_shows_every_combination(desk: Desk) -> None:
         ({"grid": {"fast": []}}, "fast has no list of values"),
         ({"first": "2004-03-01", "last": "2004-02-01"}, "comes after the last one"),
         ({"capital": "0"}, "greater than 0"),
+        ({"windows": {"inside": 40, "outside": 20}}, "chooses among the values of a grid"),
+        ({"windows": {"inside": 1, "outside": 20}, "grid": {"fast": [2]}}, "greater than or equal to 2"),
     ],
 )
 async def test_what_is_wrong_is_refused_and_nothing_is_stored(desk: Desk, change: dict[str, Any], says: str) -> None:
@@ -130,6 +132,42 @@ async def test_a_form_starts_one_and_tells_what_is_wrong(desk: Desk) -> None:
     assert wrong.status_code == 200 and "has fewer bars than the slow one" in wrong.text and 'value="9"' in wrong.text
     assert right.status_code == 303
     assert (await _ended(desk, int(right.headers["location"].rsplit("/", 1)[1])))["line"]["symbols"] == ["AAPL"]
+
+
+FORM = {"strategy": "moving_average_cross", "capital": "1000", "symbols": "aapl", "p.fast": "2", "p.slow": "9"}
+
+
+@pytest.mark.parametrize("kind", ["sweep", "walk_forward"])
+async def test_a_form_starts_sweeps_and_walk_forwards_with_the_values_to_try(desk: Desk, kind: str) -> None:
+    fields = {
+        "csrf": desk.csrf,
+        **FORM,
+        "kind": kind,
+        "g.fast": "2, 3",
+        "g.slow": "6,8",
+        "inside": "40",
+        "outside": "20",
+        "anchored": "true",
+    }
+
+    wrong = await desk.client.post("/backtests", data={**fields, "g.fast": "", "g.slow": " "}, headers={"accept": "text/html"})
+    outside = await desk.client.post("/backtests", data={**fields, "g.fast": "2,9"}, headers={"accept": "text/html"})
+    right = await desk.client.post("/backtests", data=fields, headers={"accept": "text/html"})
+
+    assert "give one or more parameters several values" in wrong.text
+    assert "the fast average (9) has fewer bars than the slow one (6)" in outside.text and 'value="2,9"' in outside.text
+    found = await _ended(desk, int(right.headers["location"].rsplit("/", 1)[1]))
+    assert (found["line"]["state"], found["line"]["kind"]) == ("done", kind)
+    assert found["parameters"]["fast"] == "[2, 3]" and found["parameters"]["slow"] == "[6, 8]"
+    assert (len(found["tried"]), len(found["steps"])) == ((4, 0) if kind == "sweep" else (0, len(found["steps"]) or 1))
+
+
+async def test_a_form_that_runs_once_leaves_the_values_to_try_alone(desk: Desk) -> None:
+    fields = {"csrf": desk.csrf, **FORM, "kind": "run", "g.fast": "2, 3", "inside": "", "outside": "20"}
+
+    right = await desk.client.post("/backtests", data=fields, headers={"accept": "text/html"})
+
+    assert (await _ended(desk, int(right.headers["location"].rsplit("/", 1)[1])))["line"]["kind"] == "run"
 
 
 async def test_somebody_else_sees_and_changes_nothing(desk: Desk) -> None:

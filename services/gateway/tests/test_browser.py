@@ -5,20 +5,42 @@ from playwright.async_api import Page, expect
 from services.gateway.tests.browsing import DESK, NEEDS_CHROMIUM, PAGES, PHONE, Seen, browser, log_in, settled, violations
 from services.gateway.tests.running import Console, Desk
 
+from quantmatrix.common.testing.waiting import wait_until
+
 pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
 
 
 async def test_every_page_is_accessible_quiet_and_fits(desk: Desk) -> None:
     order = (await desk.get("/api/v1/orders/?limit=1")).json()["orders"][0]["order_id"]
+    ran = [await _backtest(desk, **more) for more in ({}, {"grid": GRID}, {"grid": GRID, "windows": {"inside": 40, "outside": 20}})]
+    backtests = [*(f"/backtests/{number}" for number in ran), f"/backtests/compare?id={ran[0]}&id={ran[2]}"]
     wrong: list[str] = []
     for size in (DESK, PHONE):
         for scheme in ("light", "dark"):
             async with browser(size, scheme) as context:
                 page = await context.new_page()
                 look = f"{size[0]} px, {scheme}:"
-                wrong += [f"{look} {one}" for one in await _complaints(page, desk, size[0], (*PAGES, f"/orders/{order}", "/no-such-page"))]
+                wrong += [
+                    f"{look} {one}"
+                    for one in await _complaints(page, desk, size[0], (*PAGES, *backtests, f"/orders/{order}", "/no-such-page"))
+                ]
 
     assert wrong == []
+
+
+GRID = {"fast": [2, 3, 4], "slow": [6, 8]}
+
+
+async def _backtest(desk: Desk, **more: object) -> int:
+    """The number of one that is done."""
+    asked = {"strategy": "moving_average_cross", "symbols": ["AAPL"], "capital": "50000", "parameters": {"fast": 2, "slow": 6}, **more}
+    number: int = (await desk.post("/api/v1/backtests/", asked)).json()["backtest_id"]
+
+    async def done() -> bool:
+        return (await desk.get(f"/api/v1/backtests/{number}")).json()["line"]["state"] == "done"
+
+    await wait_until(done, within_s=60)
+    return number
 
 
 async def _complaints(page: Page, console: Console, width_max: int, paths: tuple[str, ...]) -> list[str]:

@@ -213,3 +213,18 @@ def _waiting(at: AtWork) -> Record:
     while True:
         at.progress(0, 0)
         quiet.wait(0.01)
+
+
+async def test_the_time_left_follows_from_what_is_done(store: BacktestStore) -> None:
+    number = await store.begin(USER, ASKED, CODE, NOW, asked_by=UUID(int=8))
+    assert number is not None
+    waiting = await store.one(USER, number, NOW)
+    await store.take(NOW + timedelta(seconds=100))
+    await store.beat(number, 0, 40, NOW + timedelta(seconds=101))
+    fresh = await store.one(USER, number, NOW)
+    await store.beat(number, 10, 40, NOW + timedelta(seconds=120))
+    working = await store.one(USER, number, NOW)
+
+    assert waiting is not None and fresh is not None and working is not None
+    assert waiting.left_s(NOW) is None and fresh.left_s(NOW) is None
+    assert working.left_s(NOW + timedelta(seconds=120)) == 60.0

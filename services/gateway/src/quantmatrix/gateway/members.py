@@ -10,10 +10,11 @@ from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.database import reading
 from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.page import Page, origin
+from quantmatrix.gateway.acting import actor_of
 from quantmatrix.gateway.context import Gateway
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import ProblemError, not_found
-from quantmatrix.gateway.store import AuditRow, GatewayStore, Member, OpenSession
+from quantmatrix.gateway.store import GatewayStore, Member, OpenSession
 
 LAST_ADMINISTRATOR = "this is the last administrator who may log in; make another one first"
 
@@ -129,7 +130,7 @@ async def _done(
         store = GatewayStore(page.connection)
         if not await change(store, now):
             return False
-        await store.add_audit(AuditRow(now, person.user_id, person.name, action, about, visit.address, visit.request_id, before, after))
+        await store.add_audit(actor_of(person, visit).wrote(now, action, about, before=before, after=after))
         return True
 
     return await gateway.parts.desk.do(both, origin(action, visit.request_id, occurred_at=now))

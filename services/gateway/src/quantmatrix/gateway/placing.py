@@ -18,13 +18,14 @@ from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import AccountId, LotId, OrderType, Side, TimeInForce
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.gateway.acting import actor_of
 from quantmatrix.gateway.context import Gateway
 from quantmatrix.gateway.domain.sizing import WORKING, Wish, lots_refusal, quantity_for, refusal
 from quantmatrix.gateway.exact import as_numbers
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import ProblemError
 from quantmatrix.gateway.shapes import TradeShape, cents
-from quantmatrix.gateway.store import Answered, AuditRow, GatewayStore
+from quantmatrix.gateway.store import Answered, GatewayStore
 
 CREATED = 201
 ORDERS_LOOKED_AT = 500
@@ -231,9 +232,7 @@ async def _place(command: PlaceOrder, answered: Answered, key: str, gateway: Gat
             "lots": [str(one.lot_id) for one in command.lots],
         }
         about = str(order_of(command.command_id))
-        await store.add_audit(
-            AuditRow(now, person.user_id, person.name, "order.placed", about, visit.address, visit.request_id, after=after)
-        )
+        await store.add_audit(actor_of(person, visit).wrote(now, "order.placed", about, after=after))
         page.say(command, identity=command.command_id)
         return answered
 

@@ -42,7 +42,18 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        money=money, signed=signed, pct=pct, qty=qty, price=price, day=day, at=at, figure=figure, tone=tone, words=words, short=short
+        lasting=lasting,
+        money=money,
+        signed=signed,
+        pct=pct,
+        qty=qty,
+        price=price,
+        day=day,
+        at=at,
+        figure=figure,
+        tone=tone,
+        words=words,
+        short=short,
     )
     made.globals["ui"] = made.get_template("parts.html").module
     return made
@@ -134,6 +145,15 @@ def day(value: date | None) -> str:
 def at(value: datetime | None) -> str:
     """An instant in New York, where the exchange is."""
     return "–" if value is None else value.astimezone(NEW_YORK).strftime("%Y-%m-%d %H:%M")
+
+
+def lasting(seconds: float) -> str:
+    """A length of time in the unit that a person would use, rounded up: `40 s`, `3 min`, `2 h 5 min`."""
+    whole = math.ceil(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    hours, minutes = divmod(-(-whole // 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def tone(value: Money | Decimal | float | None) -> str:

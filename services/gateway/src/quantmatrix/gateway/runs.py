@@ -1,7 +1,6 @@
 """Wishes about strategy runs, from the console, over the API and from the machine's operator: checked, written down, and sent."""
 
 import json
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -28,7 +27,8 @@ from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.values import Money
-from quantmatrix.gateway.store import AuditRow, GatewayStore
+from quantmatrix.gateway.acting import Actor
+from quantmatrix.gateway.store import GatewayStore
 
 CURRENCY = "USD"
 REASON_MAX = 400
@@ -47,16 +47,6 @@ class WantedRun(BaseModel):
     parameters: dict[str, Any] = Field(default_factory=dict)
     profit_target: Annotated[Decimal | None, Field(gt=0, le=10, max_digits=8)] = None
     reinvest: Annotated[Decimal | None, Field(ge=0, le=1, max_digits=8)] = None
-
-
-@dataclass(frozen=True, slots=True)
-class By:
-    """Who wishes, and where from."""
-
-    user_id: UserId
-    name: str
-    address: str
-    request_id: UUID
 
 
 async def proposal_of(ask: Ask, user: UserId, wanted: WantedRun) -> Proposal:
@@ -83,12 +73,12 @@ async def run_of(ask: Ask, user: UserId, run_id: UUID) -> RunDetail | None:
     return found.runs[0] if found.runs else None
 
 
-def taken_of(by: By, proposal: Proposal) -> RunTaken:
+def taken_of(by: Actor, proposal: Proposal) -> RunTaken:
     """What is answered to a wish to start: the run's id follows from the request."""
     return RunTaken(RunId(derived_id("run", by.user_id, by.request_id)), proposal.account_id, "start")
 
 
-async def send_start(page: Page, by: By, proposal: Proposal) -> RunTaken:
+async def send_start(page: Page, by: Actor, proposal: Proposal) -> RunTaken:
     """Write down and send."""
     taken = taken_of(by, proposal)
     run_id = taken.run_id
@@ -116,7 +106,7 @@ async def send_start(page: Page, by: By, proposal: Proposal) -> RunTaken:
     return taken
 
 
-async def send_change(page: Page, by: By, run: RunDetail, act: RunAct, reason: str) -> RunTaken:
+async def send_change(page: Page, by: Actor, run: RunDetail, act: RunAct, reason: str) -> RunTaken:
     """Write down and send. Asking twice changes nothing."""
     command = ChangeRun(
         command_id=derived_id("change run", run.run_id, by.request_id),
@@ -131,10 +121,9 @@ async def send_change(page: Page, by: By, run: RunDetail, act: RunAct, reason: s
     return RunTaken(run.run_id, run.account_id, act.value)
 
 
-async def _note(page: Page, by: By, action: str, about: str, before: object | None, after: object) -> None:
+async def _note(page: Page, by: Actor, action: str, about: str, before: object | None, after: object) -> None:
     at = page.cause.occurred_at
-    row = AuditRow(at, by.user_id, by.name, action, about, by.address, by.request_id, before=before, after=after)
-    await GatewayStore(page.connection).add_audit(row)
+    await GatewayStore(page.connection).add_audit(by.wrote(at, action, about, before=before, after=after))
 
 
 class Operating:
@@ -158,14 +147,14 @@ class Operating:
             raise Refused("RUN_STATE", f"the run is {run.state}; possible: {', '.join(run.acts) or 'nothing'}")
         return await send_change(page, by, run, asked.act, asked.reason[:REASON_MAX])
 
-    async def _by(self, name: str, page: Page) -> By:
+    async def _by(self, name: str, page: Page) -> Actor:
         request = page.cause.message_id
         if not name:
-            return By(FIRST_ADMINISTRATOR, "operator", "this machine", request)
+            return Actor(FIRST_ADMINISTRATOR, "operator", "this machine", request)
         user = await GatewayStore(page.connection).user_by_name(name)
         if user is None:
             raise Refused("USER_UNKNOWN", f"there is no user {name!r}")
-        return By(user.user_id, f"operator for {user.name}", "this machine", request)
+        return Actor(user.user_id, f"operator for {user.name}", "this machine", request)
 
 
 def _refused(problem: Misunderstood) -> Refused:

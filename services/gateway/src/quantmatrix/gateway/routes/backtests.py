@@ -23,6 +23,7 @@ from quantmatrix.common.contracts.asking.backtests import (
     BacktestWanted,
     Compared,
     ComparisonAsked,
+    WindowsWanted,
 )
 from quantmatrix.common.contracts.asking.runs import Strategies, StrategiesAsked, StrategyCard
 from quantmatrix.common.runtime.errors import Refused
@@ -44,8 +45,23 @@ DEADLINE_S = 10.0
 Offset = Annotated[int, Query(ge=0)]
 
 
+class WantedWindows(BaseModel):
+    """Of a walk forward, in sessions: chosen on `inside` of them, run on the `outside` after them.
+
+    anchored: what is chosen on begins with the first session each time.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    inside: Annotated[int, Field(ge=2, le=10_000)] = 504
+    outside: Annotated[int, Field(ge=1, le=10_000)] = 126
+    anchored: bool = False
+
+
 class WantedBacktest(BaseModel):
-    """A backtest as it is asked for. symbols: all that are listed when left out; grid: lists of values by parameter, for a sweep."""
+    """A backtest as it is asked for. symbols: all that are listed when left out; grid: lists of values by parameter, for a sweep
+    or, with windows, a walk forward.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -54,6 +70,7 @@ class WantedBacktest(BaseModel):
     capital: Annotated[Decimal, Field(gt=0, max_digits=17, decimal_places=2, description="In US dollars.")]
     parameters: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
+    windows: WantedWindows | None = None
     first: date | None = None
     last: date | None = None
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0
@@ -68,6 +85,7 @@ async def _start(gateway: Gateway, person: Person, request_id: UUID, wanted: Wan
         capital=Money(wanted.capital, CURRENCY),
         parameters={name: json.dumps(value) for name, value in wanted.parameters.items()},
         grid={name: json.dumps(values) for name, values in wanted.grid.items()},
+        windows=WindowsWanted(**wanted.windows.model_dump()) if wanted.windows else None,
         first=wanted.first,
         last=wanted.last,
         seed=wanted.seed,
@@ -214,16 +232,27 @@ async def cancel_on_page(number: int, gateway: Here, person: ByTrader) -> Respon
 
 def _wanted(given: dict[str, str]) -> WantedBacktest:
     """A form's fields as a wish: empty ones are left to the strategy."""
+    kind = given.get("kind", "run")
     own = {name.removeprefix("p."): _value(text) for name, text in given.items() if text and name.startswith("p.")}
+    grid = {name.removeprefix("g."): _values(text) for name, text in given.items() if text and name.startswith("g.")}
+    if kind != "run" and not grid:
+        raise Refused("BACKTEST_INVALID", "give one or more parameters several values, separated by commas: those are tried")
+    windows = {name: given[name] for name in ("inside", "outside", "anchored") if given.get(name)}
     told = {
         "strategy": given.get("strategy", ""),
         "symbols": tuple(part.strip().upper() for part in given.get("symbols", "").split(",") if part.strip()),
         "capital": given.get("capital", ""),
         "parameters": own,
+        "grid": grid if kind != "run" else {},
+        "windows": windows if kind == "walk_forward" else None,
         "first": given.get("first") or None,
         "last": given.get("last") or None,
     }
     return WantedBacktest.model_validate(told)
+
+
+def _values(text: str) -> list[Any]:
+    return [_value(part.strip()) for part in text.split(",") if part.strip()]
 
 
 def _value(text: str) -> Any:

@@ -29,6 +29,7 @@ from quantmatrix.common.names import RunAct
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import Page as DeskPage
 from quantmatrix.common.runtime.page import origin
+from quantmatrix.gateway.acting import Actor
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
 from quantmatrix.gateway.exact import Exact, as_json
 from quantmatrix.gateway.openapi import answers
@@ -36,7 +37,6 @@ from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import ProblemError, not_found
 from quantmatrix.gateway.runs import REASON_MAX, Reason, WantedRun, proposal_of, run_of, send_change, send_start, taken_of
-from quantmatrix.gateway.runs import By as Wisher
 from quantmatrix.gateway.store import Answered, GatewayStore
 
 ROUTER = APIRouter()
@@ -53,9 +53,9 @@ class Wish(BaseModel):
     reason: Reason
 
 
-def _wisher(person: Person, visit: Visit, key: str | None = None) -> Wisher:
+def _wisher(person: Person, visit: Visit, key: str | None = None) -> Actor:
     request = derived_id("wish", person.user_id, key) if key else visit.request_id
-    return Wisher(person.user_id, person.name, visit.address, request)
+    return Actor(person.user_id, person.name, visit.address, request)
 
 
 async def _start(gateway: Gateway, person: Person, visit: Visit, wanted: WantedRun, key: str | None) -> RunTaken:

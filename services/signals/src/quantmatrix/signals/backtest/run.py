@@ -132,11 +132,8 @@ def _outcome(strategy: Strategy, histories: Sequence[History], job: Job, on_prog
             if on_progress is not None:
                 on_progress(len(outcome.curve), len(outcome.curve))
             return outcome
-    engine: Engine | OptionEngine
-    if isinstance(strategy, OptionStrategy):
-        engine = OptionEngine(strategy, histories, job.cash, job.rules)
-    else:
-        engine = Engine(strategy, histories, job.cash, job.rules)
+    told = (histories, job.cash, job.rules)
+    engine = OptionEngine(strategy, *told) if isinstance(strategy, OptionStrategy) else Engine(strategy, *told)
     if job.bar_limit_s is None:
         return engine.run(job.first, job.last, on_progress)
     with limited(job.bar_limit_s) as place:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -51,12 +52,12 @@ class BacktestAnswers:
 
     async def backtests(self, asked: BacktestsAsked, connection: Connection) -> Backtests:
         found = await BacktestStore(connection).listed(asked.user_id, self._clock.now(), before=asked.before, limit=asked.limit)
-        return Backtests(tuple(line_of(one) for one in found))
+        return Backtests(tuple(line_of(one, self._clock.now()) for one in found))
 
     async def backtest(self, asked: BacktestAsked, connection: Connection) -> Backtest:
         store = BacktestStore(connection)
         one = await self._one(store, asked.user_id, asked.backtest_id)
-        return _shown(one, await store.tables(one.backtest_id), max(0, asked.offset))
+        return _shown(one, await store.tables(one.backtest_id), max(0, asked.offset), self._clock.now())
 
     async def page(self, asked: BacktestPageAsked, connection: Connection) -> BacktestPage:
         store = BacktestStore(connection)
@@ -70,7 +71,7 @@ class BacktestAnswers:
             raise Refused("BACKTESTS_TO_COMPARE", f"name {COMPARED_MIN} to {COMPARED_MAX} different backtests, got {len(numbers)}")
         store = BacktestStore(connection)
         records = [await self._record(store, asked.user_id, number) for number in numbers]
-        lines = tuple([line_of(await self._one(store, asked.user_id, number)) for number in numbers])
+        lines = tuple([line_of(await self._one(store, asked.user_id, number), self._clock.now()) for number in numbers])
         rows = tuple(
             ComparedRow(name, tuple(_text(value) for value in values)) for name, values in compared([one.figures for one in records])
         )
@@ -89,7 +90,7 @@ class BacktestAnswers:
         return one
 
 
-def line_of(one: Stored) -> BacktestLine:
+def line_of(one: Stored, at: datetime) -> BacktestLine:
     figures = one.figures or {}
     curve, closed = figures.get("curve", {}), figures.get("closed_trades", {})
     return BacktestLine(
@@ -108,13 +109,14 @@ def line_of(one: Stored) -> BacktestLine:
         trades=closed.get("trades"),
         digest=one.digest,
         error=one.error,
+        left_s=one.left_s(at),
     )
 
 
-def _shown(one: Stored, tables: Mapping[str, pl.DataFrame], offset: int) -> Backtest:
+def _shown(one: Stored, tables: Mapping[str, pl.DataFrame], offset: int, at: datetime) -> Backtest:
     told = one.figures
     head: dict[str, Any] = {
-        "line": line_of(one),
+        "line": line_of(one, at),
         "code_digest": one.code.digest,
         "code_revision": one.code.revision,
         "data_digest": one.data_digest,

@@ -21,7 +21,7 @@ LISTED_MAX = 200
 SILENT_S = 120
 """A backtest at work is heard of at least this often, in seconds; after that whoever worked on it is gone."""
 _ROW = """backtest_id, kind, strategy, asked::text as asked, done, total, code_digest, code_revision, data_digest, digest, trades_digest,
-figures::text as figures, error, created_at, ended_at, case when state = 'running' and beat_at < $1 then 'failed' else state end as state,
+figures::text as figures, error, created_at, started_at, ended_at, case when state = 'running' and beat_at < $1 then 'failed' else state end as state,
 state = 'running' and beat_at < $1 as is_lost"""
 LOST = "the process that worked on it ended before it was finished; run it again"
 
@@ -42,7 +42,14 @@ class Backtest:
     figures: dict[str, Any] | None
     error: str | None
     created_at: datetime
+    started_at: datetime | None
     ended_at: datetime | None
+
+    def left_s(self, at: datetime) -> float | None:
+        """Seconds that are left if it goes on as it went so far; None while nothing can be told."""
+        if self.state != "running" or self.started_at is None or not 0 < self.done <= self.total:
+            return None
+        return (at - self.started_at).total_seconds() / self.done * (self.total - self.done)
 
 
 class BacktestStore:
@@ -56,8 +63,9 @@ class BacktestStore:
     ) -> int | None:
         """A backtest that is about to be worked on, or waits for it when a command asked; None when this command asked before."""
         found: int | None = await self._connection.fetchval(
-            """insert into backtest (user_id, asked_by, kind, strategy, asked, state, code_digest, code_revision, data_digest, created_at, beat_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10) on conflict (asked_by) do nothing returning backtest_id""",
+            """insert into backtest (user_id, asked_by, kind, strategy, asked, state, code_digest, code_revision, data_digest, created_at, beat_at, started_at)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, case when $6 = 'running' then $10::timestamptz end)
+               on conflict (asked_by) do nothing returning backtest_id""",
             user_id, asked_by, wanted.kind, wanted.strategy, wanted.stored(), "queued" if asked_by else "running", code.digest,
             code.revision, data_digest, at,
         )  # fmt: skip
@@ -106,7 +114,7 @@ class BacktestStore:
     async def take(self, at: datetime) -> Backtest | None:
         """The oldest that waits, from now on running; None when none waits. Two that ask at once never get the same."""
         row = await self._connection.fetchrow(
-            f"""update backtest set state = 'running', beat_at = $2 where backtest_id = (
+            f"""update backtest set state = 'running', beat_at = $2, started_at = $2 where backtest_id = (
                   select backtest_id from backtest where state = 'queued' order by backtest_id limit 1 for update skip locked)
                 returning {_ROW}""",
             _silent(at), at,
@@ -126,7 +134,7 @@ class BacktestStore:
         """Let what was ended without being done go on, when code and data are still the same. False when it cannot."""
         return bool(
             await self._connection.fetchval(
-                """update backtest set state = 'running', error = null, ended_at = null, beat_at = $3
+                """update backtest set state = 'running', error = null, ended_at = null, beat_at = $3, started_at = $3
                    where backtest_id = $1 and code_digest = $2 and data_digest = $5
                    and (state in ('failed', 'cancelled') or (state = 'running' and beat_at < $4)) returning true""",
                 backtest_id, code.digest, at, _silent(at), data_digest,
@@ -235,5 +243,6 @@ def _backtest(row: asyncpg.Record) -> Backtest:
         figures=json.loads(row["figures"]) if row["figures"] else None,
         error=LOST if row["is_lost"] else row["error"],
         created_at=row["created_at"],
+        started_at=row["started_at"],
         ended_at=row["ended_at"],
     )

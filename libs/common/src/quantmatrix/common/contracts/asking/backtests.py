@@ -45,6 +45,7 @@ class Drawing(msgspec.Struct, frozen=True):
 
 class BacktestLine(msgspec.Struct, frozen=True):
     """A stored backtest in a list. state: queued, running, done, failed or cancelled; done and total: how far it is.
+    left_s: seconds that are left if it goes on as so far; none while nothing can be told.
 
     kind: run, sweep or walk_forward. Figures are of a finished one; those of a sweep are its best combination's.
     """
@@ -64,6 +65,7 @@ class BacktestLine(msgspec.Struct, frozen=True):
     trades: int | None
     digest: str | None
     error: str | None
+    left_s: float | None = None
 
 
 class Backtests(msgspec.Struct, frozen=True):
