@@ -13,14 +13,14 @@ from services.signals.tests.backtest.making import history
 
 from quantmatrix.common.calendars import TradingCalendar
 from quantmatrix.common.contracts.asking.market import BarColumns
-from quantmatrix.common.contracts.commands import StartRun
+from quantmatrix.common.contracts.commands import ChangeRun, StartRun
 from quantmatrix.common.contracts.fills import MatchedWatermark, OrderFilled
 from quantmatrix.common.contracts.orders import AccountOpened, OrderAdjusted
 from quantmatrix.common.contracts.prices import Bar, BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import ActionKind, AssetClass, RunId, Side
+from quantmatrix.common.names import ActionKind, AssetClass, RunAct, RunId, Side
 from quantmatrix.common.testing.examples import like
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.common.values import Money, Price, Quantity
@@ -54,6 +54,8 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
 
 class Days:
     """The service before a market and a venue, day by day; in the middle its process is started anew."""
+
+    pause_at_once = False
 
     def __init__(self, connection: Any, past: History) -> None:
         self.past = past
@@ -95,6 +97,8 @@ class Days:
         await self.pages.hear(
             like(StartRun, run_id=RUN, strategy=strategy, capital=CASH, parameters=told, profit_target=None, reinvest=None)
         )
+        if self.pause_at_once:
+            await self.pages.hear(like(ChangeRun, run_id=RUN, act=RunAct.PAUSE))
         for number, bar in enumerate(self.past.bars):
             if number == len(self.past.bars) // 2:
                 standings, self.pages = self.pages._standings, self._process()

@@ -21,6 +21,8 @@ from quantmatrix.common.contracts.asking.runs import (
     Strategies,
     StrategiesAsked,
     StrategyCard,
+    Verdicts,
+    VerdictsAsked,
 )
 from quantmatrix.common.names import RunId
 from quantmatrix.common.runtime.database import Connection
@@ -33,6 +35,7 @@ from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.store import SignalsStore
 from quantmatrix.signals.strategies._exits import ExitParameters
+from quantmatrix.signals.verdicts import VerdictStore
 
 BOOKINGS_MAX = 500
 _KINDS = {"number": "number", "integer": "whole", "boolean": "yes_no", "string": "words"}
@@ -61,6 +64,10 @@ class Answers:
             found.append(_detail(run, holdings, rows, started[run.run_id]))
         order = ("running", "paused", "stopping", "stopped")
         return RunDetails(tuple(sorted(found, key=lambda one: (order.index(one.state), one.strategy, str(one.run_id)))))
+
+    async def verdicts(self, asked: VerdictsAsked, connection: Connection) -> Verdicts:
+        """What a bot made of its latest bars."""
+        return Verdicts(await VerdictStore(connection).latest(asked))
 
     async def follow_ups(self, asked: FollowUpsAsked, connection: Connection) -> FollowUps:
         rows = await FollowStore(connection).follow_ups(asked.user_id, asked.signal_ids)

@@ -12,7 +12,7 @@ from quantmatrix.common.contracts.asking.backtests import (
     ComparisonAsked,
 )
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
-from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked
+from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked, VerdictsAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.asking.work import JobBeat, JobDataAsked, JobDone
 from quantmatrix.common.contracts.codec import decode_as
@@ -86,6 +86,7 @@ def bus(
             Answers(RunDetailsAsked, handlers.answers.run_details),
             Answers(StrategiesAsked, handlers.answers.strategies),
             Answers(ProposalAsked, handlers.starting.proposal),
+            Answers(VerdictsAsked, handlers.answers.verdicts),
             Answers(FollowUpsAsked, handlers.answers.follow_ups),
             Answers(ChartAsked, charts.chart),
             Answers(LedgerDigestAsked, ledger_digest),

@@ -9,6 +9,7 @@ from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import InstrumentId, RunState, Side, SignalId, SignalKind
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity, notional
+from quantmatrix.signals.domain.bots.judging import Judgement
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory, closed_at
@@ -21,6 +22,7 @@ from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.optioning import Contracts
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.store import KnownInstrument, SignalsStore, WorkingOrder
+from quantmatrix.signals.verdicts import VerdictStore
 
 _LEAVING = timedelta(hours=24)
 
@@ -60,6 +62,7 @@ class Turn:
     async def decide(self, made: Made) -> None:
         """Ask the strategy about every instrument that has a bar of this moment."""
         equity, memories = self._equity(), {}
+        verdicts: dict[InstrumentId, Judgement] = {}
         if made.memory is not None:
             memories = await self.store.memories(self.run.run_id)
         for one in self.known:
@@ -68,17 +71,23 @@ class Turn:
                 continue
             holding = self.holdings.get(one.instrument.instrument_id, FLAT)
             memory = memories.get(one.instrument.instrument_id, NOTHING_KEPT)
-            busy = made.options is not None and (memory.pursuit is not None or self._contracts.has_legs(one))
+            busy = made.judge is not None or (made.options is not None and (memory.pursuit is not None or self._contracts.has_legs(one)))
             if not busy and made.strategy.nothing_can_happen(series.latest(made.screen), holding):
                 continue
             situation = self._situation(one, series, made, holding, equity, memory)
             if made.options is not None and (busy or made.options.wants_options(situation)):
                 situation = replace(situation, options=await self._contracts.options(one, self.moment.session))
             await self._carry_out(one, situation, made.strategy.decide(situation))
+            if made.judge is not None:
+                verdicts[one.instrument.instrument_id] = made.judge.judge(situation)
             if made.memory is not None:
                 after = made.memory.remember(situation)
                 if after != memory:
                     await self.store.keep_memory(self.run.run_id, one.instrument.instrument_id, after)
+
+        if verdicts:
+            moment, paused = self.moment, self.run.state is RunState.PAUSED
+            await VerdictStore(self.page.connection).keep(self.run.run_id, moment.session, moment.at, verdicts, paused=paused)
 
     async def leave(self, reason: str, cause: object) -> None:
         """Sell everything for which no order is under way; stopped when nothing is left."""

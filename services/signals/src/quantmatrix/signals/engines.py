@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from quantmatrix.signals.domain.run import Run
-from quantmatrix.signals.ports import OptionStrategy, Remembers, Strategy
-from quantmatrix.signals.strategies._exits import make_strategy
+from quantmatrix.signals.ports import Judges, OptionStrategy, Remembers, Strategy
+from quantmatrix.signals.strategies._exits import make_strategy, without_exits
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Made:
     held: Mapping[str, pl.Expr]
     memory: Remembers | None
     options: OptionStrategy | None = None
+    judge: Judges | None = None
 
 
 class Engines:
@@ -35,6 +36,7 @@ class Engines:
         if key not in self._made:
             one = make_strategy(self.strategies[run.strategy], run.parameters)
             memory = one if isinstance(one, Remembers) else None
-            options = one if isinstance(one, OptionStrategy) else None
-            self._made[key] = Made(one, one.screen_columns(), one.columns(), one.columns(held=True), memory, options)
+            options, inner = one if isinstance(one, OptionStrategy) else None, without_exits(one)
+            judge = inner if isinstance(inner, Judges) else None
+            self._made[key] = Made(one, one.screen_columns(), one.columns(), one.columns(held=True), memory, options, judge)
         return self._made[key]

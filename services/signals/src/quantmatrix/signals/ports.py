@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Quantity
+from quantmatrix.signals.domain.bots.judging import Judgement
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.memory import Memory
@@ -59,6 +60,14 @@ class Remembers(Protocol):
 
     def remember(self, situation: Situation) -> Memory:
         """What to keep after this bar; asked on every bar on which `decide` was asked, with the same situation."""
+
+
+@runtime_checkable
+class Judges(Protocol):
+    """A bot: it can say what it makes of a bar, also where it does nothing. A run keeps that for people to read."""
+
+    def judge(self, situation: Situation) -> Judgement:
+        """The verdict on a bar; open exactly where `decide` trades in the same situation."""
 
 
 @runtime_checkable

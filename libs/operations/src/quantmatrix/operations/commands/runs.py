@@ -15,9 +15,12 @@ from quantmatrix.common.contracts.asking.runs import (
     RunDetailsAsked,
     RunStartAsked,
     RunTaken,
+    Verdicts,
+    VerdictsAsked,
+    VerdictTold,
 )
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
-from quantmatrix.common.names import AccountId, RunAct
+from quantmatrix.common.names import AccountId, RunAct, RunId
 from quantmatrix.operations.backtests import parameters_as_json
 from quantmatrix.operations.commands.common import AsJson, asking_services, places, run
 from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
@@ -25,6 +28,7 @@ from quantmatrix.operations.places import Places
 from quantmatrix.signals.backtest.history import BacktestError
 
 app = typer.Typer(help="Strategy runs: what they own, and pausing, resuming and stopping them.", no_args_is_help=True)
+VERDICTS_SHOWN = 20
 Account = Annotated[str, typer.Option("--account", help="Which account; the one with most free cash at the broker when left out.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter beside what the sentence says.")]
 Which = Annotated[str, typer.Argument(metavar="RUN", help="The beginning of its id, as 'qm runs list' shows it.")]
@@ -86,12 +90,13 @@ def list_runs(as_json: AsJson = False) -> None:
 
 @app.command("show")
 def show_run(which: Which, as_json: AsJson = False) -> None:
-    """One run with the rows of its ledger."""
+    """One run with the rows of its ledger, and of a bot what it made of its latest bars."""
     where = places(as_json=as_json)
     one = _find(where, which, as_json=as_json)
     (full,) = run(_runs(where, one.run_id, as_json=as_json), as_json=as_json).runs
+    verdicts = run(_verdicts(where, one.run_id, as_json=as_json), as_json=as_json).verdicts
     if as_json:
-        tell_json(_as_json(full))
+        tell_json({**_as_json(full), "verdicts": [_verdict_as_json(verdict) for verdict in verdicts]})
         return
     tell_table(
         f"{full.strategy} on {full.account_id}",
@@ -100,6 +105,21 @@ def show_run(which: Which, as_json: AsJson = False) -> None:
     )
     columns = ("number", "kind", "cash", "invested", "base", "reserve", "realised")
     tell_table("Its ledger", ("no", *columns[1:]), [[getattr(row, name) for name in columns] for row in full.bookings])
+    if verdicts:
+        told = [
+            (
+                one.session,
+                one.instrument.symbol,
+                one.action,
+                f"{one.score:+.3f}",
+                one.temperature.lower(),
+                one.readiness,
+                one.code,
+                one.detail,
+            )
+            for one in verdicts
+        ]
+        tell_table("What it made of its latest bars", ("session", "symbol", "wants", "score", "warmth", "stands", "gate", "figures"), told)
 
 
 @app.command("pause")
@@ -176,6 +196,17 @@ def _as_json(one: RunDetail) -> dict[str, object]:
         "holdings": {held.instrument.symbol: str(held.quantity) for held in one.holdings},
         "ledger": [{name: str(getattr(row, name)) for name in row.__struct_fields__} for row in one.bookings],
     }
+
+
+def _verdict_as_json(one: VerdictTold) -> dict[str, object]:
+    told = {name: getattr(one, name) for name in one.__struct_fields__ if name not in ("instrument", "reasons")}
+    figures = {name: value if isinstance(value, float) else str(value) for name, value in told.items()}
+    return {"symbol": one.instrument.symbol, **figures, "reasons": [reason.text for reason in one.reasons]}
+
+
+async def _verdicts(where: Places, run_id: RunId, *, as_json: bool) -> Verdicts:
+    async with asking_services(where, as_json=as_json) as ask:
+        return await ask("signals", VerdictsAsked(user_id=FIRST_ADMINISTRATOR, run_id=run_id, limit=VERDICTS_SHOWN))
 
 
 async def _proposed(where: Places, asked: ProposalAsked, *, as_json: bool) -> Proposed:

@@ -3,11 +3,12 @@
 import asyncio
 import hashlib
 import json
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Form, Header, Request
+from fastapi import APIRouter, Form, Header, Query, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.responses import RedirectResponse, Response
 
@@ -22,6 +23,8 @@ from quantmatrix.common.contracts.asking.runs import (
     Strategies,
     StrategiesAsked,
     StrategyCard,
+    Verdicts,
+    VerdictsAsked,
 )
 from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.ids import derived_id
@@ -41,6 +44,7 @@ from quantmatrix.gateway.store import Answered, GatewayStore
 
 ROUTER = APIRouter()
 ACCEPTED = 202
+VERDICTS_SHOWN = 60
 FIELD = "p."
 """Before the names of a strategy's own parameters in a form."""
 
@@ -101,6 +105,13 @@ async def _run(gateway: Gateway, person: Person, run_id: UUID) -> RunDetail:
     return run
 
 
+async def _verdicts(gateway: Gateway, person: Person, run_id: UUID, before: date | None, limit: int) -> Verdicts:
+    await _run(gateway, person, run_id)
+    asked = VerdictsAsked(user_id=person.user_id, run_id=run_id, before=before, limit=limit)
+    found: Verdicts = await gateway.parts.ask("signals", asked)
+    return found
+
+
 @ROUTER.get("/api/v1/strategies/", tags=["strategies"], responses=answers(Strategies))
 async def strategies(gateway: Here, person: By) -> Response:
     """What there is to run, with the parameters as a form draws them."""
@@ -117,6 +128,14 @@ async def details(gateway: Here, person: By) -> Response:
 async def one_run(run_id: UUID, gateway: Here, person: By) -> Response:
     """One run with the rows of its ledger."""
     return Exact(await _run(gateway, person, run_id))
+
+
+@ROUTER.get("/api/v1/strategies/runs/{run_id}/verdicts", tags=["strategies"], responses=answers(Verdicts))
+async def verdicts(
+    run_id: UUID, gateway: Here, person: By, before: date | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 50
+) -> Response:
+    """What a bot made of its latest bars, the first gate that was shut included; before: of sessions before this one."""
+    return Exact(await _verdicts(gateway, person, run_id, before, limit))
 
 
 @ROUTER.post("/api/v1/strategies/runs/propose", tags=["strategies"], responses=answers(Proposal))
@@ -175,6 +194,10 @@ async def load_run(look: Look) -> RunDetail:
     return await _run(look.gateway, look.person, look.values["run_id"])
 
 
+async def load_verdicts(look: Look) -> Verdicts:
+    return await _verdicts(look.gateway, look.person, look.values["run_id"], None, VERDICTS_SHOWN)
+
+
 async def load_proposal(look: Look) -> Proposal:
     found: Proposal = look.values["proposal"]
     return found
@@ -182,7 +205,7 @@ async def load_proposal(look: Look) -> Proposal:
 
 STRATEGIES = Page("/strategies", "strategies.html", {"runs": load_runs, "catalogue": load_catalogue})
 CHOICE = Page("/strategies/one", "strategy.html", {"choice": load_choice})
-RUN = Page("/strategies/run", "run.html", {"run": load_run})
+RUN = Page("/strategies/run", "run.html", {"run": load_run, "verdicts": load_verdicts})
 CONFIRM = Page("/strategies/confirm", "run_confirm.html", {"proposal": load_proposal})
 
 

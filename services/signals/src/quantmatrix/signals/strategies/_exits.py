@@ -77,7 +77,7 @@ class WithExits:
     catalogue: ClassVar[CatalogueEntry]
 
     def __init__(self, strategy: Strategy, parameters: ExitParameters) -> None:
-        self._inner, self._p, self._rules = strategy, parameters, parameters.rules
+        self.inner, self._p, self._rules = strategy, parameters, parameters.rules
 
     @property
     def bars_needed(self) -> int:
@@ -87,14 +87,14 @@ class WithExits:
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         close, volume = pl.col("close"), pl.col("volume")
         seen = (pl.col("high"), pl.col("low"), close, rsi(RSI_LENGTH), volume / volume.rolling_mean(VOLUME_LENGTH))
-        return dict(self._inner.columns(held=held)) | dict(zip(_COLUMNS, seen, strict=True))
+        return dict(self.inner.columns(held=held)) | dict(zip(_COLUMNS, seen, strict=True))
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
-        return self._inner.screen_columns()
+        return self.inner.screen_columns()
 
     def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
         """While something is held every bar moves the trail."""
-        return not holding.quantity and self._inner.nothing_can_happen(row, holding)
+        return not holding.quantity and self.inner.nothing_can_happen(row, holding)
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         """The run's exits first; the strategy when they have nothing to say."""
@@ -102,11 +102,11 @@ class WithExits:
             found = self._leave(situation)
             if found is not None:
                 return (found,)
-        return self._inner.decide(situation)
+        return self.inner.decide(situation)
 
     def remember(self, situation: Situation) -> Memory:
         """The trail as it stands after this bar, and what the strategy keeps."""
-        kept = self._inner.remember(situation) if isinstance(self._inner, Remembers) else situation.memory
+        kept = self.inner.remember(situation) if isinstance(self.inner, Remembers) else situation.memory
         if not situation.holding.quantity:
             return replace(kept, trail=None)
         trail = self._trail(situation)
@@ -147,6 +147,11 @@ class WithExits:
             raise ValueError(f"{self.name} with exits is asked without the time of the bar")
         bought_at = situation.memory.track.last_fill_at
         return opened(_cost_level(situation), bought_at or situation.at)
+
+
+def without_exits(strategy: Strategy) -> Strategy:
+    """The strategy itself, without the exits that a run has put around it."""
+    return strategy.inner if isinstance(strategy, WithExits) else strategy
 
 
 def make_strategy(strategy: type[Strategy], parameters: Mapping[str, Any]) -> Strategy:

@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, model_validator
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.domain.bots.confirmation import Confirmed, confirm
-from quantmatrix.signals.domain.bots.gates import BotLimits, BotStanding, Verdict, through_the_gates
+from quantmatrix.signals.domain.bots.gates import BotLimits, BotStanding, Readiness, Verdict, through_the_gates
+from quantmatrix.signals.domain.bots.judging import Judgement
 from quantmatrix.signals.domain.bots.scores import Action, Opinion, Score, average_score, check_weights, combined, macd_score, rsi_score
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
@@ -139,6 +140,25 @@ class SignalBot:
         if opinion is None or situation.pending or self.decide(situation):
             return replace(situation.memory, confirming=None)
         return replace(situation.memory, confirming=self._confirmed(opinion, situation).state)
+
+    def judge(self, situation: Situation) -> Judgement:
+        """The opinion, and the first gate that is shut; what the position does not allow is no signal."""
+        opinion = self._opinion(self._slow_scores(situation.row) | {"macd": _macd_of(situation.row)})
+        return Judgement(opinion, self._judged(opinion, situation), self._reasons(opinion, situation.row))
+
+    def _judged(self, opinion: Opinion, situation: Situation) -> Verdict:
+        if opinion.failed:
+            return Verdict(Readiness.NO_SIGNAL, "SIGNAL_FAILED", f"cannot be computed yet: {', '.join(opinion.failed)}")
+        if situation.pending:
+            return Verdict(Readiness.BLOCKED, "OPEN_ORDER", "an order of this bot is under way")
+        wanted, held = _wanted(opinion, situation), bool(situation.holding.quantity)
+        if opinion.action is not Action.HOLD and wanted is Action.HOLD:
+            code, text = ("HELD_ALREADY", "it holds a position already") if held else ("NOTHING_HELD", "there is nothing to sell")
+            return Verdict(Readiness.NO_SIGNAL, code, f"score {opinion.score:+.4f}: {text}")
+        quantity = self._quantity(situation, wanted)
+        if wanted is not Action.HOLD and not quantity:
+            return Verdict(Readiness.BLOCKED, "SIZE_SMALL", f"{self._p.position_pct:g} % of {situation.equity} do not buy one lot")
+        return self._verdict(opinion, situation, quantity)
 
     def _whole_opinion(self, situation: Situation) -> Opinion | None:
         """None while one of the signals cannot be computed."""

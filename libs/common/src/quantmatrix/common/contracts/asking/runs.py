@@ -7,6 +7,7 @@ import msgspec
 
 from quantmatrix.common.contracts.asking.question import Question
 from quantmatrix.common.contracts.message import Instant
+from quantmatrix.common.contracts.signals import Reason
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, RunAct, RunId, RunState, SignalId, UserId
 from quantmatrix.common.values import Money, Quantity
@@ -202,6 +203,43 @@ class FollowUpsAsked(Question[FollowUps], frozen=True, kw_only=True):
 
     user_id: UserId
     signal_ids: tuple[UUID, ...]
+
+
+class VerdictTold(msgspec.Struct, frozen=True):
+    """What a bot made of one bar. action: BUY, SELL or HOLD; readiness: ready, confirming, cooling_down, no_signal or blocked.
+
+    code and detail: the first gate that was shut, empty when all were open. reasons: the figures behind the score.
+    """
+
+    instrument: Instrument
+    session: date
+    at: Instant
+    action: str
+    score: float
+    confidence: float
+    temperature: str
+    readiness: str
+    code: str
+    detail: str
+    reasons: tuple[Reason, ...]
+
+
+class Verdicts(msgspec.Struct, frozen=True):
+    """The latest first."""
+
+    verdicts: tuple[VerdictTold, ...]
+
+
+class VerdictsAsked(Question[Verdicts], frozen=True, kw_only=True):
+    """The verdicts of a run of a user; before: of sessions before this one. Strategies that are no bots have none."""
+
+    VERB = "verdicts"
+    ANSWER = Verdicts
+
+    user_id: UserId
+    run_id: UUID
+    before: date | None = None
+    limit: int = 50
 
 
 class RunTaken(msgspec.Struct, frozen=True):
