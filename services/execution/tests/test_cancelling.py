@@ -1,10 +1,13 @@
 """Cancels: they race with fills, silence and death, and leave nothing working at the broker."""
 
 import asyncio
+from typing import Any
 
-from services.execution.tests.desk import Desk
+from services.execution.tests.desk import ACCOUNT, Desk
 
 from quantmatrix.common.contracts.prices import CorporateActionAnnounced
+from quantmatrix.common.contracts.signals import SignalRaised, SignalWithdrawn
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, order_of
 from quantmatrix.common.names import ActionKind, OrderId, OrderState
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.waiting import wait_until
@@ -22,6 +25,35 @@ async def test_a_cancel_is_confirmed_by_the_broker(desk: Desk) -> None:
 
     found = await desk.until(order, OrderState.CANCELLED)
     assert desk.broker.cancels == [found.client_ref]
+
+
+async def test_a_decision_that_is_taken_back_cancels_its_order(desk: Desk) -> None:
+    """What a run has ordered is known by its decision; another one's, a stranger's and one that is over are left alone."""
+    await desk.start(reconcile_every_s=3_600)
+    await desk.prices()
+    decided = like(
+        SignalRaised, signal_id=derived_id("decision"), user_id=FIRST_ADMINISTRATOR, account_id=ACCOUNT, limit=None, price=Price(100),
+        quantity=Quantity(10),
+    )  # fmt: skip
+    other = like(SignalRaised, **{**_fields(decided), "signal_id": derived_id("another decision"), "limit": Price(99)})
+    for signal in (decided, other):
+        await desk.say(signal)
+    accepted = [await desk.until(order_of(one.signal_id), OrderState.ACCEPTED) for one in (decided, other)]
+
+    told = {"account_id": ACCOUNT, "signal_id": decided.signal_id}
+    await desk.say(like(SignalWithdrawn, **told, user_id=derived_id("stranger"), reason="a stranger's wish"))
+    await desk.say(like(SignalWithdrawn, **told, user_id=FIRST_ADMINISTRATOR, reason="stopped"))
+    await desk.say(like(SignalWithdrawn, **{**told, "signal_id": derived_id("never")}, user_id=FIRST_ADMINISTRATOR, reason="stopped"))
+
+    await desk.until(order_of(decided.signal_id), OrderState.CANCELLED)
+    assert desk.broker.cancels == [accepted[0].client_ref]
+    assert [(one.order_type, one.limit_price) for one in accepted] == [("MARKET", None), ("LIMIT", Price(99))]
+    still = await desk.order(order_of(other.signal_id))
+    assert still is not None and still.state is OrderState.ACCEPTED
+
+
+def _fields(signal: SignalRaised) -> dict[str, Any]:
+    return {name: getattr(signal, name) for name in signal.__struct_fields__ if name not in ("head", "version")}
 
 
 async def test_a_fill_that_overtakes_the_cancel_wins(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """Books brought up to the broker's: whatever order reports come in, and whatever they lack, ours end as the broker's or say the difference."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, ActionKind, OrderState
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.waiting import wait_until
-from quantmatrix.common.values import Price, Quantity
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.ports import BrokerPosition
 from quantmatrix.execution.testing import CLOSED_AT
 from quantmatrix.operations.testing import FreshDatabase
@@ -154,6 +155,22 @@ async def test_an_accepted_difference_stops_nothing_until_it_changes(desk: Desk)
     assert (another.ours, another.theirs) == ("10", "18")
     denied = await desk.until(await desk.place(3), OrderState.DENIED)
     assert denied.code == "ACCOUNT_BREAK"
+
+
+async def test_an_accepted_difference_of_cash_is_told_as_what_came_or_went_since(desk: Desk, database: FreshDatabase) -> None:
+    """A deposit of 600, and then a withdrawal of 250: whoever counts the account's cash hears each by itself."""
+    await desk.start()
+    for number, moved in enumerate((600, -250), start=1):
+        desk.broker._cash += Money(moved, "USD")
+        await desk.resolve((await desk.until_break(resolved=False)).break_id, f"transfer {number}")
+        await desk.until_break(resolved=True)
+
+    rows = await database.fetch("execution", "select payload from outbox where type = 'BreakResolved' order by id")
+    told = [json.loads(row["payload"]) for row in rows]
+    assert [(one["accepted"], one["cash"]) for one in told if one["subject_of_break"] == "cash"] == [
+        (True, {"amount": "600", "currency": "USD"}),
+        (True, {"amount": "-250", "currency": "USD"}),
+    ]
 
 
 async def test_an_accepted_difference_follows_a_split(desk: Desk, database: FreshDatabase) -> None:

@@ -12,7 +12,7 @@ from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.orders import BreakFound, OrderAccepted, OrderDenied, OrderRejected, OrderUnknown, TradingStateChanged
 from quantmatrix.common.contracts.parked import MessageParked
 from quantmatrix.common.contracts.portfolio import LotChoiceFailed
-from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunFunded, RunRefused, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import Priority, SignalKind, TradingState, UserId
 from quantmatrix.common.runtime.asking import ServiceSilent
@@ -85,6 +85,13 @@ async def test_every_user_has_an_inbox_and_sees_only_it(start_here: Any, ask: An
             Priority.CRITICAL,
         ),
         (like(RunRefused), "No run of atr_matrix", ("2500 USD of PAPER-1 are free", "Nothing was started"), Priority.HIGH),
+        (
+            like(RunRefused, what="capital"),
+            "The capital of atr_matrix stays as it is",
+            ("2500 USD of PAPER-1 are free", "Nothing was moved"),
+            Priority.HIGH,
+        ),
+        (like(RunFunded), "The capital of atr_matrix was changed", ("500 USD: more room", "10500 USD"), Priority.NORMAL),
         (like(RunChanged), "The run of atr_matrix is paused", ("holiday",), Priority.NORMAL),
         (
             like(CycleCompleted),

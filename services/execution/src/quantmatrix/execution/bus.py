@@ -7,7 +7,7 @@ from quantmatrix.common.contracts.asking.execution import AccountsAsked, BooksAs
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
 from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, ResolveBreak, SetTradingState
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
-from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
+from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark, SignalWithdrawn
 from quantmatrix.common.runtime import hearing
 from quantmatrix.common.runtime.hearing import Bus, Hears
 from quantmatrix.execution.answers import Answers
@@ -26,6 +26,7 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
             Hears(BarsClosed, handlers.bars_closed, patience_s=BARS_PATIENCE_S),
             Hears(PricesWatermark, handlers.prices_reached),
             Hears(SignalRaised, handlers.signal_raised, when=handlers.may_act_on),
+            Hears(SignalWithdrawn, handlers.signal_withdrawn),
             Hears(SignalsWatermark, handlers.decisions_reached, when=handlers.may_settle),
             Hears(PlaceOrder, handlers.place_order),
             Hears(CancelOrder, handlers.cancel_order),

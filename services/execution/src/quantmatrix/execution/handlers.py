@@ -8,16 +8,17 @@ from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, Resol
 from quantmatrix.common.contracts.fills import MatchedWatermark, SettledWatermark
 from quantmatrix.common.contracts.orders import TradingStateChanged
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
-from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark
+from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark, SignalWithdrawn
 from quantmatrix.common.ids import order_of
 from quantmatrix.common.names import ActionKind, InstrumentId, OrderState, OrderType, TimeInForce
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.values import Money
 from quantmatrix.execution.dispatch import Dispatcher
 from quantmatrix.execution.domain.orders import Intent, Order
 from quantmatrix.execution.domain.risk import Denial, Limits, assess, unowned
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import Change, is_over, move, store_approved, store_denial
-from quantmatrix.execution.reconcile import Brokers, say_resolved, take_changes
+from quantmatrix.execution.reconcile import CASH, Brokers, say_resolved, take_changes
 from quantmatrix.execution.store import ExecutionStore
 
 log = structlog.get_logger(__name__)
@@ -95,6 +96,12 @@ class Handlers:
         )
         await self._consider(intent, signal.decided_at, page)
 
+    async def signal_withdrawn(self, withdrawn: SignalWithdrawn, page: Page) -> None:
+        """Ask for a cancel of what a decision became; what is over already stays as it is."""
+        order = await ExecutionStore(page.connection).order(order_of(withdrawn.signal_id))
+        if order is not None and order.user_id == withdrawn.user_id and not is_over(order):
+            await self._cancel(order, withdrawn.head.occurred_at, page)
+
     async def may_settle(self, watermark: SignalsWatermark, page: Page) -> bool:
         """Decisions are settled when their moment's prices were matched here and no order waits for a broker's answer any more."""
         reached = page.reached(PricesWatermark.key_for(watermark.calendar)).moment
@@ -170,10 +177,13 @@ class Handlers:
         account = await store.account(command.account_id, lock=True)
         if account is None or account.user_id != command.user_id:
             return
-        at = command.head.occurred_at
+        at, before = command.head.occurred_at, await store.accepted_gaps(command.account_id)
         about = await store.accept_break(command.break_id, command.account_id, f"accepted: {command.reason}", at)
-        if about is not None:
-            say_resolved(account, command.break_id, about, command.reason, page, at, accepted=True)
+        if about is None:
+            return
+        gap = (await store.accepted_gaps(command.account_id))[about] - before.get(about, 0)
+        cash = Money(gap, account.cash.currency) if about == CASH else None
+        say_resolved(account, command.break_id, about, command.reason, page, at, accepted=True, cash=cash)
 
     async def _consider(self, intent: Intent, now: datetime, page: Page) -> None:
         """The one way from a wish to an order: the same wish heard twice is one order."""

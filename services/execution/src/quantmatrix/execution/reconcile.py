@@ -9,7 +9,7 @@ from quantmatrix.common.calendars import NEW_YORK
 from quantmatrix.common.contracts.orders import BreakFound, BreakResolved
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.page import Page
-from quantmatrix.common.values import Quantity
+from quantmatrix.common.values import Money, Quantity
 from quantmatrix.execution.books import GONE, Difference
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import book, move
@@ -19,6 +19,8 @@ from quantmatrix.execution.store import Account, ExecutionStore
 log = structlog.get_logger(__name__)
 OVERLAP = timedelta(hours=24)
 NOTHING = Quantity(0)
+CASH = "cash"
+"""What a difference of cash is about."""
 
 _ENDED = {"cancelled": OrderEventKind.CANCEL_CONFIRMED, "expired": OrderEventKind.EXPIRED}
 
@@ -101,11 +103,18 @@ async def reconcile(account: Account, broker: Broker, page: Page, now: datetime)
     return [str(found) for found in differences]
 
 
-def say_resolved(account: Account, break_id: UUID, about: str, resolution: str, page: Page, at: datetime, *, accepted: bool) -> None:
-    """Tell that a difference is over."""
+def say_resolved(
+    account: Account, break_id: UUID, about: str, resolution: str, page: Page, at: datetime, *, accepted: bool, cash: Money | None = None
+) -> None:
+    """Tell that a difference is over. cash: what the account holds more than before, by accepting it."""
     page.say(
         BreakResolved(
-            user_id=account.user_id, account_id=account.account_id, subject_of_break=about, resolution=resolution, accepted=accepted
+            user_id=account.user_id,
+            account_id=account.account_id,
+            subject_of_break=about,
+            resolution=resolution,
+            accepted=accepted,
+            cash=cash,
         ),
         identity=("resolved", break_id),
         occurred_at=at,
@@ -122,6 +131,6 @@ async def _differences(account: Account, broker: Broker, store: ExecutionStore) 
         found.append(Difference(f"position {instrument}", str(left), str(right), right.value - left.value))
     cash = await broker.cash(account.account_id)
     same = cash.currency == account.cash.currency
-    found.append(Difference("cash", str(account.cash), str(cash), cash.amount - account.cash.amount if same else None))
+    found.append(Difference(CASH, str(account.cash), str(cash), cash.amount - account.cash.amount if same else None))
     accepted = await store.accepted_gaps(account.account_id)
     return [one for one in found if one.gap != accepted.get(one.about, 0)]

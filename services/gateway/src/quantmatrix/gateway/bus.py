@@ -4,7 +4,10 @@ does what the machine's operator asks for."""
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from quantmatrix.common.contracts.asking.runs import RunChangeAsked, RunStartAsked
+from quantmatrix.common.contracts.asking.runs import RunChangeAsked, RunFundAsked, RunStartAsked
+from quantmatrix.common.contracts.notifications import NotificationDelivered, NotificationFailed
+from quantmatrix.common.contracts.portfolio import LotAdjusted, LotChoiceFailed, LotClosed, LotOpened
+from quantmatrix.common.contracts.signals import SignalWithdrawn
 from quantmatrix.common.runtime.hearing import Bus, Does, Hears
 from quantmatrix.gateway.handlers import EVENTS, Handlers
 from quantmatrix.gateway.runs import Operating
@@ -17,6 +20,7 @@ def bus(handlers: Handlers, operating: Operating, background: tuple[Callable[[],
     """The table of contents."""
     return Bus(
         hears=tuple(Hears(message, handlers.heard, patience_s=PATIENCE_S) for message in EVENTS),
-        does=(Does(RunStartAsked, operating.start), Does(RunChangeAsked, operating.change)),
+        lets_past=(SignalWithdrawn, LotOpened, LotClosed, LotAdjusted, LotChoiceFailed, NotificationDelivered, NotificationFailed),
+        does=(Does(RunStartAsked, operating.start), Does(RunChangeAsked, operating.change), Does(RunFundAsked, operating.fund)),
         background=background,
     )

@@ -22,7 +22,7 @@ from quantmatrix.common.contracts.orders import (
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.portfolio import PortfolioSnapshotTaken, PositionChanged
-from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunFunded, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.gateway.feed import Feed
@@ -44,6 +44,7 @@ EVENTS: dict[type[Message], str] = {
     RunStarted: "run",
     RunRefused: "run",
     RunChanged: "run",
+    RunFunded: "run",
     CycleCompleted: "run",
     PositionChanged: "position",
     PortfolioSnapshotTaken: "moment",

@@ -16,10 +16,11 @@ from quantmatrix.common.contracts.asking.runs import (
     RunDetail,
     RunDetails,
     RunDetailsAsked,
+    RunFundAsked,
     RunStartAsked,
     RunTaken,
 )
-from quantmatrix.common.contracts.commands import ChangeRun, StartRun
+from quantmatrix.common.contracts.commands import ChangeRun, FundRun, StartRun
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import AccountId, RunAct, RunId, UserId
 from quantmatrix.common.runtime.asking import Ask
@@ -121,6 +122,23 @@ async def send_change(page: Page, by: Actor, run: RunDetail, act: RunAct, reason
     return RunTaken(run.run_id, run.account_id, act.value)
 
 
+async def send_funding(page: Page, by: Actor, run: RunDetail, amount: Money, reason: str) -> RunTaken:
+    """Write down and send. Raises Refused for what cannot be seen from here to be possible: a run that is over, nothing at all."""
+    if RunAct.FLATTEN not in run.acts or not amount.amount:
+        raise Refused("RUN_STATE", f"the run is {run.state} and the amount {amount}; capital goes to runs at work, and is not zero")
+    command = FundRun(
+        command_id=derived_id("fund run", run.run_id, by.request_id),
+        user_id=by.user_id,
+        account_id=run.account_id,
+        run_id=run.run_id,
+        amount=amount,
+        reason=reason,
+    )
+    await _note(page, by, "run.fund", str(run.run_id), {"base": str(run.base)}, {"amount": str(amount), "reason": reason})
+    page.say(command, identity=command.command_id)
+    return RunTaken(run.run_id, run.account_id, "capital")
+
+
 async def _note(page: Page, by: Actor, action: str, about: str, before: object | None, after: object) -> None:
     at = page.cause.occurred_at
     await GatewayStore(page.connection).add_audit(by.wrote(at, action, about, before=before, after=after))
@@ -146,6 +164,13 @@ class Operating:
         if asked.act not in run.acts:
             raise Refused("RUN_STATE", f"the run is {run.state}; possible: {', '.join(run.acts) or 'nothing'}")
         return await send_change(page, by, run, asked.act, asked.reason[:REASON_MAX])
+
+    async def fund(self, asked: RunFundAsked, page: Page) -> RunTaken:
+        by = await self._by(asked.user, page)
+        run = await run_of(self._parts.ask, by.user_id, asked.run_id)
+        if run is None:
+            raise Refused("RUN_UNKNOWN", f"there is no run {asked.run_id}")
+        return await send_funding(page, by, run, asked.amount, asked.reason[:REASON_MAX])
 
     async def _by(self, name: str, page: Page) -> Actor:
         request = page.cause.message_id

@@ -15,16 +15,31 @@ from quantmatrix.common.contracts.asking.notify import (
 )
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.orders import (
+    AccountOpened,
     BreakFound,
     BreakResolved,
+    OrderAccepted,
+    OrderAdjusted,
+    OrderCancelled,
+    OrderCancelling,
     OrderDenied,
+    OrderExpired,
     OrderRejected,
+    OrderSubmitted,
     OrderUnknown,
     TradingStateChanged,
 )
 from quantmatrix.common.contracts.parked import MessageParked
 from quantmatrix.common.contracts.portfolio import LotChoiceFailed
-from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
+from quantmatrix.common.contracts.signals import (
+    CycleCompleted,
+    RunChanged,
+    RunFunded,
+    RunRefused,
+    RunStarted,
+    SignalRaised,
+    SignalWithdrawn,
+)
 from quantmatrix.common.names import AccountId, NotificationId, Priority
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.clock import Clock
@@ -51,6 +66,7 @@ def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Corouti
             Hears(RunStarted, handlers.run_started, patience_s=PATIENCE_S),
             Hears(RunRefused, handlers.run_refused, patience_s=PATIENCE_S),
             Hears(RunChanged, handlers.run_changed, patience_s=PATIENCE_S),
+            Hears(RunFunded, handlers.run_funded, patience_s=PATIENCE_S),
             Hears(CycleCompleted, handlers.cycle_completed, patience_s=PATIENCE_S),
             Hears(OrderFilled, handlers.order_filled, patience_s=PATIENCE_S),
             Hears(FillCorrected, handlers.fill_corrected, patience_s=PATIENCE_S),
@@ -62,6 +78,16 @@ def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Corouti
             Hears(BreakResolved, handlers.break_resolved, patience_s=PATIENCE_S),
             Hears(TradingStateChanged, handlers.trading_state_changed, patience_s=PATIENCE_S),
             Hears(MessageParked, handlers.message_parked, patience_s=PATIENCE_S),
+        ),
+        lets_past=(
+            SignalWithdrawn,
+            AccountOpened,
+            OrderSubmitted,
+            OrderAccepted,
+            OrderCancelling,
+            OrderCancelled,
+            OrderExpired,
+            OrderAdjusted,
         ),
         answers=(Answers(InboxAsked, inbox), Answers(LedgerDigestAsked, ledger_digest)),
         does=(Does(MarkReadAsked, mark_read),),

@@ -14,7 +14,7 @@ from quantmatrix.common.contracts.orders import (
 )
 from quantmatrix.common.contracts.parked import MessageParked
 from quantmatrix.common.contracts.portfolio import LotChoiceFailed
-from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted, SignalRaised
+from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunFunded, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.names import Priority, Side, SignalKind, TradingState
 from quantmatrix.common.runtime.page import Page
@@ -68,15 +68,19 @@ class Handlers:
         """Nobody is told of what they have just done; it is heard so that nothing under its key is missing here."""
 
     async def run_refused(self, refused: RunRefused, page: Page) -> None:
-        title, body = (
-            f"No run of {refused.strategy}",
-            f"{refused.code}: {refused.detail}. Nothing was started on account {refused.account_id}.",
-        )
+        title, nothing = f"No run of {refused.strategy}", "Nothing was started"
+        if refused.what == "capital":
+            title, nothing = f"The capital of {refused.strategy} stays as it is", "Nothing was moved"
+        body = f"{refused.code}: {refused.detail}. {nothing} on account {refused.account_id}."
         await self._tell(_of_a_run(refused, Priority.HIGH, title, body), page)
 
     async def run_changed(self, changed: RunChanged, page: Page) -> None:
         title, body = f"The run of {changed.strategy} is {changed.state}", f"{changed.reason}. Account {changed.account_id}."
         await self._tell(_of_a_run(changed, Priority.NORMAL, title, body), page)
+
+    async def run_funded(self, funded: RunFunded, page: Page) -> None:
+        body = f"{funded.amount}: {funded.reason}. Its capital is {funded.base}. Account {funded.account_id}."
+        await self._tell(_of_a_run(funded, Priority.NORMAL, f"The capital of {funded.strategy} was changed", body), page)
 
     async def cycle_completed(self, done: CycleCompleted, page: Page) -> None:
         moved = f"{done.reinvested} join the capital, {done.reserved} are put aside"
@@ -236,7 +240,7 @@ class Handlers:
             page.after_commit(self._sender.wake)
 
 
-def _of_a_run(told: RunRefused | RunChanged | CycleCompleted, priority: Priority, title: str, body: str) -> Telling:
+def _of_a_run(told: RunRefused | RunChanged | RunFunded | CycleCompleted, priority: Priority, title: str, body: str) -> Telling:
     return Telling(
         user_id=told.user_id,
         account_id=told.account_id,

@@ -26,9 +26,23 @@ from quantmatrix.common.contracts.asking.taxes import (
     ChooseTreatment,
     WashSalesAsked,
 )
-from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, SettledWatermark
-from quantmatrix.common.contracts.orders import AccountOpened
-from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
+from quantmatrix.common.contracts.fills import FillCorrected, MatchedWatermark, OrderFilled, SettledWatermark
+from quantmatrix.common.contracts.orders import (
+    AccountOpened,
+    BreakFound,
+    BreakResolved,
+    OrderAccepted,
+    OrderAdjusted,
+    OrderCancelled,
+    OrderCancelling,
+    OrderDenied,
+    OrderExpired,
+    OrderRejected,
+    OrderSubmitted,
+    OrderUnknown,
+    TradingStateChanged,
+)
+from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.portfolio import (
     answers,
@@ -56,6 +70,22 @@ def bus() -> Bus:
             Hears(OrderFilled, handlers.order_filled, when=handlers.may_book),
             Hears(FillCorrected, handlers.fill_corrected, when=handlers.may_book),
             Hears(SettledWatermark, handlers.execution_reached, when=handlers.may_snapshot),
+        ),
+        lets_past=(
+            PricesWatermark,
+            MatchedWatermark,
+            TradingStateChanged,
+            OrderSubmitted,
+            OrderDenied,
+            OrderAccepted,
+            OrderRejected,
+            OrderUnknown,
+            OrderCancelling,
+            OrderCancelled,
+            OrderExpired,
+            OrderAdjusted,
+            BreakFound,
+            BreakResolved,
         ),
         answers=(
             Answers(PortfolioAsked, answers.portfolio),

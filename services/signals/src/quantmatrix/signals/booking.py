@@ -3,7 +3,15 @@
 import structlog
 
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
-from quantmatrix.common.contracts.orders import AccountOpened, OrderAdjusted, OrderCancelled, OrderDenied, OrderExpired, OrderRejected
+from quantmatrix.common.contracts.orders import (
+    AccountOpened,
+    BreakResolved,
+    OrderAdjusted,
+    OrderCancelled,
+    OrderDenied,
+    OrderExpired,
+    OrderRejected,
+)
 from quantmatrix.common.contracts.signals import CycleCompleted, RunStarted
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import InstrumentId, RunId, RunState, Side
@@ -88,6 +96,11 @@ class Booking:
         order = look.order
         if order is not None:
             await store.fill_working(order.order_id, order.filled + right.quantity - wrong.quantity)
+
+    async def break_resolved(self, resolved: BreakResolved, page: Page) -> None:
+        """A deposit or a withdrawal that a person accepted: it changes what is free on the account, and no run."""
+        if resolved.cash is not None:
+            await LedgerStore(page.connection).move_account(resolved.account_id, resolved.cash)
 
     async def order_ended(self, ended: OrderDenied | OrderRejected | OrderCancelled | OrderExpired, page: Page) -> None:
         """Nothing more will come of this order."""

@@ -16,15 +16,22 @@ from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsk
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.asking.work import JobBeat, JobDataAsked, JobDone
 from quantmatrix.common.contracts.codec import decode_as
-from quantmatrix.common.contracts.commands import ChangeRun, StartRun
-from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
+from quantmatrix.common.contracts.commands import ChangeRun, FundRun, StartRun
+from quantmatrix.common.contracts.fills import FillCorrected, MatchedWatermark, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
+    BreakFound,
+    BreakResolved,
+    OrderAccepted,
     OrderAdjusted,
     OrderCancelled,
+    OrderCancelling,
     OrderDenied,
     OrderExpired,
     OrderRejected,
+    OrderSubmitted,
+    OrderUnknown,
+    TradingStateChanged,
 )
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised
@@ -32,6 +39,7 @@ from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.signals.charts import Charts
+from quantmatrix.signals.funding import fund
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.store import SignalsStore
 from quantmatrix.signals.stored.answering import BacktestAnswers
@@ -77,8 +85,20 @@ def bus(
             Hears(OrderCancelled, handlers.booking.order_ended),
             Hears(OrderExpired, handlers.booking.order_ended),
             Hears(OrderAdjusted, handlers.booking.order_adjusted),
+            Hears(BreakResolved, handlers.booking.break_resolved),
             Hears(StartRun, handlers.starting.start),
             Hears(ChangeRun, handlers.starting.change),
+            Hears(FundRun, fund),
+        ),
+        lets_past=(
+            OrderSubmitted,
+            OrderAccepted,
+            OrderUnknown,
+            OrderCancelling,
+            TradingStateChanged,
+            BreakFound,
+            MatchedWatermark,
+            SettledWatermark,
         ),
         answers=(
             Answers(SignalsAsked, signals),

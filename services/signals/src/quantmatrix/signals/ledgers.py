@@ -109,6 +109,12 @@ class LedgerStore:
         """Add one row to a run's ledger, and move its capital by it."""
         await self._connection.execute(_BOOKED, run_id, entry.kind, cause, at, *_amounts(entry), entry.cycle)
 
+    async def is_booked(self, run_id: RunId, cause: UUID) -> bool:
+        """Whether a row of a run's ledger comes from this cause."""
+        return bool(
+            await self._connection.fetchval("select exists (select from run_entry where run_id = $1 and cause = $2)", run_id, cause)
+        )
+
     async def started(self, run_ids: Sequence[RunId]) -> dict[RunId, datetime]:
         """When these runs were started, in event time."""
         rows = await self._connection.fetch("select run_id, started_at from run where run_id = any($1)", list(run_ids))

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from quantmatrix.common.contracts.asking.runs import Misunderstood, Proposal, ProposalAsked, Proposed
 from quantmatrix.common.contracts.commands import ChangeRun, StartRun
 from quantmatrix.common.contracts.prices import PricesWatermark
-from quantmatrix.common.contracts.signals import RunRefused
+from quantmatrix.common.contracts.signals import RunRefused, SignalWithdrawn
 from quantmatrix.common.names import RunAct, RunState, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.page import Page
@@ -163,6 +163,8 @@ class Starting:
         if state is None:
             return
         await change_state(run, state, command.reason, page.cause.occurred_at, page)
+        if state in (RunState.STOPPING, RunState.STOPPED):
+            await _withdraw_purchases(run, command.reason, page)
         if command.act is RunAct.FLATTEN:
             await self._flatten(run, command, page)
 
@@ -221,6 +223,21 @@ def _capital_problem(capital: Money, account: Account) -> Misunderstood | None:
         why = f"{account.free} of the {account.cash} on {account.account_id} are free; runs at work have the rest: stop one, or take less"
         return Misunderstood("ENVELOPE_EXCEEDS_CASH", str(capital), 0, why)
     return None
+
+
+async def _withdraw_purchases(run: Run, reason: str, page: Page) -> None:
+    """Take the decisions back whose purchases are under way; what of them fills all the same is sold or kept like the rest."""
+    for signal_id in await SignalsStore(page.connection).buying_of(run.run_id):
+        page.say(
+            SignalWithdrawn(
+                signal_id=signal_id,
+                run_id=run.run_id,
+                user_id=run.user_id,
+                account_id=run.account_id,
+                reason=f"the run was stopped: {reason}",
+            ),
+            identity=("withdrawn", signal_id),
+        )
 
 
 def _notes(strategy: type[Strategy], form: RunForm, account: Account) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from quantmatrix.common.contracts.codec import decode_hook, encode, encode_hook
 from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, RunId, RunState, Side, SignalKind, UserId
+from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, RunId, RunState, Side, SignalId, SignalKind, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.decisions import FLAT, Holding
@@ -153,6 +153,13 @@ class SignalsStore:
     async def working_of(self, run_id: RunId) -> list[WorkingOrder]:
         rows = await self._connection.fetch("select * from working where run_id = $1 order by order_id", run_id)
         return [working_of(row) for row in rows]
+
+    async def buying_of(self, run_id: RunId) -> list[SignalId]:
+        """The decisions behind a run's purchases that are under way."""
+        rows = await self._connection.fetch(
+            "select signal_id from working where run_id = $1 and side = $2 order by order_id", run_id, Side.BUY
+        )
+        return [SignalId(row["signal_id"]) for row in rows]
 
     async def fill_working(self, order_id: OrderId, filled: Quantity) -> None:
         await self._connection.execute("update working set filled = $2 where order_id = $1", order_id, filled.value)

@@ -92,6 +92,18 @@ class ChangeRun(_Command, frozen=True, kw_only=True, tag="ChangeRun"):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 
 
+class FundRun(_Command, frozen=True, kw_only=True, tag="FundRun"):
+    """Give a run more of the account's free cash, or take free capital back from it (a negative amount)."""
+
+    SUBJECT = "commands.signals.fund_run.{m.account_id}"
+    KEY = "commands.signals.{m.account_id}"
+
+    account_id: AccountToken
+    run_id: RunId
+    amount: Money
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+
+
 class ResolveBreak(_Command, frozen=True, kw_only=True, tag="ResolveBreak"):
     """Accept a difference between the broker's books and ours as it stands: it stops the account no longer, until it changes."""
 

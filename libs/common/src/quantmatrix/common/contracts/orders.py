@@ -150,7 +150,10 @@ class BreakFound(Message, frozen=True, kw_only=True, tag="BreakFound"):
 
 
 class BreakResolved(Message, frozen=True, kw_only=True, tag="BreakResolved"):
-    """A difference between the broker's books and ours is over: it is gone, or a person accepted it with a reason."""
+    """A difference between the broker's books and ours is over: it is gone, or a person accepted it with a reason.
+
+    cash: how much more the account holds than was counted before, when a difference in cash was accepted: a deposit or a withdrawal.
+    """
 
     OWNER = "execution"
     FAMILY = "orders"
@@ -162,3 +165,4 @@ class BreakResolved(Message, frozen=True, kw_only=True, tag="BreakResolved"):
     subject_of_break: str
     resolution: str
     accepted: bool
+    cash: Money | None = None

@@ -67,6 +67,21 @@ class SignalRaised(Message, frozen=True, kw_only=True, tag="SignalRaised"):
             raise ValueError(f"statistics of a signal must be finite: {', '.join(wrong)}")
 
 
+class SignalWithdrawn(Message, frozen=True, kw_only=True, tag="SignalWithdrawn"):
+    """A decision is taken back: whatever of its order has not filled is to be cancelled. reason: why, for people."""
+
+    OWNER = "signals"
+    FAMILY = "signals"
+    SUBJECT = "signals.withdrawn.{m.account_id}"
+    KEY = "signals.raised.{m.account_id}"
+
+    signal_id: SignalId
+    run_id: RunId
+    user_id: UserId
+    account_id: AccountToken
+    reason: str
+
+
 class SignalsWatermark(Watermark, frozen=True, kw_only=True, tag="SignalsWatermark"):
     """Every run has decided on this moment."""
 
@@ -98,12 +113,16 @@ class RunStarted(_OfARun, frozen=True, kw_only=True, tag="RunStarted"):
 
 
 class RunRefused(_OfARun, frozen=True, kw_only=True, tag="RunRefused"):
-    """A run was asked for and cannot be: a code, and a sentence with the figures. Nothing was stored."""
+    """A run was asked for, or its capital was to change, and cannot: a code, and a sentence with the figures. Nothing was stored.
+
+    what: start or capital.
+    """
 
     SUBJECT = "signals.run_refused.{m.account_id}"
 
     code: str
     detail: str
+    what: str = "start"
 
 
 class RunChanged(_OfARun, frozen=True, kw_only=True, tag="RunChanged"):
@@ -112,6 +131,16 @@ class RunChanged(_OfARun, frozen=True, kw_only=True, tag="RunChanged"):
     SUBJECT = "signals.run_changed.{m.account_id}"
 
     state: RunState
+    reason: str
+
+
+class RunFunded(_OfARun, frozen=True, kw_only=True, tag="RunFunded"):
+    """A run was given more capital, or gave some back (a negative amount); base: afterwards."""
+
+    SUBJECT = "signals.run_funded.{m.account_id}"
+
+    amount: Money
+    base: Money
     reason: str
 
 

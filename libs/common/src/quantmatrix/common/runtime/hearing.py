@@ -51,9 +51,14 @@ class Does(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Bus:
-    """The whole face of a service towards NATS."""
+    """The whole face of a service towards NATS.
+
+    lets_past: messages that come with those it hears, because they share a key or a subject, and that nothing is done about;
+    their numbers and the moments of their watermarks count all the same.
+    """
 
     hears: tuple[Hears[Any], ...] = ()
+    lets_past: tuple[type[Message], ...] = ()
     answers: tuple[Answers[Any], ...] = ()
     does: tuple[Does[Any], ...] = ()
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = field(default=())

@@ -66,7 +66,9 @@ _WHOLE_PRICES: Final = ("prices.instrument.*", "prices.action.*", "prices.bars.*
 _PORTFOLIO_FACTS: Final = tuple(
     f"portfolio.{fact}.*" for fact in ("lot_opened", "lot_closed", "lot_adjusted", "lot_choice", "position", "snapshot")
 )
-_RUN_FACTS: Final = tuple(f"signals.{fact}.*" for fact in ("raised", "run_started", "run_refused", "run_changed", "cycle_completed"))
+_RUN_FACTS: Final = tuple(
+    f"signals.{fact}.*" for fact in ("raised", "withdrawn", "run_started", "run_refused", "run_changed", "run_funded", "cycle_completed")
+)
 HEARINGS: Final = (
     Hearing("market", "portfolio", ("portfolio.watermark.*",)),
     Hearing("signals", "prices", _WHOLE_PRICES),
@@ -74,7 +76,7 @@ HEARINGS: Final = (
     Hearing("signals", "fills", ("fills.>",)),
     Hearing("signals", "commands", ("commands.signals.>",)),
     Hearing("execution", "prices", _WHOLE_PRICES),
-    Hearing("execution", "signals", ("signals.raised.*", "signals.watermark.*")),
+    Hearing("execution", "signals", ("signals.raised.*", "signals.withdrawn.*", "signals.watermark.*")),
     Hearing("execution", "commands", ("commands.execution.>",)),
     Hearing("portfolio", "prices", _WHOLE_PRICES),
     Hearing("portfolio", "orders", ("orders.>",)),

@@ -189,12 +189,28 @@ _SIGNALS: tuple[Message, ...] = (
         reasons=(signals.Reason("ABOVE_SMA50", True, "10.5 is above 10.1", 0.5),),
         metrics={"atr": 0.25},
     ),
+    signals.SignalWithdrawn(
+        signal_id=SignalId(an_id("signal")),
+        run_id=RunId(an_id("run")),
+        user_id=USER,
+        account_id=ACCOUNT,
+        reason="the run was stopped: holiday",
+    ),
     signals.SignalsWatermark(**_WATERMARK, covers={"signals/signals.raised.PAPER-1": 4}),
     signals.RunStarted(
         **_RUN, triggered_by="run:atr_matrix:1b2c3d4e", base=usd("10000"), sentence="run atr_matrix on paper, $10000, 20% profit"
     ),
     signals.RunRefused(**_RUN, code="ENVELOPE_EXCEEDS_CASH", detail="10000 USD wanted, 2500 USD of PAPER-1 are free"),
     signals.RunChanged(**_RUN, state=RunState.PAUSED, reason="holiday"),
+    signals.RunFunded(
+        run_id=RunId(an_id("run")),
+        user_id=USER,
+        account_id=ACCOUNT,
+        strategy="atr_matrix",
+        amount=usd("500"),
+        base=usd("10500"),
+        reason="more room",
+    ),
     signals.CycleCompleted(
         **_RUN,
         cycle=1,
@@ -227,7 +243,12 @@ _ORDERS: tuple[Message, ...] = (
         found_at=CLOSED_AT,
     ),
     orders.BreakResolved(
-        user_id=USER, account_id=ACCOUNT, subject_of_break="position XNYS-ABC", resolution="ten shares were moved by hand", accepted=True
+        user_id=USER,
+        account_id=ACCOUNT,
+        subject_of_break="position XNYS-ABC",
+        resolution="ten shares were moved by hand",
+        accepted=True,
+        cash=usd("25"),
     ),
 )
 
@@ -320,6 +341,14 @@ _PEOPLE: tuple[Message, ...] = (
         sentence="run atr_matrix on paper, $10000, 20% profit, 80% reinvest",
     ),
     commands.ChangeRun(**_COMMAND, run_id=RunId(an_id("run")), act=RunAct.PAUSE, reason="holiday"),
+    commands.FundRun(
+        command_id=an_id("fund run"),
+        user_id=USER,
+        account_id=ACCOUNT,
+        run_id=RunId(an_id("run")),
+        amount=usd("500"),
+        reason="more room",
+    ),
     commands.ResolveBreak(**_COMMAND, break_id=derived_id("break"), reason="ten shares were moved by hand"),
     parked.MessageParked(
         service="portfolio",

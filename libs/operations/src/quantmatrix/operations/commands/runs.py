@@ -13,6 +13,7 @@ from quantmatrix.common.contracts.asking.runs import (
     RunDetail,
     RunDetails,
     RunDetailsAsked,
+    RunFundAsked,
     RunStartAsked,
     RunTaken,
     Verdicts,
@@ -21,6 +22,7 @@ from quantmatrix.common.contracts.asking.runs import (
 )
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.names import AccountId, RunAct, RunId
+from quantmatrix.common.values import Money, NotExactError
 from quantmatrix.operations.backtests import parameters_as_json
 from quantmatrix.operations.commands.common import AsJson, asking_services, places, run
 from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
@@ -29,6 +31,7 @@ from quantmatrix.signals.backtest.history import BacktestError
 
 app = typer.Typer(help="Strategy runs: what they own, and pausing, resuming and stopping them.", no_args_is_help=True)
 VERDICTS_SHOWN = 20
+CURRENCY = "USD"
 Account = Annotated[str, typer.Option("--account", help="Which account; the one with most free cash at the broker when left out.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A parameter beside what the sentence says.")]
 Which = Annotated[str, typer.Argument(metavar="RUN", help="The beginning of its id, as 'qm runs list' shows it.")]
@@ -145,6 +148,24 @@ def stop(
     _change(which, RunAct.KEEP if keep else RunAct.FLATTEN, reason, as_json=as_json)
 
 
+@app.command("fund", context_settings={"ignore_unknown_options": True})
+def fund(
+    which: Which,
+    amount: Annotated[str, typer.Argument(help="Such as 500, or -500 to take back.")],
+    reason: Why = "changed by the operator",
+    as_json: AsJson = False,
+) -> None:
+    """Give a run more of the account's free cash, or take free capital back."""
+    try:
+        wanted = Money.parse(amount.removeprefix("+"), CURRENCY)
+    except NotExactError as error:
+        fail(Exit.CONFIGURATION, f"{amount!r} is no amount: {error}", as_json=as_json)
+    where = places(as_json=as_json)
+    one = _find(where, which, as_json=as_json)
+    taken = run(_funded(where, RunFundAsked(run_id=one.run_id, amount=wanted, reason=reason), as_json=as_json), as_json=as_json)
+    _taken(taken, as_json=as_json)
+
+
 def _change(which: str, act: RunAct, reason: str, *, as_json: bool) -> None:
     where = places(as_json=as_json)
     one = _find(where, which, as_json=as_json)
@@ -215,6 +236,11 @@ async def _proposed(where: Places, asked: ProposalAsked, *, as_json: bool) -> Pr
 
 
 async def _started(where: Places, asked: RunStartAsked, *, as_json: bool) -> RunTaken:
+    async with asking_services(where, as_json=as_json) as ask:
+        return await ask("gateway", asked)
+
+
+async def _funded(where: Places, asked: RunFundAsked, *, as_json: bool) -> RunTaken:
     async with asking_services(where, as_json=as_json) as ask:
         return await ask("gateway", asked)
 

@@ -24,6 +24,7 @@ class EntryKind(StrEnum):
     SOLD = "sold"
     CYCLE = "cycle"
     CORRECTED = "corrected"
+    FUNDED = "funded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,12 @@ def opened(base: Money) -> Entry:
     """The run gets its envelope."""
     zero = Money.zero(base.currency)
     return Entry(EntryKind.OPENED, cash=base, invested=zero, base=base, reserve=zero, realised=zero)
+
+
+def funded(amount: Money) -> Entry:
+    """The envelope is given more, or gives back (a negative amount); no profit comes of it."""
+    zero = Money.zero(amount.currency)
+    return Entry(EntryKind.FUNDED, cash=amount, invested=zero, base=amount, reserve=zero, realised=zero)
 
 
 def moved(kind: EntryKind, cash: Money, invested: Money) -> Entry:

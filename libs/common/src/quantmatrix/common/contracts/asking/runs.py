@@ -272,3 +272,15 @@ class RunChangeAsked(Question[RunTaken], frozen=True, kw_only=True):
     act: RunAct
     reason: str
     user: str = ""
+
+
+class RunFundAsked(Question[RunTaken], frozen=True, kw_only=True):
+    """The operator of the machine gives a run of a user capital, or takes some back with a negative amount."""
+
+    VERB = "run_fund"
+    ANSWER = RunTaken
+
+    run_id: UUID
+    amount: Money
+    reason: str
+    user: str = ""
