@@ -58,6 +58,24 @@ from quantmatrix.portfolio import (
 MARKS_PATIENCE_S = 0.05
 """Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
 
+ORDERS_AND_MOMENTS = (
+    PricesWatermark,
+    MatchedWatermark,
+    TradingStateChanged,
+    OrderSubmitted,
+    OrderDenied,
+    OrderAccepted,
+    OrderRejected,
+    OrderUnknown,
+    OrderCancelling,
+    OrderCancelled,
+    OrderExpired,
+    OrderAdjusted,
+    BreakFound,
+    BreakResolved,
+)
+"""What comes with accounts, fills and prices, and books nothing."""
+
 
 def bus() -> Bus:
     """The table of contents."""
@@ -71,22 +89,7 @@ def bus() -> Bus:
             Hears(FillCorrected, handlers.fill_corrected, when=handlers.may_book),
             Hears(SettledWatermark, handlers.execution_reached, when=handlers.may_snapshot),
         ),
-        lets_past=(
-            PricesWatermark,
-            MatchedWatermark,
-            TradingStateChanged,
-            OrderSubmitted,
-            OrderDenied,
-            OrderAccepted,
-            OrderRejected,
-            OrderUnknown,
-            OrderCancelling,
-            OrderCancelled,
-            OrderExpired,
-            OrderAdjusted,
-            BreakFound,
-            BreakResolved,
-        ),
+        lets_past=ORDERS_AND_MOMENTS,
         answers=(
             Answers(PortfolioAsked, answers.portfolio),
             Answers(LotsAsked, answers.lots),

@@ -9,9 +9,9 @@ from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import InstrumentId, RunState, Side, SignalId, SignalKind
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity, notional
-from quantmatrix.signals.domain.bots.judging import Judgement
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.judging import Judgement
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory, closed_at
 from quantmatrix.signals.domain.permits import refusal
 from quantmatrix.signals.domain.run import Run

@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from quantmatrix.common.contracts.asking.market import BarColumns
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Quantity
-from quantmatrix.signals.domain.bots.judging import Judgement
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
+from quantmatrix.signals.domain.judging import Judgement
 from quantmatrix.signals.domain.memory import Memory
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.sizing import Sizing

@@ -13,7 +13,7 @@ from quantmatrix.common.names import AssetClass, InstrumentId, RunId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Quantity
 from quantmatrix.signals.domain.bots.gates import Readiness, Verdict
-from quantmatrix.signals.domain.bots.judging import Judgement
+from quantmatrix.signals.domain.judging import Judgement
 
 VERDICTS_ANSWERED_MAX = 500
 PAUSED = Verdict(Readiness.BLOCKED, "BOT_NOT_RUNNING", "the run is paused: it enters nothing")

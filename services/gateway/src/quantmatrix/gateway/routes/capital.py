@@ -12,12 +12,13 @@ from quantmatrix.common.contracts.asking.runs import RunTaken
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.page import origin
 from quantmatrix.common.values import Money
+from quantmatrix.gateway.acting import Actor
 from quantmatrix.gateway.context import ByTrader, From, Gateway, Here
 from quantmatrix.gateway.exact import Exact
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import not_found
-from quantmatrix.gateway.runs import CURRENCY, REASON_MAX, By, Reason, run_of, send_funding
+from quantmatrix.gateway.runs import CURRENCY, REASON_MAX, Reason, run_of, send_funding
 
 ROUTER = APIRouter()
 ACCEPTED = 202
@@ -37,7 +38,7 @@ async def _fund(gateway: Gateway, person: Person, visit: Visit, run_id: UUID, wa
     run = await run_of(gateway.parts.ask, person.user_id, run_id)
     if run is None:
         raise not_found(f"there is no run {run_id}")
-    by = By(person.user_id, person.name, visit.address, visit.request_id)
+    by = Actor(person.user_id, person.name, visit.address, visit.request_id)
     start = origin("fund run", person.user_id, derived_id(run_id, by.request_id), occurred_at=gateway.parts.clock.now())
     return await gateway.parts.desk.do(lambda page: send_funding(page, by, run, Money(wanted.amount, CURRENCY), wanted.reason), start)
 

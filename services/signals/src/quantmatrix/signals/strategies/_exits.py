@@ -82,7 +82,7 @@ class WithExits:
     @property
     def bars_needed(self) -> int:
         """Those of the strategy: exits look at what is held."""
-        return self._inner.bars_needed if isinstance(self._inner, NeedsBars) else self._inner.catalogue.bars_min
+        return self.inner.bars_needed if isinstance(self.inner, NeedsBars) else self.inner.catalogue.bars_min
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         close, volume = pl.col("close"), pl.col("volume")

@@ -17,11 +17,11 @@ from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.domain.bots.confirmation import Confirmed, confirm
 from quantmatrix.signals.domain.bots.gates import BotLimits, BotStanding, Readiness, Verdict, through_the_gates
-from quantmatrix.signals.domain.bots.judging import Judgement
 from quantmatrix.signals.domain.bots.scores import Action, Opinion, Score, average_score, check_weights, combined, macd_score, rsi_score
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import atr, macd, macd_histogram, macd_signal, rsi, sma
+from quantmatrix.signals.domain.judging import Judgement
 from quantmatrix.signals.domain.memory import Memory, today
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
