@@ -12,7 +12,7 @@ from quantmatrix.common.names import InstrumentId, Side
 from quantmatrix.common.options import price_met, terms_of
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.signals.backtest.engine import Progress
-from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, check
+from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, bars_needed, check
 from quantmatrix.signals.backtest.lanes import Lane
 from quantmatrix.signals.backtest.outcome import Fill, Outcome, Point, Refusal
 from quantmatrix.signals.backtest.rules import FillRules
@@ -46,7 +46,7 @@ class OptionEngine:
     """One strategy with one envelope of cash on the options of any number of stocks of one currency."""
 
     def __init__(self, strategy: OptionStrategy, histories: Sequence[History], cash: Money, rules: FillRules) -> None:
-        check(histories, strategy.catalogue.bars_min)
+        check(histories, bars_needed(strategy))
         strange = sorted({one.currency for one in histories} - {cash.currency})
         if strange:
             raise BacktestError(f"the envelope is in {cash.currency}, some instruments are in {', '.join(strange)}")
