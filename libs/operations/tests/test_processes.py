@@ -74,9 +74,20 @@ async def test_what_a_child_writes_is_kept_for_its_owner_alone(tmp_path: Path) -
     await child.start()
     await child.wait()
 
+    assert child.last_sentence() == ""
     assert child.last_words(2).splitlines() == ["19", "wrong"]
     assert child.output.read_text(encoding="utf-8").count("wrong") == 2
     assert stat.S_IMODE(child.output.stat().st_mode) == 0o600
+
+
+async def test_the_last_sentence_of_a_child_comes_with_its_lines(tmp_path: Path) -> None:
+    child = _child(
+        tmp_path, "print('child: an older one\\n  line 1: old\\nchild: bars.csv was refused:\\n  line 7: no\\n  line 9: nor this')"
+    )
+    await child.start()
+    await child.wait()
+
+    assert child.last_sentence() == "child: bars.csv was refused:\n  line 7: no\n  line 9: nor this"
 
 
 async def test_a_child_is_told_its_own_environment_and_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

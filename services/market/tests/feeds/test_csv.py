@@ -78,6 +78,8 @@ def test_columns_may_come_in_any_order_and_others_are_left_alone(tmp_path: Path)
     [
         ("ABC,2024-03-02,10,11,9,10,1", "2024-03-02 is not a session of XNYS"),
         ("ABC,2024-03-29,10,11,9,10,1", "2024-03-29 is not a session of XNYS"),
+        ("ABC,03/05/2024,10,11,9,10,1", "expected a day such as 2024-03-05, got '03/05/2024'"),
+        ("ABC,2024-02-30,10,11,9,10,1", "expected a day such as 2024-03-05, got '2024-02-30'"),
         ("ABC,2024-03-05,10,9,9,10,1", "the high 9 is below"),
         ("ABC,2024-03-05,10,11,10.5,10,1", "the low 10.5 is above"),
         ("ABC,2024-03-05,0,11,0,10,1", "zero or negative"),
@@ -87,7 +89,7 @@ def test_columns_may_come_in_any_order_and_others_are_left_alone(tmp_path: Path)
         ("ABC,2024-03-05,1e1,11,9,10,1", "plain decimal"),
         ("ABC,2024-03-05,inf,inf,9,10,1", "plain decimal"),
         ('ABC,2024-03-05,"1,000",1100,900,1000,1', "plain decimal"),
-        ("ABC,05.03.2024,10,11,9,10,1", "isoformat"),
+        ("ABC,05.03.2024,10,11,9,10,1", "expected a day such as 2024-03-05"),
         ("ABC,2024-03-05,10,11,9,,1", "close is empty"),
         ("ABC,2024-03-05,10,11", "is empty"),
         (",2024-03-05,10,11,9,10,1", "symbol is empty"),

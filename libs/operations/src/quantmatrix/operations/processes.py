@@ -11,6 +11,7 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 STOP_TIMEOUT_S = 3.0
 GIVE_WAY = 5
+SENTENCE_LINES_MAX = 50
 
 
 def die_with_parent() -> None:
@@ -100,3 +101,9 @@ class Child:
         except OSError:
             return ""
         return "\n".join(text.splitlines()[-lines:])
+
+    def last_sentence(self) -> str:
+        """What it said under its own name at last, with the lines that follow; empty when it said nothing."""
+        lines = self.last_words(SENTENCE_LINES_MAX).splitlines()
+        begins = [place for place, line in enumerate(lines) if line.startswith(f"{self.name}: ")]
+        return "\n".join(lines[begins[-1] :]) if begins else ""

@@ -179,7 +179,7 @@ class Supervisor:
             if self._stop.is_set():
                 return
             if code == EXIT_CONFIGURATION:
-                self._fail(child.last_words(1) or f"{child.name} refuses its configuration")
+                self._fail(child.last_sentence() or f"{child.name} refuses its configuration")
                 return
             killed = code == -signal.SIGKILL
             quick_ends = 0 if killed or asyncio.get_running_loop().time() - began > STEADY_S else quick_ends + 1

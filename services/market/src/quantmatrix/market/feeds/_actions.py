@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from quantmatrix.market.feeds._days import day_of
 from quantmatrix.market.ports import FeedError
 
 COLUMNS = ("symbol", "effective", "numerator", "denominator")
@@ -50,7 +51,7 @@ def _fact(row: dict[str, str]) -> SplitFact:
         raise ValueError("the symbol is empty")
     return SplitFact(
         symbol,
-        date.fromisoformat(row["effective"].strip()),
+        day_of(row["effective"]),
         numerator,
         denominator,
         (row.get("source") or "the user's file").strip(),

@@ -17,6 +17,7 @@ from quantmatrix.common.options import Kind, OptionTerms
 from quantmatrix.common.values import NotExactError, Price
 from quantmatrix.market.domain.listing import Listing, Quote, us_option
 from quantmatrix.market.domain.quality import faults_of
+from quantmatrix.market.feeds._days import day_of
 from quantmatrix.market.ports import FeedContent, FeedError
 from quantmatrix.market.settings import MarketSettings
 
@@ -78,7 +79,7 @@ class _Reading:
         kind = _KINDS.get(row["type"].lower())
         if kind is None:
             raise ValueError(f"the type is call or put, not {row['type'][:20]!r}")
-        session, expires = date.fromisoformat(row["date"]), date.fromisoformat(row["expires"])
+        session, expires = day_of(row["date"]), day_of(row["expires"])
         if expires < session:
             raise ValueError(f"it expired on {expires}, before {session}")
         terms = OptionTerms(underlying.symbol, expires, kind, Price.parse(row["strike"]))

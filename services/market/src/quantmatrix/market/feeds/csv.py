@@ -11,6 +11,7 @@ from quantmatrix.common.values import NotExactError, Price, Quantity
 from quantmatrix.market.domain.listing import DailyBar, instrument_id, split, us_stock
 from quantmatrix.market.domain.quality import faults_of
 from quantmatrix.market.feeds._actions import read_splits
+from quantmatrix.market.feeds._days import day_of
 from quantmatrix.market.ports import FeedContent, FeedError
 from quantmatrix.market.settings import MarketSettings
 
@@ -103,7 +104,7 @@ def _bar(row: dict[str, str]) -> tuple[str, DailyBar]:
         raise ValueError(f"{symbol[:20]!r} is not a symbol")
     return symbol, DailyBar(
         instrument_id=instrument_id("XNYS", symbol),
-        session=date.fromisoformat(row["date"].strip()),
+        session=day_of(row["date"]),
         open=Price.parse(row["open"].strip()),
         high=Price.parse(row["high"].strip()),
         low=Price.parse(row["low"].strip()),
