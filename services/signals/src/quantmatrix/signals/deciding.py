@@ -16,7 +16,7 @@ from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory, closed_at
 from quantmatrix.signals.domain.permits import refusal
 from quantmatrix.signals.domain.run import Run
 from quantmatrix.signals.domain.series import Series
-from quantmatrix.signals.engines import Made
+from quantmatrix.signals.engines import Columns, Made
 from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.optioning import Contracts
@@ -65,14 +65,14 @@ class Turn:
         verdicts: dict[InstrumentId, Judgement] = {}
         if made.memory is not None:
             memories = await self.store.memories(self.run.run_id)
-        for one in self.known:
-            series = self.slate.series(one.instrument.instrument_id)
-            if series is None or series.last_session != self.moment.session or one.underlying is not None:
-                continue
+        fresh = self._fresh()
+        if made.tails is not None:
+            made.tails.advance({one.instrument.instrument_id: series for one, series in fresh})
+        for one, series in fresh:
             holding = self.holdings.get(one.instrument.instrument_id, FLAT)
             memory = memories.get(one.instrument.instrument_id, NOTHING_KEPT)
             busy = made.judge is not None or (made.options is not None and (memory.pursuit is not None or self._contracts.has_legs(one)))
-            if not busy and made.strategy.nothing_can_happen(series.latest(made.screen), holding):
+            if not busy and made.strategy.nothing_can_happen(made.row(Columns.SCREEN, one.instrument.instrument_id, series), holding):
                 continue
             situation = self._situation(one, series, made, holding, equity, memory)
             if made.options is not None and (busy or made.options.wants_options(situation)):
@@ -88,6 +88,11 @@ class Turn:
         if verdicts:
             moment, paused = self.moment, self.run.state is RunState.PAUSED
             await VerdictStore(self.page.connection).keep(self.run.run_id, moment.session, moment.at, verdicts, paused=paused)
+
+    def _fresh(self) -> list[tuple[KnownInstrument, Series]]:
+        """The instruments that have a bar of this moment, in a fixed order."""
+        found = [(one, self.slate.series(one.instrument.instrument_id)) for one in self.known if one.underlying is None]
+        return [(one, series) for one, series in found if series is not None and series.last_session == self.moment.session]
 
     async def leave(self, reason: str, cause: object) -> None:
         """Sell everything for which no order is under way; stopped when nothing is left."""
@@ -105,7 +110,7 @@ class Turn:
 
     def _situation(self, one: KnownInstrument, series: Series, made: Made, holding: Holding, equity: Money, memory: Memory) -> Situation:
         return Situation(
-            row=series.latest(made.held if holding.quantity else made.flat),
+            row=made.row(Columns.HELD if holding.quantity else Columns.FLAT, one.instrument.instrument_id, series),
             close=self.slate.close(one.instrument.instrument_id),
             holding=holding,
             pending=one.instrument.instrument_id in self.working,

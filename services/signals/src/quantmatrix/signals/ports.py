@@ -79,6 +79,19 @@ class OptionStrategy(Strategy, Protocol):
 
 
 @runtime_checkable
+class LooksBack(Protocol):
+    """A strategy whose columns on a bar depend on a few bars before it, besides averages of `indicators`, which are carried.
+
+    A running service then computes the latest bar of all instruments at once from their last bars, with the very same values. The
+    contract of the slot tries every bar.
+    """
+
+    @property
+    def looks_back(self) -> int | None:
+        """How many bars before the latest any of its columns reads; None for all of them."""
+
+
+@runtime_checkable
 class ScreeningStrategy(Strategy, Protocol):
     """A strategy that offers its screen as columns, too: a backtest then looks only at the bars on which something can happen.
 

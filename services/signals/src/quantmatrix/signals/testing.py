@@ -17,6 +17,7 @@ from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.memory import closed_at
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
+from quantmatrix.signals.engines import Columns, made_of
 from quantmatrix.signals.ports import ScreeningStrategy, Strategy
 
 US_STOCK_DOOR = Door(Price.parse("0.01"), Quantity(1), Quantity(1), 1.0)
@@ -178,6 +179,26 @@ class StrategyContract:
         whole = series_from(self.bars, self.splits).frame.select(**columns)
         for end, known in enumerate(self.cuts(), start=1):
             assert known.frame.select(**columns).row(-1) == whole.row(end - 1), f"repainted at {self.bars[end - 1].session}"
+
+    def test_columns_that_are_carried_are_those_of_all_bars_bit_for_bit(self) -> None:
+        made = made_of(self.made())
+        if made.tails is None:
+            return
+        key, live, seen = InstrumentId("ID-LIVE"), Series(), 0
+        whole = {
+            which: series_from(self.bars, self.splits).frame.select(**columns).rows(named=True) for which, columns in made.columns.items()
+        }
+        for number, bar in enumerate(self.bars):
+            for split in self.splits:
+                if split.effective <= bar.session:
+                    live.apply(split)
+            live.append(bar)
+            made.tails.advance({key: live})
+            for which in Columns:
+                row = made.tails.row(which, key)
+                seen += row is not None
+                assert row is None or row == whole[which][number], f"{which}: another value on {bar.session}"
+        assert seen, "nothing was ever carried: these bars are too few to show anything"
 
     def test_the_same_situation_gives_the_same_decisions(self) -> None:
         one, other = self.made(), self.made()

@@ -7,6 +7,8 @@ from typing import Literal
 
 import polars as pl
 
+from quantmatrix.signals.domain.carrying import Averaging, Counting, Smoothing, carried
+
 Seed = Literal["wilder", "talib"]
 
 
@@ -30,7 +32,12 @@ def atr(length: int = 14, seed: Seed = "wilder") -> pl.Expr:
 
 def sma(length: int) -> pl.Expr:
     """Simple moving average of the close; null until there are `length` bars."""
-    return pl.col("close").rolling_mean(length)
+    return mean_of(pl.col("close"), length)
+
+
+def mean_of(values: pl.Expr, length: int) -> pl.Expr:
+    """The mean of the last `length` values; null until there are so many."""
+    return carried(Averaging(length), values, values.rolling_mean(length))
 
 
 def ema(length: int) -> pl.Expr:
@@ -42,7 +49,7 @@ def _smoothed(values: pl.Expr, length: int, alpha: float) -> pl.Expr:
     """Exponential smoothing that starts with the mean of the first `length` values; null before."""
     mean = values.rolling_mean(length)
     started = pl.when(mean.shift(1).is_null()).then(mean).otherwise(values)
-    return started.ewm_mean(alpha=alpha, adjust=False, ignore_nulls=True)
+    return carried(Smoothing(alpha), values, started.ewm_mean(alpha=alpha, adjust=False, ignore_nulls=True))
 
 
 def rsi(length: int = 14) -> pl.Expr:
@@ -86,4 +93,4 @@ def position_in_range(length: int = 20) -> pl.Expr:
 
 def bars_so_far() -> pl.Expr:
     """How many bars there are up to and including this one."""
-    return pl.int_range(1, pl.len() + 1)
+    return carried(Counting(), pl.col("close"), pl.int_range(1, pl.len() + 1))

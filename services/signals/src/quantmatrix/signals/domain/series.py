@@ -53,6 +53,17 @@ class Series:
     def last_session(self) -> date | None:
         return self.frame.item(-1, "session") if self.frame.height else None
 
+    @property
+    def height(self) -> int:
+        """How many bars there are."""
+        return self.frame.height
+
+    @property
+    def latest_bar(self) -> tuple[float, float, float, float, float]:
+        """Open, high, low, close and volume of the latest bar. Raises IndexError when there is none."""
+        _, opened, high, low, close, volume = self.frame.row(-1)
+        return opened, high, low, close, volume
+
     def bars_after(self, session: date) -> list[tuple[date, float, float, float]]:
         """Session, high, low and close of every bar after a session, as the series has them."""
         start = self.frame["session"].search_sorted(session, side="right")

@@ -17,10 +17,10 @@ from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
-from quantmatrix.signals.domain.indicators import rsi
+from quantmatrix.signals.domain.indicators import mean_of, rsi
 from quantmatrix.signals.domain.memory import Memory
 from quantmatrix.signals.domain.trailing import ExitReason, Leave, Look, Trail, TrailingRules, advance, opened
-from quantmatrix.signals.ports import NeedsBars, Remembers, Strategy
+from quantmatrix.signals.ports import LooksBack, NeedsBars, Remembers, Strategy
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 EXITS = "exits"
@@ -86,11 +86,17 @@ class WithExits:
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         close, volume = pl.col("close"), pl.col("volume")
-        seen = (pl.col("high"), pl.col("low"), close, rsi(RSI_LENGTH), volume / volume.rolling_mean(VOLUME_LENGTH))
+        seen = (pl.col("high"), pl.col("low"), close, rsi(RSI_LENGTH), volume / mean_of(volume, VOLUME_LENGTH))
         return dict(self.inner.columns(held=held)) | dict(zip(_COLUMNS, seen, strict=True))
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
         return self.inner.screen_columns()
+
+    @property
+    def looks_back(self) -> int | None:
+        """One bar for the changes of the RSI, or what the strategy needs."""
+        back = self.inner.looks_back if isinstance(self.inner, LooksBack) else None
+        return max(1, back) if back is not None else None
 
     def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
         """While something is held every bar moves the trail."""

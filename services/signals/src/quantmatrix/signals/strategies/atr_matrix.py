@@ -22,7 +22,7 @@ from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 BARS_FOR_ANYTHING = 50
 BARS_FOR_ALIGNMENT = 200
-ATR_LENGTH = 14
+ATR_LENGTH, RANGE_LENGTH = 14, 20
 ENTRY_WEIGHTS = {"v1": (0.30, 0.20, 0.25, 0.15, 0.10), "v2": (0.35, 0.25, 0.20, 0.10, 0.10)}
 STRENGTH_MIN = {"v1": 0.50, "v2": 0.60}
 EXTENDED_AT = {"v1": 10.0, "v2": 12.0}
@@ -85,11 +85,16 @@ class AtrMatrix:
             "sma200": sma(200),
             "shortest": ema(10 if self._p.alignment == "ema10" else 21),
             "short": sma(20 if self._p.alignment == "ema10" else 21),
-            "position": position_in_range(20),
+            "position": position_in_range(RANGE_LENGTH),
         }
 
     def screen_columns(self) -> Mapping[str, pl.Expr]:
         return {"close": pl.col("close"), "sma50": sma(50), "sma20": self._average()}
+
+    @property
+    def looks_back(self) -> int:
+        """The 20-day range."""
+        return RANGE_LENGTH - 1
 
     def _average(self) -> pl.Expr:
         return sma(20 if self._p.preset == "v1" else 21)

@@ -119,6 +119,11 @@ class AtrOptions:
     def screen_columns(self) -> Mapping[str, pl.Expr]:
         return self._matrix.screen_columns()
 
+    @property
+    def looks_back(self) -> int:
+        """What ATR Matrix needs."""
+        return self._matrix.looks_back
+
     def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
         """The stock itself is never held: whatever the holding, only an entry matters."""
         return self._matrix.nothing_can_happen(row, FLAT)

@@ -66,6 +66,11 @@ class MovingAverageCross:
     def screen_columns(self) -> Mapping[str, pl.Expr]:
         return self.columns(held=True)
 
+    @property
+    def looks_back(self) -> int:
+        """The bar before."""
+        return 1
+
     def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
         """Flat, only a fast average above the slow one can buy; holding, only one below it can sell."""
         fast, slow = row["fast"], row["slow"]

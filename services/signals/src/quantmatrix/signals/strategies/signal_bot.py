@@ -113,6 +113,11 @@ class SignalBot:
         columns = (rsi(self._p.rsi_length), fast, slow, fast.shift(1), slow.shift(1))
         return dict(zip(_SCREEN, columns, strict=True))
 
+    @property
+    def looks_back(self) -> int:
+        """The bar before."""
+        return 1
+
     def nothing_can_happen(self, row: Mapping[str, float | None], holding: Holding) -> bool:
         """Whether even the best score of MACD could not bring the mean to where it acts; a confirmation looks at every bar."""
         if self._p.confirmation_min:
