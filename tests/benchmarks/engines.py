@@ -54,6 +54,20 @@ class Wide:
     processor_s: float
 
 
+@dataclass(frozen=True)
+class Live:
+    """One new bar for every symbol, its indicators and its decision, in milliseconds: the quickest moment, the usual one, the first after a start."""
+
+    symbols: int
+    all_ms: float
+    all_usual_ms: float
+    all_first_ms: float
+    few: int
+    few_ms: float
+    few_usual_ms: float
+    few_first_ms: float
+
+
 def make_minutes(folder: Path, count: int) -> None:
     """A walk of minute bars in whole numbers, from NumPy's default generator."""
     draw = np.random.default_rng(SEED)
@@ -110,6 +124,12 @@ def measure_wide(folder: Path, symbols: int = SYMBOLS) -> Wide:
     make_wide(folder, symbols)
     process_s, told = run_process([sys.executable, str(ROOT / "tests/benchmarks/wide.py"), str(folder)])
     return Wide(told["symbols"], told["symbols"] * YEARS * SESSIONS, told["fills"], told["digest"], process_s, told["processor_s"])
+
+
+def measure_live(folder: Path) -> Live:
+    """On the bars that `measure_wide` has made."""
+    _, told = run_process([sys.executable, str(ROOT / "tests/benchmarks/moment.py"), str(folder)])
+    return Live(**told)
 
 
 def run_process(command: Sequence[str]) -> tuple[float, dict]:  # type: ignore[type-arg]  # what a process printed
@@ -172,6 +192,19 @@ def show_wide(wide: Wide, out: Console) -> None:
     )
 
 
+def show_live(live: Live, out: Console) -> None:
+    for count, quickest, usual, first in (
+        (live.symbols, live.all_ms, live.all_usual_ms, live.all_first_ms),
+        (live.few, live.few_ms, live.few_usual_ms, live.few_first_ms),
+    ):
+        wanted = " (wanted: under 100 ms)" if count == SYMBOLS else ""
+        out.print(
+            f"ATR Matrix live, {count} symbols with one new bar each: {quickest:.1f} ms at best, {usual:.1f} ms usually, "
+            f"{first:.0f} ms to take up the past{wanted}",
+            highlight=False,
+        )
+
+
 def main() -> int:
     """Only this part of `make bench`."""
     out = Console()
@@ -179,6 +212,7 @@ def main() -> int:
         folder = Path(name)
         show_cross(measure_all(folder), out)
         show_wide(measure_wide(folder), out)
+        show_live(measure_live(folder), out)
     return 0
 
 

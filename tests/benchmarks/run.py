@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
-from tests.benchmarks.engines import Timed, Wide, measure_all, measure_wide, show_cross, show_wide
+from tests.benchmarks.engines import Live, Timed, Wide, measure_all, measure_live, measure_wide, show_cross, show_live, show_wide
 from tests.benchmarks.figures import Latency
 from tests.benchmarks.floors import Floors, measure
 from tests.benchmarks.flow import Flow, flow
@@ -44,6 +44,7 @@ class Report:
     cross: list[Timed]
     sweep: list[Swept]
     wide: Wide
+    live: Live
 
 
 async def report(folder: Path, *, count: int) -> Report:
@@ -63,7 +64,8 @@ async def report(folder: Path, *, count: int) -> Report:
     err.print("a sweep beside other engines")
     swept = await asyncio.to_thread(measure_sweep, folder)
     err.print("ATR Matrix on many symbols")
-    return Report(floors, tick, through, replay, booked, cross, swept, await asyncio.to_thread(measure_wide, folder))
+    wide = await asyncio.to_thread(measure_wide, folder)
+    return Report(floors, tick, through, replay, booked, cross, swept, wide, await asyncio.to_thread(measure_live, folder))
 
 
 async def measure_floors(folder: Path, count: int) -> Floors:
@@ -101,6 +103,7 @@ def show(found: Report) -> None:
     show_cross(found.cross, out)
     show_sweep(found.sweep, out)
     show_wide(found.wide, out)
+    show_live(found.live, out)
     for sentence in verdicts(found):
         out.print(sentence, highlight=False)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.benchmarks.engines import OURS, Timed, disagreements, measure_cross, measure_wide
+from tests.benchmarks.engines import OURS, Timed, disagreements, measure_cross, measure_live, measure_wide
 from tests.benchmarks.sweeps import Swept, measure_sweep, strays
 
 
@@ -22,10 +22,14 @@ def test_an_engine_that_makes_something_else_is_named() -> None:
 
 
 def test_many_symbols_are_run_in_a_process_of_their_own(tmp_path: Path) -> None:
-    found = measure_wide(tmp_path, symbols=3)
+    found = measure_wide(tmp_path, symbols=6)
 
-    assert (found.symbols, found.bars) == (3, 7_560)
+    assert (found.symbols, found.bars) == (6, 15_120)
     assert found.fills > 0 and found.processor_s > 0 and len(found.digest) == 12
+
+    live = measure_live(tmp_path)
+    assert (live.symbols, live.few) == (6, 5)
+    assert 0 < live.few_ms <= live.few_usual_ms and 0 < live.all_ms <= live.all_usual_ms
 
 
 def test_a_sweep_of_a_hundred_pairs_has_the_figures_of_each(tmp_path: Path) -> None:
