@@ -26,6 +26,7 @@ from quantmatrix.common.contracts.asking.performance import (
     ProfitPeriods,
     Profits,
     Rates,
+    RecentLoss,
     ReturnYear,
     StrategyReturn,
     TaxYear,
@@ -36,6 +37,7 @@ from quantmatrix.common.contracts.asking.taxes import (
     AllocationPart,
     BasisDifference,
     BasisDifferences,
+    WashFlag,
     WashSale,
     WashSales,
     WashYear,
@@ -196,11 +198,14 @@ def _performance() -> Shown:
     candidate = LossCandidate(
         LotId(UUID(int=1)), ACCOUNT, EVIL, Quantity(1), amount, amount, amount, amount, amount, EVIL, None, (LotId(UUID(int=1)),), (), day
     )
+    recent = RecentLoss(LotId(UUID(int=1)), AccountId(EVIL), EVIL, day, amount, day)
     found = Performance(
         "USD", (ACCOUNT,), day, day, amount, amount, amount, amount, amount, amount, amount, rates, Fall(-0.1, day, day, None, 3), None,
         (ProfitLine(EVIL, amount),), amount, (ReturnYear(2024, (0.1, None, -0.1, *(None,) * 9), 0.0),), (year,), (strategy,), (), None,
     )  # fmt: skip
-    return Shown((found,), (ACCOUNT,), LossCandidates(day, (candidate,)), Income((IncomeTotal(2024, EVIL, EVIL, amount, 1),)), EVIL)
+    return Shown(
+        (found,), (ACCOUNT,), LossCandidates(day, (candidate,), (recent,)), Income((IncomeTotal(2024, EVIL, EVIL, amount, 1),)), EVIL
+    )
 
 
 def _taxes() -> Taxes:
@@ -209,7 +214,12 @@ def _taxes() -> Taxes:
         ClosingId(UUID(int=1)), lot, ACCOUNT, EVIL, Quantity(1), day, day, amount, amount, True, lot, AccountId(EVIL), None
     )  # fmt: skip
     differs = BasisDifference(ACCOUNT, EVIL, day, Quantity(1), None, amount, None, None, amount, EVIL)
-    washed = WashSales((WashYear(2024, "USD", 1, amount, amount),), (sale,), 1)
+    washed = WashSales(
+        (WashYear(2024, "USD", 1, amount, amount),),
+        (sale,),
+        1,
+        (WashFlag(EVIL, ACCOUNT, day, amount, lot, EVIL, AccountId(EVIL), day, lot),),
+    )
     return Taxes((AccountTreatment(AccountId(EVIL), "taxable", False),), washed, BasisDifferences(1, 0, (differs,)))
 
 

@@ -2,9 +2,11 @@
 
 import csv
 import io
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 from services.portfolio.tests.test_booking import filled, opened
 from services.portfolio.tests.test_performance_answers import STRANGER, session, three_days
 
@@ -13,16 +15,21 @@ from quantmatrix.common.contracts.asking.taxes import (
     AccountTreatmentsAsked,
     AllocationAsked,
     ChooseSector,
+    ChooseSectors,
     ChooseTreatment,
     WashSalesAsked,
 )
 from quantmatrix.common.contracts.orders import AccountOpened
-from quantmatrix.common.names import AccountId
+from quantmatrix.common.contracts.prices import InstrumentListed
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import ACCOUNT, INSTRUMENT, USER, like, usd
 from quantmatrix.common.testing.pages import Pages
+from quantmatrix.common.values import Quantity
 from quantmatrix.portfolio.performance_answers import loss_candidates, performance, report
-from quantmatrix.portfolio.tax_answers import allocated, choose_sector, choose_treatment, treatments, wash_sales
+from quantmatrix.portfolio.tax_answers import allocated, choose_sector, choose_sectors, choose_treatment, treatments, wash_sales
 
 IRA = AccountId("SECOND")
 
@@ -174,3 +181,48 @@ async def test_a_law_says_what_it_does_not_cover(pages: Pages) -> None:
     (us, *_), (uk,) = await gains(pages, "us"), await gains(pages, "uk")
 
     assert us["Disallowed"] == "250" and uk["Cost"] == "1000"
+
+
+async def test_a_file_of_sectors_is_taken_whole_or_not_at_all(pages: Pages) -> None:
+    await three_days(pages)
+    page = pages.page()
+    first = await choose_sectors(ChooseSectors(user_id=USER, text=f"symbol,sector\n{INSTRUMENT.symbol},Energy\nXYZ,Water\n"), page)
+    again = await choose_sectors(ChooseSectors(user_id=USER, text="sector,symbol\nEnergy,xyz\n"), page)
+    with pytest.raises(Refused) as refused:
+        await choose_sectors(ChooseSectors(user_id=USER, text="symbol,sector\nXYZ,Air\nXYZ,Fire\n"), page)
+
+    parts = (await allocated(AllocationAsked(user_id=USER), pages.connection)).parts
+    theirs = (await allocated(AllocationAsked(user_id=STRANGER), pages.connection)).parts
+
+    assert ((first.symbols, first.changed), (again.symbols, again.changed)) == ((2, 2), (1, 1))
+    assert refused.value.code == "SECTORS_INVALID" and "line 3" in refused.value.detail
+    assert {one.name: one.value for one in parts if one.by == "sector"} == {"Energy": usd(540), "cash": usd(99_478)} and theirs == ()
+    assert await pages.connection.fetchval("select sector from sector_choice where symbol = 'XYZ'") == "Energy"
+
+
+async def test_an_option_bought_after_a_loss_of_its_stock_is_flagged_and_never_booked(pages: Pages) -> None:
+    """Whether an option is substantially identical is a judgement: the loss counts, and a person is shown both."""
+    call = Instrument(InstrumentId("OPT-1"), f"{INSTRUMENT.symbol} 20DEC24 12 C", AssetClass.OPTION, "USD", Quantity(100))
+    await washed(pages, ACCOUNT)
+    await pages.hear(like(InstrumentListed, instrument=call))
+    await pages.hear(structs.replace(filled(3, 1, "2", "0"), instrument=call, fill_id=FillId(derived_id("fill", "call"))))
+
+    found = await wash_sales(WashSalesAsked(user_id=USER), pages.connection)
+    losses = await loss_candidates(LossCandidatesAsked(user_id=USER), pages.connection)
+
+    (flag,) = found.flags
+    assert (flag.symbol, flag.acquired_symbol, flag.loss) == (INSTRUMENT.symbol, call.symbol, usd(-250))
+    assert found.years[0].carried == usd(250), "the shares that were bought wash it, not the option"
+    assert all(one.look_at for one in losses.candidates if one.symbol == INSTRUMENT.symbol)
+
+
+async def test_a_loss_of_the_last_thirty_days_warns_of_buying_again(pages: Pages) -> None:
+    await opened(pages)
+    again = structs.replace(filled(2, 1, "7.5", "0"), fill_id=FillId(derived_id("fill", "again")))
+    await session(pages, 1, "10", filled(1, 100, "10", "0"))
+    await session(pages, 2, "7.5", filled(2, -100, "7.5", "0"), again)
+
+    (recent,) = (await loss_candidates(LossCandidatesAsked(user_id=USER), pages.connection)).recent
+
+    # One share was bought on the same day: 1/100 of the loss is washed already.
+    assert (recent.loss, recent.buy_again_from - recent.disposed_on) == (usd("-247.5"), timedelta(days=31))

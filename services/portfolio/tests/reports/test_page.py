@@ -1,6 +1,7 @@
 """The printable page: whole in itself, harmless, and telling the figures that were computed."""
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
 
@@ -118,3 +119,13 @@ def test_a_flat_curve_is_drawn_too() -> None:
 
     assert "nan" not in drawn and "polyline" in drawn
     assert "nan" not in curve([(FIRST, 0.0), (FIRST + timedelta(days=1), 0.0)], "flat", "fall", percent=True)
+
+
+def test_the_lines_of_each_year_stand_beside_its_profit_with_what_they_leave() -> None:
+    years = [(2023, usd(10), [("commissions", usd(-2)), ("dividends", usd(12))]), (2024, usd(5), [("commissions", usd(-1))])]
+
+    page = page_of(replace(contents(), by_year=years))
+
+    text = "".join(re.sub("<[^>]+>", "|", row) for row in re.findall("<tr>.*?</tr>", page))
+    assert "|Year||commissions||dividends||unexplained||Economic profit|" in text
+    assert "|2024||\u22121.00 USD||||+6.00 USD||+5.00 USD|" in text

@@ -23,6 +23,7 @@ from quantmatrix.common.contracts.asking.taxes import (
     AllocationAsked,
     BasisDifferencesAsked,
     ChooseSector,
+    ChooseSectors,
     ChooseTreatment,
     WashSalesAsked,
 )
@@ -119,5 +120,6 @@ def bus() -> Bus:
             Does(LotMethodChangeAsked, telling.change_method),
             Does(ChooseTreatment, tax_answers.choose_treatment),
             Does(ChooseSector, tax_answers.choose_sector),
+            Does(ChooseSectors, tax_answers.choose_sectors),
         ),
     )

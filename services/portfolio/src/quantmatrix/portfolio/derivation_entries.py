@@ -103,7 +103,7 @@ class EntryReader:
         )  # fmt: skip
         prior = [
             Derived(
-                f"{row['symbol']}: {row['price_before'] or 0:f} to {row['price'] or 0:f}",
+                f"{row['symbol']}: {Price(row['price_before'] or 0)} to {Price(row['price'] or 0)}",
                 Money(row["prior"], currency),
                 source=Source(SourceKind.PRICE, f"{row['symbol']} on {since} and on {session}"),
             )
@@ -133,7 +133,7 @@ class EntryReader:
             source = known.source if known is not None else None
             lines.append(
                 Derived(
-                    f"{row['symbol']}: {known.words if known else 'told by a person'}; {row['price'] or 0:f} at the close",
+                    f"{row['symbol']}: {known.words if known else 'told by a person'}; {Price(row['price'] or 0)} at the close",
                     worth + Money(fill["amount"], currency),
                     source=source or Source(SourceKind.ACT, str(fill["fact_id"])),
                 )

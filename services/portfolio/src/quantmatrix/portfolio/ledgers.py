@@ -6,15 +6,17 @@ from datetime import date
 
 import asyncpg
 
-from quantmatrix.common.names import AccountId, FillId, InstrumentId, LotId, UserId
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, notional
 from quantmatrix.portfolio.day_marks import NO_DAYS, DayLines, Days, days_of
 from quantmatrix.portfolio.domain.events import ShareSplit
 from quantmatrix.portfolio.domain.ledger import Ledger
 from quantmatrix.portfolio.domain.lots import Lot
+from quantmatrix.portfolio.domain.statements_identities import option_terms
 from quantmatrix.portfolio.domain.tax.holdings import Holding, Treatment, holdings_of, is_security
-from quantmatrix.portfolio.domain.tax.wash_sales import Line, wash_sales
+from quantmatrix.portfolio.domain.tax.wash_sales import Flag, Line, wash_sales
 from quantmatrix.portfolio.facts import execution_of_fact, fill_of_fact, split_of_fact
 from quantmatrix.portfolio.performance.course import Course, Flow, Mark
 from quantmatrix.portfolio.performance.periods import chain_of, course_of
@@ -73,17 +75,19 @@ class Books:
     splits: list[ShareSplit] = field(default_factory=list)
     treatments: dict[AccountId, Treatment] = field(default_factory=dict)
     _lines: list[Line] | None = None
+    _flags: tuple[Flag, ...] = ()
 
     @property
     def lots(self) -> dict[LotId, Lot]:
         return {lot_id: lot for ledger in self.ledgers.values() for lot_id, lot in ledger.lots.items()}
 
     def holdings(self) -> list[Holding]:
-        """Of every account, taxable unless its owner said otherwise."""
+        """Of every account, taxable unless its owner said otherwise; options are of the family of their underlying."""
+        families = {lot.instrument.instrument_id: _family(lot.instrument) for lot in self.lots.values()}
         return [
             one
             for account_id, ledger in self.ledgers.items()
-            for one in holdings_of(account_id, ledger, self.treatments.get(account_id, Treatment.TAXABLE), self.splits)
+            for one in holdings_of(account_id, ledger, self.treatments.get(account_id, Treatment.TAXABLE), self.splits, families)
         ]
 
     def lines(self) -> list[Line]:
@@ -92,13 +96,20 @@ class Books:
             self._lines = self._washed()
         return self._lines
 
+    def flags(self) -> tuple[Flag, ...]:
+        """Losses beside purchases of an option on the same underlying, or of that itself, in any account: a person judges them."""
+        self.lines()
+        return self._flags
+
     def _washed(self) -> list[Line]:
         lots = self.lots
         washable: list[Holding] = []
         others: list[Holding] = []
         for one in self.holdings():
             (washable if is_security(lots[one.lot_id].instrument.asset_class) else others).append(one)
-        return [*wash_sales(washable).lines, *(line for one in others for line in wash_sales([one]).lines)]
+        report = wash_sales(washable)
+        self._flags = report.flags
+        return [*report.lines, *(line for one in others for line in wash_sales([one]).lines)]
 
     def disposals_before_washing(self) -> list[Disposal]:
         """Disposals as the lots have them, before any wash sale."""
@@ -126,6 +137,12 @@ class Books:
                 if one.lot_id in own and one.realised is not None
             ]
         return lots, parts
+
+
+def _family(one: Instrument) -> str:
+    """The symbol of the underlying of an option, else the own one."""
+    terms = option_terms(one.symbol) if one.asset_class is AssetClass.OPTION else None
+    return one.symbol if terms is None else terms[0]
 
 
 class LedgerReader:

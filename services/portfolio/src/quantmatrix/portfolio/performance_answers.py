@@ -9,6 +9,7 @@ import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Literal
 
 from quantmatrix.common.contracts.asking.performance import (
@@ -25,16 +26,19 @@ from quantmatrix.common.contracts.asking.performance import (
     ReportName,
     ReportPart,
 )
+from quantmatrix.common.contracts.asking.performance import RecentLoss as RecentLossTold
 from quantmatrix.common.names import AccountId, FillId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.values import Money
+from quantmatrix.portfolio.domain.lots import Lot
 from quantmatrix.portfolio.gains import gains_report
 from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked
 from quantmatrix.portfolio.performance.course import Course, between, together
 from quantmatrix.portfolio.performance.strategies import StrategyResult, results_of
 from quantmatrix.portfolio.performance_words import answered, profit_lines
 from quantmatrix.portfolio.reports.bases import Basis, Printed, with_printed
-from quantmatrix.portfolio.reports.candidates import Candidate, candidates
+from quantmatrix.portfolio.reports.candidates import Candidate, RecentLoss, candidates, recent_losses
 from quantmatrix.portfolio.reports.disposals import Disposal, realised_by_year
 from quantmatrix.portfolio.reports.form_8949 import form_8949, form_8949_workbook
 from quantmatrix.portfolio.reports.income import IncomeLine, income_by_year, income_of
@@ -158,11 +162,23 @@ def _page(walked: Sequence[Walked], books: Books) -> str:
             title=f"Performance of {', '.join(accounts)}",
             course=course,
             attribution=profit_lines(own, course)[0],
+            by_year=_years(own, course),
             realised=[one for one in realised_by_year(_disposals(books, accounts)) if one.currency == currency],
             strategies=_strategies(books, accounts, course),
             notes=notes,
         )
     )
+
+
+def _years(walked: Sequence[Walked], course: Course) -> list[tuple[int, Money, list[tuple[str, Money]]]]:
+    """Gain and lines of each calendar year with a mark."""
+    found: list[tuple[int, Money, list[tuple[str, Money]]]] = []
+    since: date | None = None
+    for year in sorted({mark.on.year for mark in course.marks}):
+        part = between(course, since, date(year, 12, 31))
+        found.append((year, part.gain, profit_lines(walked, part)[0]))
+        since = part.end.on
+    return found
 
 
 async def loss_candidates(asked: LossCandidatesAsked, connection: Connection) -> LossCandidates:
@@ -174,7 +190,14 @@ def _loss_candidates(books: Books, asked: LossCandidatesAsked) -> LossCandidates
     if books.priced_on is None:
         return LossCandidates(None, ())
     found = [one for one in candidates(books.lines(), books.values, books.priced_on) if asked.account_id in (None, one.holding.account_id)]
-    return LossCandidates(books.priced_on, tuple(_candidate(one, books) for one in found[: max(1, min(asked.limit, CANDIDATES_MAX))]))
+    limit = max(1, min(asked.limit, CANDIDATES_MAX))
+    recent = [_recent(one, books.lots[one.lot_id]) for one in recent_losses(books.lines(), books.priced_on)]
+    own = [one for one in recent if asked.account_id in (None, one.account_id)]
+    return LossCandidates(books.priced_on, tuple(_candidate(one, books) for one in found[:limit]), tuple(own[:limit]))
+
+
+def _recent(one: RecentLoss, lot: Lot) -> RecentLossTold:
+    return RecentLossTold(one.lot_id, lot.account_id, lot.instrument.symbol, one.disposed_on, one.loss, one.buy_again_from)
 
 
 def _candidate(one: Candidate, books: Books) -> LossCandidate:

@@ -14,8 +14,11 @@ from quantmatrix.common.contracts.asking.taxes import (
     BasisDifferences,
     BasisDifferencesAsked,
     ChooseSector,
+    ChooseSectors,
     ChooseTreatment,
     SectorChoice,
+    SectorsChosen,
+    WashFlag,
     WashSale,
     WashSales,
     WashSalesAsked,
@@ -30,6 +33,7 @@ from quantmatrix.portfolio.answers import portfolio
 from quantmatrix.portfolio.ledgers import Books, LedgerReader
 from quantmatrix.portfolio.reports.allocation import CASH, UNCLASSIFIED, Worth, allocation
 from quantmatrix.portfolio.reports.bases import Printed, differences_of
+from quantmatrix.portfolio.reports.sectors import SectorFileError, sectors_of
 from quantmatrix.portfolio.reports.washes import Wash, by_year, undecided, washes
 from quantmatrix.portfolio.statement_sources import printed_bases
 
@@ -52,7 +56,30 @@ def _wash_sales(books: Books, asked: WashSalesAsked) -> WashSales:
         tuple(WashYear(one.year, one.currency, one.sales, one.carried, one.lost) for one in by_year(found)),
         tuple(_told(one) for one in found[: max(1, min(asked.limit, WASHES_MAX))]),
         undecided(lines),
+        tuple(_flags(books, asked))[: max(1, min(asked.limit, WASHES_MAX))],
     )
+
+
+def _flags(books: Books, asked: WashSalesAsked) -> list[WashFlag]:
+    """The latest first."""
+    lots = books.lots
+    found = [
+        WashFlag(
+            symbol=lots[one.loss.lot_id].instrument.symbol,
+            account_id=one.loss.account_id,
+            disposed_on=one.loss.disposed_on,
+            loss=one.loss.gain,
+            lot_id=one.loss.lot_id,
+            acquired_symbol=lots[one.acquired.lot_id].instrument.symbol,
+            acquired_account_id=one.acquired.account_id,
+            acquired_on=one.acquired.acquired_on,
+            acquired_lot_id=one.acquired.lot_id,
+        )
+        for one in books.flags()
+        if one.loss.disposed_on is not None and one.loss.gain is not None and one.acquired.acquired_on is not None
+    ]
+    chosen = [one for one in found if asked.account_id in (None, one.account_id) and asked.year in (None, one.disposed_on.year)]
+    return sorted(chosen, key=lambda one: (one.disposed_on, one.symbol, str(one.acquired_lot_id)), reverse=True)
 
 
 async def basis_differences(asked: BasisDifferencesAsked, connection: Connection) -> BasisDifferences:
@@ -160,3 +187,19 @@ async def choose_sector(asked: ChooseSector, page: Page) -> SectorChoice:
             asked.sector,
         )
     return SectorChoice(asked.symbol, asked.sector)
+
+
+async def choose_sectors(asked: ChooseSectors, page: Page) -> SectorsChosen:
+    """Raises Refused with the line of a file that cannot be taken; nothing of it is stored then."""
+    try:
+        wanted = sectors_of(asked.text)
+    except SectorFileError as error:
+        raise Refused("SECTORS_INVALID", str(error)) from error
+    changed = await page.connection.fetch(
+        """insert into sector_choice as c (user_id, symbol, sector) select $1, symbol, sector from unnest($2::text[], $3::text[]) as w (symbol, sector)
+           on conflict (user_id, symbol) do update set sector = excluded.sector where c.sector <> excluded.sector returning symbol""",
+        asked.user_id,
+        list(wanted),
+        list(wanted.values()),
+    )
+    return SectorsChosen(len(wanted), len(changed))

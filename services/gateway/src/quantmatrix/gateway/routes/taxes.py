@@ -17,8 +17,10 @@ from quantmatrix.common.contracts.asking.taxes import (
     BasisDifferences,
     BasisDifferencesAsked,
     ChooseSector,
+    ChooseSectors,
     ChooseTreatment,
     SectorChoice,
+    SectorsChosen,
     TaxTreatment,
     WashSales,
     WashSalesAsked,
@@ -96,6 +98,23 @@ async def choose_sector(symbol: str, body: Sectored, gateway: Here, person: By, 
     return Exact(await gateway.parts.ask("portfolio", ChooseSector(user_id=person.user_id, symbol=symbol, sector=body.sector)))
 
 
+class SectorFile(BaseModel):
+    """A CSV file with the columns symbol and sector, as text."""
+
+    csv: Annotated[str, Field(min_length=1, max_length=400_000)]
+
+
+async def take_sectors(gateway: Gateway, person: Person, visit: Visit, text: str) -> SectorsChosen:
+    await gateway.people.note(person, visit, "symbol.sectors", f"a file of {len(text)} characters")
+    return await gateway.parts.ask("portfolio", ChooseSectors(user_id=person.user_id, text=text))
+
+
+@ROUTER.post("/api/v1/portfolio/sectors", tags=["portfolio"], responses=answers(SectorsChosen))
+async def choose_sectors(body: SectorFile, gateway: Here, person: By, visit: From) -> Response:
+    """Take a file of sectors, or refuse it whole with the line that is wrong."""
+    return Exact(await take_sectors(gateway, person, visit, body.csv))
+
+
 class Taxes(msgspec.Struct, frozen=True):
     """What the page of wash sales and bases shows."""
 
@@ -139,6 +158,12 @@ async def treat_on_page(
 ) -> Response:
     await treat(gateway, person, visit, account_id, treatment)
     return RedirectResponse("/performance/taxes", 303)
+
+
+@ROUTER.post("/performance/allocation/sectors", include_in_schema=False)
+async def sectors_on_page(gateway: Here, person: By, visit: From, csv: Annotated[str, Form(min_length=1, max_length=400_000)]) -> Response:
+    await take_sectors(gateway, person, visit, csv)
+    return RedirectResponse("/performance/allocation", 303)
 
 
 @ROUTER.get("/performance/allocation", include_in_schema=False)

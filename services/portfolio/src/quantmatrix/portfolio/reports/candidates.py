@@ -38,6 +38,32 @@ class Candidate:
         return self.loss + self.disallowed
 
 
+@dataclass(frozen=True, slots=True)
+class RecentLoss:
+    """A loss of the last 30 days that a purchase would still wash, also one in a tax-deferred account, which would lose it for good.
+
+    loss: what counts of it so far, below zero. buy_again_from: the first day on which buying is harmless.
+    """
+
+    lot_id: LotId
+    disposed_on: date
+    loss: Money
+    buy_again_from: date
+
+
+def recent_losses(lines: Iterable[Line], today: date) -> list[RecentLoss]:
+    """Losses of taxable accounts that no purchase has washed yet, the latest first."""
+    found = []
+    for line in lines:
+        one = line.holding
+        if one.treatment is not Treatment.TAXABLE or one.disposed_on is None or one.proceeds is None or line.basis is None:
+            continue
+        loss = one.proceeds - line.basis + line.disallowed
+        if loss.amount < 0 and 0 <= (today - one.disposed_on).days <= WINDOW_DAYS:
+            found.append(RecentLoss(one.lot_id, one.disposed_on, loss, one.disposed_on + timedelta(days=WINDOW_DAYS + 1)))
+    return sorted(found, key=lambda one: (one.disposed_on, str(one.lot_id)), reverse=True)
+
+
 def candidates(lines: Iterable[Line], values: Mapping[LotId, Money], today: date, rules: WashRules | None = None) -> list[Candidate]:
     """The lots of taxable accounts that stand below their basis, the largest usable loss first.
 

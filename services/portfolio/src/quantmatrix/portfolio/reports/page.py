@@ -33,11 +33,12 @@ svg .heat.up { fill: #0a7350; } svg .heat.down { fill: #b8322b; } svg .heat.flat
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What the page is made of. title: whose accounts; attribution: lines of economic profit that sum to the gain."""
+    """What the page is made of. title: whose accounts; attribution: lines of economic profit that sum to the gain; by_year: year, gain and lines."""
 
     title: str
     course: Course
     attribution: Sequence[tuple[str, Money]] = ()
+    by_year: Sequence[tuple[int, Money, Sequence[tuple[str, Money]]]] = ()
     realised: Sequence[RealisedYear] = ()
     strategies: Sequence[StrategyResult] = ()
     notes: Sequence[str] = ()
@@ -63,6 +64,7 @@ def page_of(contents: Contents) -> str:
         ),
         _section("Monthly returns, time-weighted, in percent", heat_map(monthly(links))),
         _section("Where the profit comes from", _attribution(contents.attribution, course.gain)),
+        _section("Profit by year", _by_year(contents.by_year)),
         _section("Realised by year", _realised(contents.realised)),
         _section("By strategy", _strategies(contents.strategies)),
         "".join(f"<p class='quiet'>{escape(note)}</p>" for note in contents.notes),
@@ -119,6 +121,18 @@ def _attribution(lines: Sequence[tuple[str, Money]], gain: Money) -> str:
         ("Line", "Amount"),
         [*((name, money_text(amount, sign=True)) for name, amount in lines), ("Economic profit", money_text(gain, sign=True))],
     )
+
+
+def _by_year(years: Sequence[tuple[int, Money, Sequence[tuple[str, Money]]]]) -> str:
+    """A column for each line that some year has, and what they leave."""
+    names = list(dict.fromkeys(name for _, _, lines in years for name, _ in lines))
+    rows = []
+    for year, gain, lines in years:
+        known = dict(lines)
+        left = gain - sum(known.values(), Money.zero(gain.currency))
+        told = [money_text(known[name], sign=True) if name in known else "" for name in names]
+        rows.append((str(year), *told, money_text(left, sign=True) if left else "", money_text(gain, sign=True)))
+    return _table(("Year", *names, "unexplained", "Economic profit"), rows) if rows else ""
 
 
 def _realised(years: Sequence[RealisedYear]) -> str:

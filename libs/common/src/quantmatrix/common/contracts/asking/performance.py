@@ -297,11 +297,23 @@ class LossCandidate(msgspec.Struct, frozen=True):
     buy_again_from: date
 
 
+class RecentLoss(msgspec.Struct, frozen=True):
+    """A loss of the last 30 days: buying the symbol again before `buy_again_from`, in any account, a tax-deferred one too, washes it."""
+
+    lot_id: LotId
+    account_id: AccountId
+    symbol: str
+    disposed_on: date
+    loss: Money
+    buy_again_from: date
+
+
 class LossCandidates(msgspec.Struct, frozen=True):
-    """The largest usable loss first. as_of: the session of the prices, null without one."""
+    """The largest usable loss first. as_of: the session of the prices, null without one; recent: realised already, the latest first."""
 
     as_of: date | None
     candidates: tuple[LossCandidate, ...]
+    recent: tuple[RecentLoss, ...] = ()
 
 
 class LossCandidatesAsked(Question[LossCandidates], frozen=True, kw_only=True):

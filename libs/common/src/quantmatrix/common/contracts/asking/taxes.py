@@ -11,6 +11,7 @@ from quantmatrix.common.values import Money, Quantity
 
 TaxTreatment = Literal["taxable", "tax-deferred"]
 Sector = Annotated[str, msgspec.Meta(min_length=1, max_length=60)]
+SectorFile = Annotated[str, msgspec.Meta(min_length=1, max_length=400_000)]
 Symbol = Annotated[str, msgspec.Meta(min_length=1, max_length=40)]
 
 
@@ -46,12 +47,30 @@ class WashYear(msgspec.Struct, frozen=True):
     lost: Money
 
 
+class WashFlag(msgspec.Struct, frozen=True):
+    """A loss beside the purchase of a related security within the window: an option and what it is on. Flagged, never booked."""
+
+    symbol: str
+    account_id: AccountId
+    disposed_on: date
+    loss: Money
+    lot_id: LotId
+    acquired_symbol: str
+    acquired_account_id: AccountId
+    acquired_on: date
+    acquired_lot_id: LotId
+
+
 class WashSales(msgspec.Struct, frozen=True):
-    """The latest first. undecided: closings at a loss, or with an unknown gain, whose lots lack a basis or a date; years: of all accounts asked for."""
+    """The latest first. undecided: closings at a loss, or with an unknown gain, whose lots lack a basis or a date.
+
+    years: of all accounts asked for; flags: for a person to judge.
+    """
 
     years: tuple[WashYear, ...]
     sales: tuple[WashSale, ...]
     undecided: int
+    flags: tuple[WashFlag, ...] = ()
 
 
 class WashSalesAsked(Question[WashSales], frozen=True, kw_only=True):
@@ -140,6 +159,26 @@ class ChooseSector(Question[SectorChoice], frozen=True, kw_only=True):
     user_id: UserId
     symbol: Symbol
     sector: Sector | None
+
+
+class SectorsChosen(msgspec.Struct, frozen=True):
+    """symbols: how many the file named; changed: those whose sector was another one, or none, before."""
+
+    symbols: int
+    changed: int
+
+
+class ChooseSectors(Question[SectorsChosen], frozen=True, kw_only=True):
+    """Take a person's own file of sectors: CSV with the columns symbol and sector. Symbols that it does not name keep theirs.
+
+    A file with a bad line is refused whole, with the number of the line.
+    """
+
+    VERB = "sectors.choose"
+    ANSWER = SectorsChosen
+
+    user_id: UserId
+    text: SectorFile
 
 
 class BasisDifference(msgspec.Struct, frozen=True):
