@@ -10,11 +10,10 @@ import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from quantmatrix.common.contracts.asking.derivations import Derivation, DerivedLine
 from quantmatrix.common.contracts.asking.execution import FillSummary
 from quantmatrix.common.contracts.asking.notify import DeliverySummary, NotificationSummary
 from quantmatrix.common.contracts.asking.performance import (
-    Derivation,
-    DerivedLine,
     Fall,
     Income,
     IncomeTotal,

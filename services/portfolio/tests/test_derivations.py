@@ -11,7 +11,8 @@ from services.portfolio.tests.test_booking import DAY, filled
 from services.portfolio.tests.test_performance_answers import STRANGER, session, three_days
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, UnitsArrived
-from quantmatrix.common.contracts.asking.performance import Derivation, DerivationAsked, DerivedOf, PerformanceAsked, ProfitsAsked
+from quantmatrix.common.contracts.asking.derivations import Derivation, DerivationAsked, DerivedOf
+from quantmatrix.common.contracts.asking.performance import PerformanceAsked, ProfitsAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import AccountId
 from quantmatrix.common.runtime.errors import Refused

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from msgspec import structs
 from services.portfolio.tests.test_booking import DAY, corrected, filled, moment, opened, prices, split
 
+from quantmatrix.common.contracts.asking.derivations import DerivationAsked
 from quantmatrix.common.contracts.asking.performance import (
     BenchmarkClose,
-    DerivationAsked,
     IncomeAsked,
     LossCandidatesAsked,
     Performance,

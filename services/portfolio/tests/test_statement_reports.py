@@ -9,7 +9,8 @@ import pytest
 from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JANUARY
 from services.portfolio.tests.importers.test_statement_ledger import keep
 
-from quantmatrix.common.contracts.asking.performance import DerivationAsked, PerformanceAsked, ReportAsked, ReportName
+from quantmatrix.common.contracts.asking.derivations import DerivationAsked
+from quantmatrix.common.contracts.asking.performance import PerformanceAsked, ReportAsked, ReportName
 from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, AllocationAsked, BasisDifferencesAsked, WashSalesAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.testing.examples import usd

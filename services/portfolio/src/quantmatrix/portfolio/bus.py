@@ -1,15 +1,9 @@
 """Portfolio's face towards NATS. What it says stands in `contracts/portfolio.py`."""
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, ActsAsked, LotMethodChangeAsked, LotMethodsAsked
+from quantmatrix.common.contracts.asking.derivations import DerivationAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
-from quantmatrix.common.contracts.asking.performance import (
-    DerivationAsked,
-    IncomeAsked,
-    LossCandidatesAsked,
-    PerformanceAsked,
-    ProfitsAsked,
-    ReportAsked,
-)
+from quantmatrix.common.contracts.asking.performance import IncomeAsked, LossCandidatesAsked, PerformanceAsked, ProfitsAsked, ReportAsked
 from quantmatrix.common.contracts.asking.portfolio import (
     ClosingsAsked,
     LedgerSumsAsked,

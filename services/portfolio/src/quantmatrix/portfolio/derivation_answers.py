@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from quantmatrix.common.contracts.asking.performance import Derivation, DerivationAsked, DerivedLine, DerivedOf
+from quantmatrix.common.contracts.asking.derivations import Derivation, DerivationAsked, DerivedLine, DerivedOf
 from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
 from quantmatrix.common.names import AccountId
 from quantmatrix.common.runtime.database import Connection

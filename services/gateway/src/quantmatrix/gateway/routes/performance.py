@@ -10,11 +10,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
+from quantmatrix.common.contracts.asking.derivations import Derivation, DerivationAsked, DerivedOf
 from quantmatrix.common.contracts.asking.performance import (
     BenchmarkClose,
-    Derivation,
-    DerivationAsked,
-    DerivedOf,
     Income,
     IncomeAsked,
     LossCandidates,
