@@ -1,8 +1,10 @@
 """Imported entries as rows of a table, and back to the very same values."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -11,21 +13,25 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, optional, plain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Place, Printed
 
-FIELDS = """broker_key text, account text, line integer, section text, kind text, session date, at timestamptz, symbol text, asset text,
+_FIELDS = """broker_key text, account text, line integer, section text, kind text, session date, at timestamptz, symbol text, asset text,
 quantity numeric, price numeric, multiplier numeric, amount numeric, currency text, fee numeric, fee_currency text, basis numeric, realised numeric,
 basis_currency text, acquired_on date, cancels text, text text, printed jsonb, same_as text"""
-NAMES = ", ".join(field.split()[0] for field in FIELDS.split(","))
+_NAMES = ", ".join(field.split()[0] for field in _FIELDS.split(","))
+_TYPES = [field.split()[1] for field in _FIELDS.split(",")]
 
 
-async def entries_of(connection: Connection, user_id: UserId, number: str, broker: str | None = None) -> list[Entry]:
-    """Everything that was imported under a broker's number, of one broker or of all, by day and line; what two kinds of files tell once."""
+async def entries_of(
+    connection: Connection, user_id: UserId, number: str, broker: str | None = None, but: UUID | None = None
+) -> list[Entry]:
+    """Everything that was imported under a broker's number, of one broker or of all, by day and line; what two kinds of files tell once.
+
+    but: an import whose entries are left out.
+    """
     rows = await connection.fetch(
         """select * from statement_entry where user_id = $1 and account = $2 and ($3::text is null or broker = $3) and same_as is null
-           order by session, import_id, line, broker_key""",
-        user_id,
-        number,
-        broker,
-    )
+           and ($4::uuid is null or import_id <> $4) order by session, import_id, line, broker_key""",
+        user_id, number, broker, but,
+    )  # fmt: skip
     return [_entry(row) for row in rows]
 
 
@@ -41,50 +47,52 @@ async def untold_entries_of(connection: Connection, user_id: UserId, broker: str
     return [_entry(row) for row in rows]
 
 
-def entry_row(entry: Entry, same_as: str | None) -> dict[str, object]:
-    """An entry as JSON, numbers as text. same_as: the key of the row of another kind of file that tells the same."""
-    basis = entry.basis or entry.realised
-    printed = entry.printed
-    return {
-        "broker_key": entry.broker_key,
-        "account": entry.account,
-        "line": entry.place.line,
-        "section": entry.place.section,
-        "kind": entry.kind.value,
-        "session": entry.session.isoformat(),
-        "at": entry.at.isoformat() if entry.at else None,
-        "symbol": entry.symbol,
-        "asset": entry.asset,
-        "quantity": _text(entry.quantity),
-        "price": _text(entry.price),
-        "multiplier": _text(entry.multiplier),
-        "amount": _amount(entry.amount),
-        "currency": entry.amount.currency if entry.amount is not None else None,
-        "fee": _amount(entry.fee),
-        "fee_currency": entry.fee.currency if entry.fee is not None else None,
-        "basis": _amount(entry.basis),
-        "realised": _amount(entry.realised),
-        "basis_currency": basis.currency if basis is not None else None,
-        "acquired_on": entry.acquired_on.isoformat() if entry.acquired_on else None,
-        "cancels": entry.cancels,
-        "text": entry.text,
-        "printed": None if printed is None else _printed(printed),
-        "same_as": same_as,
-    }
+async def add_entries(
+    connection: Connection, user_id: UserId, import_id: UUID, broker: str, entries: Sequence[Entry], same: Mapping[str, str]
+) -> list[Entry]:
+    """Store the entries whose keys are new; those of them that are booked. same: keys of rows that another kind of file tells of, with its own."""
+    columns = list(zip(*(_values(entry, same.get(entry.broker_key)) for entry in entries), strict=True)) or [()] * len(_TYPES)
+    said = ", ".join(f"${4 + place}::{kind}[]" for place, kind in enumerate(_TYPES))
+    rows = await connection.fetch(
+        f"""insert into statement_entry (user_id, import_id, broker, {_NAMES}) select $1, $2, $3, {_NAMES} from unnest({said}) as said ({_NAMES})
+            on conflict do nothing returning account, broker_key, same_as""",
+        user_id, import_id, broker, *columns,
+    )  # fmt: skip
+    booked = {(row["account"], row["broker_key"]) for row in rows if row["same_as"] is None}
+    return [entry for entry in entries if (entry.account, entry.broker_key) in booked]
 
 
-def _text(value: Quantity | Price | None) -> str | None:
+def _values(entry: Entry, same_as: str | None) -> tuple[object, ...]:
+    """An entry's columns, in the order of their names."""
+    basis, amount, fee = entry.basis or entry.realised, entry.amount, entry.fee
+    return (
+        entry.broker_key, entry.account, entry.place.line, entry.place.section, entry.kind.value, entry.session, entry.at, entry.symbol,
+        entry.asset, _number(entry.quantity), _number(entry.price), _number(entry.multiplier), _amount(amount), _currency(amount),
+        _amount(fee), _currency(fee), _amount(entry.basis), _amount(entry.realised), _currency(basis), entry.acquired_on, entry.cancels,
+        entry.text, None if entry.printed is None else json.dumps(_printed(entry.printed)), same_as,
+    )  # fmt: skip
+
+
+def _number(value: Quantity | Price | None) -> Decimal | None:
+    return None if value is None else value.value
+
+
+def _amount(value: Money | None) -> Decimal | None:
+    return None if value is None else value.amount
+
+
+def _currency(value: Money | None) -> str | None:
+    return None if value is None else value.currency
+
+
+def _text(value: Price | None) -> str | None:
     return None if value is None else str(value)
-
-
-def _amount(value: Money | None) -> str | None:
-    return None if value is None else plain(value.amount)
 
 
 def _printed(printed: Printed) -> dict[str, object]:
     return {
         "close_price": _text(printed.close_price),
-        "marked": _amount(printed.marked),
+        "marked": plain(printed.marked.amount) if printed.marked is not None else None,
         "marked_currency": printed.marked.currency if printed.marked is not None else None,
         "codes": list(printed.codes),
         "price_step": _text(printed.price_step),

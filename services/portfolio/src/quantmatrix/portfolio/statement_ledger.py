@@ -41,6 +41,17 @@ class StatementAccount:
     booked: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NewEntries:
+    """What an import has just stored and is booked: all that it brought."""
+
+    import_id: UUID | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+NOTHING_NEW = NewEntries()
+
+
 class StatementLedger:
     """Reads and writes on one connection; the caller owns the transaction."""
 
@@ -104,9 +115,10 @@ class StatementLedger:
 
     # The book
 
-    async def book_of(self, account: StatementAccount) -> AccountBook:
-        """What everything that was imported for the account makes."""
-        entries = await entries_of(self._connection, account.user_id, account.number, account.broker)
+    async def book_of(self, account: StatementAccount, new: NewEntries = NOTHING_NEW) -> AccountBook:
+        """What everything that was imported for the account makes. new: what is in the tables and at hand, and need not be read again."""
+        stored = await entries_of(self._connection, account.user_id, account.number, account.broker, new.import_id)
+        entries = [*stored, *(entry for entry in new.entries if entry.account == account.number)]
         chapters = await self.chapters_of(account)
         named = [replace(entry, account=account.account_id) for entry in entries]
         listed = await self._listed({entry.symbol for entry in entries if entry.symbol})
@@ -189,9 +201,9 @@ class StatementLedger:
 
         return listed
 
-    async def rebook(self, account: StatementAccount) -> AccountBook:
+    async def rebook(self, account: StatementAccount, new: NewEntries = NOTHING_NEW) -> AccountBook:
         """Put what was imported in the place of what was booked before."""
-        book = await self.book_of(account)
+        book = await self.book_of(account, new)
         for name in _MADE:
             await self._connection.execute(f"delete from {name} where account_id = $1", account.account_id)
         for table in rows_of(book):
@@ -205,12 +217,12 @@ class StatementLedger:
         return book
 
     async def _insert(self, table: Rows, account: StatementAccount) -> None:
-        names = ", ".join(field.split()[0] for field in table.fields.split(","))
-        await self._connection.execute(
-            f"""insert into {table.name} (account_id, user_id, {names})
-                select $1, $2, {names} from jsonb_to_recordset($3::jsonb) as said ({table.fields})""",
-            account.account_id, account.user_id, json.dumps(table.rows),
-        )  # fmt: skip
+        if table.rows:
+            await self._connection.copy_records_to_table(
+                table.name,
+                records=[(account.account_id, account.user_id, *row.values()) for row in table.rows],
+                columns=["account_id", "user_id", *table.rows[0]],
+            )
 
     async def forget(self, user_id: UserId, broker: str, number: str) -> None:
         """Book an account anew after files of it were taken back; one without any file is taken out."""

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -17,32 +17,24 @@ from quantmatrix.portfolio.domain.statements_account import AccountBook, Chapter
 from quantmatrix.portfolio.domain.statements_securities import TRIGGERED_BY
 
 Row = dict[str, Any]
-_LOT = """lot_id uuid, instrument_id text, symbol text, asset_class text, currency text, multiplier numeric, fill_id uuid, opened_quantity numeric,
-quantity numeric, basis numeric, opened_on date, opened_at timestamptz, triggered_by text, dated boolean, arrived_on date"""
-_CLOSING = """closing_id uuid, lot_id uuid, fill_id uuid, instrument_id text, symbol text, currency text, quantity numeric, proceeds numeric,
-basis numeric, realised numeric, opened_on date, closed_on date, closed_at timestamptz, triggered_by text"""
-_CASH = "entry_id uuid, kind text, about uuid, amount numeric, currency text, session date, booked_at timestamptz"
-_POSITION = """instrument_id text, symbol text, asset_class text, currency text, multiplier numeric, quantity numeric, basis numeric,
-unknown numeric, realised numeric"""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What goes into one table. fields: names and types, key: the one that tells rows apart."""
+    """What goes into one table. key: the field that tells rows apart; all rows have the same fields in the same order."""
 
     name: str
     key: str
-    fields: str
     rows: Sequence[Row]
 
 
 def rows_of(book: AccountBook) -> tuple[Rows, ...]:
     """The tables in the order in which they may be filled."""
     return (
-        Rows("lot", "lot_id", _LOT, _lots(book)),
-        Rows("closing", "closing_id", _CLOSING, _closings(book)),
-        Rows("cash_entry", "entry_id", _CASH, _cash(book)),
-        Rows("position", "instrument_id", _POSITION, _positions(book)),
+        Rows("lot", "lot_id", _lots(book)),
+        Rows("closing", "closing_id", _closings(book)),
+        Rows("cash_entry", "entry_id", _cash(book)),
+        Rows("position", "instrument_id", _positions(book)),
     )
 
 
@@ -52,28 +44,28 @@ def _security(one: Instrument) -> Row:
         "symbol": one.symbol,
         "asset_class": one.asset_class.value,
         "currency": one.currency,
-        "multiplier": str(one.multiplier),
+        "multiplier": one.multiplier.value,
     }
 
 
-def _amount(amount: Money | None) -> str | None:
-    return None if amount is None else plain(amount.amount)
+def _amount(amount: Money | None) -> Decimal | None:
+    return None if amount is None else amount.amount
 
 
 def _lots(book: AccountBook) -> list[Row]:
     return [
         _security(lot.instrument)
         | {
-            "lot_id": str(lot.lot_id),
-            "fill_id": str(lot.fill_id),
-            "opened_quantity": str(lot.opened_quantity),
-            "quantity": str(lot.quantity),
+            "lot_id": lot.lot_id,
+            "fill_id": lot.fill_id,
+            "opened_quantity": lot.opened_quantity.value,
+            "quantity": lot.quantity.value,
             "basis": _amount(lot.basis),
-            "opened_on": lot.opened_on.isoformat(),
-            "opened_at": lot.opened_at.isoformat(),
+            "opened_on": lot.opened_on,
+            "opened_at": lot.opened_at,
             "triggered_by": TRIGGERED_BY,
             "dated": lot.dated,
-            "arrived_on": lot.arrived_on.isoformat() if lot.arrived_on is not None else None,
+            "arrived_on": lot.arrived_on,
         }
         for lot in book.replay.every.values()
     ]
@@ -83,19 +75,19 @@ def _closings(book: AccountBook) -> list[Row]:
     every = book.replay.every
     return [
         {
-            "closing_id": str(one.closing_id),
-            "lot_id": str(one.lot_id),
-            "fill_id": str(one.fill_id),
+            "closing_id": one.closing_id,
+            "lot_id": one.lot_id,
+            "fill_id": one.fill_id,
             "instrument_id": every[one.lot_id].instrument.instrument_id,
             "symbol": every[one.lot_id].instrument.symbol,
             "currency": every[one.lot_id].instrument.currency,
-            "quantity": str(one.quantity),
+            "quantity": one.quantity.value,
             "proceeds": _amount(one.proceeds),
             "basis": _amount(one.basis),
             "realised": _amount(one.realised),
-            "opened_on": one.opened_on.isoformat(),
-            "closed_on": one.closed_on.isoformat(),
-            "closed_at": one.closed_at.isoformat(),
+            "opened_on": one.opened_on,
+            "closed_on": one.closed_on,
+            "closed_at": one.closed_at,
             "triggered_by": TRIGGERED_BY,
         }
         for one in book.replay.closings
@@ -105,13 +97,13 @@ def _closings(book: AccountBook) -> list[Row]:
 def _cash(book: AccountBook) -> list[Row]:
     return [
         {
-            "entry_id": str(derived_id("cash", line.about, line.kind, line.place)),
+            "entry_id": derived_id("cash", line.about, line.kind, line.place),
             "kind": line.kind,
-            "about": str(line.about),
-            "amount": plain(line.amount.amount),
+            "about": line.about,
+            "amount": line.amount.amount,
             "currency": line.amount.currency,
-            "session": line.session.isoformat(),
-            "booked_at": line.at.isoformat(),
+            "session": line.session,
+            "booked_at": line.at,
         }
         for line in book.cash
     ]
@@ -140,10 +132,10 @@ def _positions(book: AccountBook) -> list[Row]:
         found.append(
             _security(own[0].instrument)
             | {
-                "quantity": str(units),
+                "quantity": units.value,
                 "basis": _amount(basis) if known else None,
-                "unknown": str(unknown),
-                "realised": plain(gains[instrument_id]),
+                "unknown": unknown.value,
+                "realised": gains[instrument_id],
             }
         )
     return found
@@ -151,22 +143,7 @@ def _positions(book: AccountBook) -> list[Row]:
 
 def differs(made: Row, stored: Any) -> bool:
     """Whether a row of the ledger says something else than the row that was worked out."""
-    return any(not _same(value, stored[name]) for name, value in made.items())
-
-
-def _same(made: str | bool | None, stored: object) -> bool:
-    """Compare what was worked out, mostly as text, with a value of a table."""
-    if made is None or isinstance(made, bool) or stored is None:
-        return made is stored
-    match stored:
-        case Decimal():
-            return Decimal(made) == stored
-        case datetime():
-            return datetime.fromisoformat(made) == stored
-        case date():
-            return made == stored.isoformat()
-        case _:
-            return made == str(stored)
+    return any(value != stored[name] for name, value in made.items())
 
 
 # End figures of files

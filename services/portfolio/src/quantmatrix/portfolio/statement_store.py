@@ -1,7 +1,7 @@
 """Portfolio's tables of imported statements: a file is kept whole or not at all, and what was kept before is not kept again."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -14,8 +14,8 @@ from quantmatrix.portfolio.domain.statements_merging import merged
 from quantmatrix.portfolio.import_report import DUPLICATE, TOLD_OTHERWISE, ImportTold, refused, told
 from quantmatrix.portfolio.importing import Checked, Status
 from quantmatrix.portfolio.statement_breaks import BreakStore
-from quantmatrix.portfolio.statement_entries import FIELDS, NAMES, entries_of, entry_row, untold_entries_of
-from quantmatrix.portfolio.statement_ledger import StatementLedger
+from quantmatrix.portfolio.statement_entries import add_entries, entries_of, untold_entries_of
+from quantmatrix.portfolio.statement_ledger import NewEntries, StatementLedger
 from quantmatrix.portfolio.statement_rows import broker_of, chapters_told
 
 
@@ -80,12 +80,15 @@ class StatementStore:
     ) -> ImportTold:
         """Store the rows, then work out the accounts anew; the report with what came of it."""
         same = await self._told_by_other_kinds(import_id, statement, user_id)
-        fresh = await self._add(import_id, user_id, statement, same)
+        booked = await add_entries(self._connection, user_id, import_id, broker_of(statement), statement.entries, same)
+        fresh = {entry.place.line for entry in booked}
         await self._add_unread(import_id, statement)
         report = _counted(
             report, statement, fresh, len({entry.place.line for entry in statement.entries if entry.broker_key in same} - fresh)
         )
-        report["account_ids"], report["open_breaks"] = await self._accounts(statement, user_id, at, options)
+        report["account_ids"], report["open_breaks"] = await self._accounts(
+            statement, NewEntries(import_id, tuple(booked)), user_id, at, options
+        )  # fmt: skip
         await self._connection.execute(
             "update statement_import set booked = $2, ignored = $3, duplicates = $4, report = $5 where import_id = $1",
             import_id, report["booked"], report["ignored"], report["duplicates"], json.dumps(report),
@@ -130,7 +133,9 @@ class StatementStore:
             )  # fmt: skip
         return found.same
 
-    async def _accounts(self, statement: Statement, user_id: UserId, at: datetime, options: Options) -> tuple[list[str], int]:
+    async def _accounts(
+        self, statement: Statement, new: NewEntries, user_id: UserId, at: datetime, options: Options
+    ) -> tuple[list[str], int]:
         """Book each account of the file, or hold it against its fills; their names, and how many breaks are open."""
         ledger = StatementLedger(self._connection)
         found, open_breaks = [], 0
@@ -142,7 +147,7 @@ class StatementStore:
             if options.treatment is not None:
                 await ledger.set_treatment(account.account_id, options.treatment)
             if account.booked:
-                await ledger.rebook(account)
+                await ledger.rebook(account, new)
             else:
                 open_breaks += await BreakStore(self._connection).hold(account, at)
             found.append(str(account.account_id))
@@ -162,16 +167,6 @@ class StatementStore:
             len(statement.unread), at, broker_of(statement), json.dumps(chapters_told(statement)),
         )  # fmt: skip
         return bool(new)
-
-    async def _add(self, import_id: UUID, user_id: UserId, statement: Statement, same: Mapping[str, str]) -> set[int]:
-        """Store the entries whose keys are new; the lines that brought one that is booked. same: those that another kind of file tells of."""
-        rows = await self._connection.fetch(
-            f"""insert into statement_entry (user_id, import_id, broker, {NAMES})
-                select $1, $2, $4, {NAMES} from jsonb_to_recordset($3::jsonb) as said ({FIELDS})
-                on conflict do nothing returning line, same_as""",
-            user_id, import_id, json.dumps([entry_row(entry, same.get(entry.broker_key)) for entry in statement.entries]), broker_of(statement),
-        )  # fmt: skip
-        return {row["line"] for row in rows if row["same_as"] is None}
 
     async def _add_unread(self, import_id: UUID, statement: Statement) -> None:
         await self._connection.executemany(

@@ -21,7 +21,7 @@ ROWS_MAX = 500_000
 CELL_CHARACTERS_MAX = 16_384
 EXCHANGE_ZONE = "America/New_York"
 
-_NUMBER = re.compile(r"[+-]?(\d{1,3}(,\d{3})+|\d{1,18})?(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?=\.?\d)(\d{1,3}(,\d{3})+|\d{1,18})?(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
 _ABSENT = {"", "-", "--", "N/A"}
 _FORMULA = re.compile(r"[=@\t\r]|[+-]\s*[A-Za-z_]+\s*[(|!]")
 
@@ -96,7 +96,7 @@ def decimal_of(text: str, column: str) -> Decimal | None:
     stripped = text.strip()
     if stripped in _ABSENT:
         return None
-    if not _NUMBER.fullmatch(stripped) or not any("0" <= character <= "9" for character in stripped):
+    if not _NUMBER.fullmatch(stripped):
         raise UnreadableCellError(column, "a number")
     value = Decimal(stripped.replace(",", ""))
     exponent = value.as_tuple().exponent
