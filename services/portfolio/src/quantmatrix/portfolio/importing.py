@@ -9,7 +9,7 @@ from hashlib import sha256
 from quantmatrix.common.runtime.slot import load, names_in
 from quantmatrix.portfolio import importers
 from quantmatrix.portfolio.domain.statements import Statement
-from quantmatrix.portfolio.domain.statements_closings import Closings, Ends, cash_of, closings_of, positions_of, totals_of
+from quantmatrix.portfolio.domain.statements_closings import Closings, Ends, cash_of, closings_of, cut_off, positions_of, totals_of
 from quantmatrix.portfolio.domain.statements_identities import Identity, identities_of
 from quantmatrix.portfolio.domain.statements_replay import Replay, replayed
 from quantmatrix.portfolio.domain.statements_since import begun_later
@@ -193,9 +193,11 @@ def _checked(file: File, statement: Statement, beside: Beside, keys: set[tuple[s
     duplicates = len(statement.booked_lines - fresh)
     replay = replayed(statement, beside.before[1] if beside.before else None)
     identities = tuple(identities_of(statement, beside.before[0] if beside.before else None, beside.after))
+    positions, cash = positions_of(statement, replay), cash_of(statement)
+    cut = cut_off(statement, positions, cash)
     result = Checked(
-        file, _status(statement, identities), _why(statement, identities), statement, duplicates, identities,
-        closings_of(statement, replay), positions_of(statement, replay), cash_of(statement), totals_of(statement),
+        file, Status.REJECTED if cut else _status(statement, identities), cut or _why(statement, identities), statement, duplicates,
+        identities, closings_of(statement, replay), positions, cash, totals_of(statement),
     )  # fmt: skip
     if result.status is not Status.REJECTED:
         keys.update(own)

@@ -178,6 +178,7 @@ class Figures:
 
     value: where there is one; values: of every account and period that the file has. again: lines of the change in value as other
     sections print them. prior: None where no section says what was held before. wash_sales: the file says that its gains follow that rule.
+    open_ended: none of the sections is there that such files end with.
     """
 
     value: Summary | None = None
@@ -189,6 +190,7 @@ class Figures:
     closed_lots: tuple[ClosedLot, ...] = ()
     totals: tuple[PrintedTotal, ...] = ()
     wash_sales: bool = False
+    open_ended: bool = False
     unknown_sections: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
 

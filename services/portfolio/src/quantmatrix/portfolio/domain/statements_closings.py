@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from quantmatrix.common.values import Money, Quantity
+from quantmatrix.common.values import Money, Quantity, plain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Statement
 from quantmatrix.portfolio.domain.statements_cash import moves_of
 from quantmatrix.portfolio.domain.statements_identities import COMMISSION_LEFT_OUT, Cause, Difference, is_option, is_refunded
@@ -113,6 +113,20 @@ def _averaged(differences: Sequence[Difference], statement: Statement) -> list[D
         replace(one, cause=Cause.SEVERAL_EXECUTIONS, note="") if counts[one.about] > 1 and abs(sums[one.about]).amount <= CENT else one
         for one in differences
     ]
+
+
+def cut_off(statement: Statement, positions: Ends, cash: Ends) -> str:
+    """Why a file without an end was cut off, or exported without sections: its rows do not make what it sums up. Empty where they do."""
+    if not statement.figures.open_ended:
+        return ""
+    lacks = "it has none of the sections that such a file ends with"
+    value = statement.figures.value
+    if not statement.entries and (value is None or any(one.amount for one in value.lines)):
+        return f"the file was cut off: {lacks}, and nothing in it can be booked"
+    for one in (*cash.differences, *positions.differences):
+        figures = f"{one.about} is printed as {plain(one.printed.amount)} and its rows make {plain(one.expected.amount)}"
+        return f"the file was cut off: {lacks}, and {figures}" + (f" ({one.note})" if one.note else "")
+    return ""
 
 
 def positions_of(statement: Statement, replay: Replay) -> Ends:

@@ -154,7 +154,7 @@ def totals(rows: Rows, sections: Iterable[str]) -> tuple[PrintedTotal, ...]:
     for section in sections:
         currencies = {row.text("Currency") for row in rows.of(section) if not is_total(row) and row.text("Currency")}
         for row in rows.of(section):
-            if row.cells[2].strip() != "Total" or len(currencies) != 1:
+            if "".join(row.cells[2:3]).strip() != "Total" or len(currencies) != 1:
                 continue
             amount = _last_number(row.cells)
             if amount is not None:

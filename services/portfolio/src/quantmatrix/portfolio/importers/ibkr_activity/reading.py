@@ -21,6 +21,7 @@ from quantmatrix.portfolio.importers.ibkr_activity.sections import (
 from quantmatrix.portfolio.ports import StatementError
 
 TOTAL = "a total over other rows"
+LAST_SECTIONS = ("Financial Instrument Information", "Codes", "Notes/Legal Notes")
 SUMMED_SECTIONS = ("Dividends", "Withholding Tax", "Deposits & Withdrawals", "Interest", "Fees", "Commission Adjustments")
 
 
@@ -102,4 +103,5 @@ class ActivityImporter:
             totals=figures.totals(rows, SUMMED_SECTIONS),
             wash_sales=any("wash sales" in note for note in rows.notes),
             unknown_sections=tuple(unknown),
+            open_ended=not any(rows.of(section) for section in LAST_SECTIONS),
         )

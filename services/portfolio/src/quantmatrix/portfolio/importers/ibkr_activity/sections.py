@@ -84,7 +84,7 @@ def sort_rows(text: str, collected: Collected) -> Rows:
 
 def _refuse_cut_off(text: str, last: tuple[int, list[str], int] | None) -> None:
     """The last row of a file that was cut off ends without a line break, in the middle of its columns."""
-    if last is not None and not text.endswith(("\n", "\r")) and len(last[1]) < last[2] and not last[1][2].startswith("Total"):
+    if last is not None and not text.endswith(("\n", "\r")) and len(last[1]) < last[2] and not "".join(last[1][2:3]).startswith("Total"):
         raise StatementError("the file ends in the middle of a row", line=last[0])
 
 
