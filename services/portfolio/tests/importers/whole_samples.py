@@ -103,4 +103,4 @@ Codes,Data,A,Assignment,O,Opening Trade
 Notes/Legal Notes,Header,Type,Note
 Notes/Legal Notes,Data,Notes,"First line
 second line"
-"""  # noqa: E501 - lines as brokers print them
+"""
