@@ -8,13 +8,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, Side, UserId
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
-from quantmatrix.portfolio.domain.columns import book_columns
+from quantmatrix.portfolio.domain.columns import Closings, book_columns
 from quantmatrix.portfolio.domain.lots import Fill, Split
 from quantmatrix.portfolio.domain.rebuilding import rebuilt_swiftly
 
@@ -63,14 +65,14 @@ def lots(count: int, rebuilt: int = REBUILT) -> Lots:
         (_timed(lambda: _columns(frame)), _timed(lambda: _decimals(decimals)), _timed(lambda: _integers(integers))) for _ in range(RUNS)
     ]
     (_, closings), (_, in_decimals), (_, in_integers) = rounds[0]
-    booked = Decimal(int(closings["realised"].sum())).scaleb(-FRACTION_DIGITS_MAX)
+    booked = Decimal(int(closings[0].realised.sum())).scaleb(-FRACTION_DIGITS_MAX)
     fees = _fees_in_lots(frame)
     if in_decimals != Decimal(in_integers) / 100 or booked != in_decimals + fees:
         raise ArithmeticError(f"columns make {booked}, decimals {in_decimals} less fees of {fees}, integers {in_integers} cents")
     best = [min(one[place][0] for one in rounds) for place in range(3)]
     fills = fills_of(deals(rebuilt))
     seconds, _ = _timed(lambda: rebuilt_swiftly(fills))
-    return Lots(count, len(closings), *(count / one for one in best), rebuild_fills=rebuilt, rebuild_s=seconds)
+    return Lots(count, len(closings[0].fill), *(count / one for one in best), rebuild_fills=rebuilt, rebuild_s=seconds)
 
 
 def deals(count: int) -> list[Deal]:
@@ -98,16 +100,16 @@ def _frame(story: list[Deal]) -> pl.DataFrame:
     )
 
 
-def _columns(frame: pl.DataFrame) -> pl.DataFrame:
-    """Closings with the days on which they were opened and closed."""
-    made, days = book_columns(frame), frame["session"]
-    return made.closings.with_columns(opened_on=days.gather(made.closings["lot"]), closed_on=days.gather(made.closings["fill"]))
+def _columns(frame: pl.DataFrame) -> tuple[Closings, npt.NDArray[np.datetime64], npt.NDArray[np.datetime64]]:
+    """Closings with their gains, and the days on which they were opened and closed."""
+    made, days = book_columns(frame).closings, frame["session"].to_numpy()
+    return made, days[made.lot], days[made.fill]
 
 
 def _fees_in_lots(frame: pl.DataFrame) -> Decimal:
     """Fees that are not in a gain yet, because they are in the basis of lots that are still open; the loops take all at once."""
     free = frame.with_columns(fee=pl.lit(0, pl.Int128))
-    return Decimal(int(book_columns(frame).lots["basis"].sum() - book_columns(free).lots["basis"].sum())).scaleb(-FRACTION_DIGITS_MAX)
+    return Decimal(int(book_columns(frame).lots.basis.sum() - book_columns(free).lots.basis.sum())).scaleb(-FRACTION_DIGITS_MAX)
 
 
 def _decimals(story: list[tuple[int, Decimal, Decimal, Decimal]]) -> Decimal:

@@ -12,7 +12,7 @@ from services.portfolio.tests.domain.making import fill, instrument, usd
 
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.values import Quantity
-from quantmatrix.portfolio.domain import columns
+from quantmatrix.portfolio.domain import column_shares, columns
 from quantmatrix.portfolio.domain.book import Book, rebuilt, with_fill
 from quantmatrix.portfolio.domain.columns import TooLargeError, book_columns, columns_of
 from quantmatrix.portfolio.domain.lots import Fill, Premium
@@ -53,24 +53,17 @@ def in_columns(fills: Sequence[Fill]) -> tuple[list[Row], list[tuple[int, Decima
     book = book_columns(frame)
 
     def units(number: int) -> Decimal:
-        return Decimal(number).scaleb(-digits)
+        return Decimal(int(number)).scaleb(-digits)
 
     def money(number: int) -> Decimal:
-        return Decimal(number).scaleb(-12)
+        return Decimal(int(number)).scaleb(-12)
 
-    closings = [
-        (
-            row["fill"],
-            row["lot"],
-            units(row["quantity"]),
-            money(row["proceeds"]),
-            money(row["basis"]),
-            money(row["realised"]),
-            units(row["left"]),
-        )
-        for row in book.closings.to_dicts()
-    ]
-    lots = [(row["fill"], units(row["opened"]), units(row["quantity"]), money(row["basis"])) for row in book.lots.to_dicts()]
+    told, left = book.closings, book.lots
+    amounts = (told.proceeds, told.basis, told.realised)
+    columns = (told.fill, told.lot, map(units, told.quantity), *(map(money, one) for one in amounts), map(units, told.left))
+    closings = [(int(row[0]), int(row[1]), *row[2:]) for row in zip(*columns, strict=True)]
+    kept = zip(left.fill, left.opened, left.quantity, left.basis, strict=True)
+    lots = [(int(place), units(opened), units(quantity), money(basis)) for place, opened, quantity, basis in kept]
     return closings, lots
 
 
@@ -102,7 +95,7 @@ def test_columns_make_what_booking_one_by_one_makes(story: list[Fill]) -> None:
 @given(stories(), st.integers(0, 2))
 def test_what_is_walked_is_what_is_worked_out_side_by_side(story: list[Fill], rounds: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "ROUNDS_MAX", rounds)
+        patch.setattr(column_shares, "ROUNDS_MAX", rounds)
 
         assert in_columns(story) == one_by_one(story)
 
@@ -143,7 +136,7 @@ def test_a_lot_that_is_closed_in_many_small_parts(sign: int) -> None:
     story = [fill(0, 997 * sign, "10", "1"), *(fill(number, -sign, "11", "0.35") for number in range(1, 200))]
 
     assert in_columns(story) == one_by_one(story)
-    assert columns.ROUNDS_MAX < 199
+    assert column_shares.ROUNDS_MAX < 199
 
 
 def test_a_fill_that_closes_many_lots_and_reverses() -> None:
@@ -185,5 +178,5 @@ def test_the_sums_of_a_thousand_fills_are_those_of_the_book() -> None:
     frame, _ = columns_of(story)
     made, book = book_columns(frame), rebuilt("USD", story)
 
-    assert book.realised is not None and book.realised.amount == Decimal(int(made.closings["realised"].sum())).scaleb(-12)
-    assert book.basis.amount == Decimal(int(made.lots["basis"].sum())).scaleb(-12)
+    assert book.realised is not None and book.realised.amount == Decimal(int(made.closings.realised.sum())).scaleb(-12)
+    assert book.basis.amount == Decimal(int(made.lots.basis.sum())).scaleb(-12)

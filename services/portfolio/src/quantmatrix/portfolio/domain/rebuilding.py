@@ -9,7 +9,6 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import InstrumentId, LotId
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Quantity
 from quantmatrix.portfolio.domain.book import Book, rebuilt
-from quantmatrix.portfolio.domain.columns import TooLargeError, book_columns, columns_of, total_of
 from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, age, lot_of_fill
 from quantmatrix.portfolio.domain.methods import LotMethod, LotMethods
 
@@ -60,16 +59,24 @@ def _in_columns(currency: str, fills: Sequence[Fill]) -> dict[InstrumentId, Book
     """Books by instrument; none where columns do not pay or the figures do not fit."""
     if len(fills) < FACTS_MIN:
         return {}
+    from quantmatrix.portfolio.domain.columns import (  # noqa: PLC0415 - NumPy is loaded where it computes, not by idle services
+        TooLargeError,
+        book_columns,
+        columns_of,
+    )
+
     try:
         frame, digits = columns_of(fills)
         made = book_columns(frame)
     except TooLargeError:
         return {}
     lots: dict[InstrumentId, dict[LotId, Lot]] = {}
-    for place, opened, quantity, basis in made.lots.iter_rows():
+    columns = (made.lots.fill, made.lots.opened, made.lots.quantity, made.lots.basis)
+    for place, opened, quantity, basis in zip(*(one.tolist() for one in columns), strict=True):
         lot = lot_of_fill(fills[place], _quantity(opened, digits), _quantity(quantity, digits), _money(basis, currency))
         lots.setdefault(lot.instrument.instrument_id, {})[lot.lot_id] = lot
-    gains = _by_instrument(made.closings.select(frame["instrument"].gather(made.closings["fill"]), amount="realised"))
+    realised = pl.Series("amount", made.closings.realised.tolist(), dtype=pl.Int128)
+    gains = _by_instrument(pl.DataFrame([frame["instrument"].gather(made.closings.fill), realised]))
     spent = pl.col("value") * pl.col("quantity").sign() + pl.col("fee")
     paid = _by_instrument(frame.select("instrument", amount=spent))
     return {
@@ -80,7 +87,7 @@ def _in_columns(currency: str, fills: Sequence[Fill]) -> dict[InstrumentId, Book
 
 def _by_instrument(amounts: pl.DataFrame) -> dict[str, int]:
     rows: Iterable[tuple[str, object]] = amounts.group_by("instrument").agg(pl.col("amount").sum()).iter_rows()
-    return {instrument: total_of(amount) for instrument, amount in rows}
+    return {instrument: amount for instrument, amount in rows if isinstance(amount, int)}
 
 
 def _quantity(number: int, digits: int) -> Quantity:
