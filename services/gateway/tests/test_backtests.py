@@ -102,6 +102,16 @@ async def test_what_is_wrong_is_refused_and_nothing_is_stored(desk: Desk, change
     assert await desk.database.fetch("signals", "select count(*) from backtest") == before
 
 
+async def test_without_symbols_it_runs_on_those_that_have_the_bars(desk: Desk) -> None:
+    """FB is listed years before its first bar."""
+    found = await _run(desk, {"strategy": "atr_matrix", "capital": "50000"})
+    named = await _run(desk, {"strategy": "atr_matrix", "capital": "50000", "symbols": ["AAPL", "FB"]})
+
+    assert (found["line"]["state"], found["line"]["error"]) == ("done", None)
+    assert "FB" in found["line"]["symbols"]
+    assert named["line"]["state"] == "failed" and "FB has 0 bars, the strategy wants 50" in named["line"]["error"]
+
+
 async def test_a_period_without_bars_fails_with_its_sentence(desk: Desk) -> None:
     found = await _run(desk, {**CROSS, "first": "2030-01-01"})
 

@@ -14,7 +14,7 @@ _DIGESTS = ("code_digest", "data_digest", "trades_digest", "digest")
 def compared(figures: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Any]]]:
     """Rows of a name and one value each: what they were asked, parameters that differ, their figures, their digests."""
     rows = [(name.replace("_", " "), [_text(one.get(name)) for one in figures]) for name in _ASKED]
-    rows += _parameters([one.get("parameters", {}) for one in figures])
+    rows += _parameters([{**one.get("parameters", {}), **one.get("grid", {})} for one in figures])
     rows += [(name.replace("_", " "), [one.get(name) for one in figures]) for name in _PLAIN]
     for part, names in (("curve", _CURVE), ("closed_trades", _CLOSED)):
         rows += [(name.replace("_", " "), [one.get(part, {}).get(name) for one in figures]) for name in names]

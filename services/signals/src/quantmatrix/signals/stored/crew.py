@@ -75,9 +75,9 @@ class Crew:
         return False
 
     async def work(self, found: Backtest, total: int, data: str, pieces: int) -> bool:
-        """Hand out what is missing and wait until every part is stored. False when the workers went, and somebody else has to go on.
+        """Hand out what is missing, and wait until every part is stored or the workers went: then somebody else has to go on.
 
-        True also when the backtest ended meanwhile: cancelled, or failed with what a worker told.
+        False when the backtest ended meanwhile: cancelled, or failed with what a worker told.
         """
         missing = await self._missing(found.backtest_id, total)
         job = Job(
@@ -88,7 +88,7 @@ class Crew:
         while missing:
             async with self._pool.acquire(timeout=5) as connection:
                 if not await BacktestStore(connection).beat(found.backtest_id, total - len(missing), total, self._clock.now()):
-                    return True
+                    return False
             if rounds == 0:
                 rounds = await self._published(job, cut(missing, total), 1)
             await asyncio.sleep(LOOK_S)
@@ -99,7 +99,7 @@ class Crew:
             last, lost = len(missing), lost + 1 if queued == 0 else 0
             if time.monotonic() - max(moved_at, self._heard_at) > ALONE_S:
                 log.warning("jobs.alone", backtest_id=found.backtest_id, missing=len(missing))
-                return False
+                return True
             if lost >= LOST_LOOKS:
                 rounds, lost = await self._published(job, cut(missing, total), rounds + 1), 0
         return True

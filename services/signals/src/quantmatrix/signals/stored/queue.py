@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,7 +16,7 @@ from quantmatrix.common.runtime.database import Pool
 from quantmatrix.common.runtime.errors import TRANSIENT, Refused
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import plain
-from quantmatrix.signals.backtest.history import BacktestError
+from quantmatrix.signals.backtest.history import BacktestError, bars_needed
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.run import Job, made
 from quantmatrix.signals.backtest.sweep import combinations
@@ -96,10 +96,19 @@ class BacktestQueue:
                 raise BacktestError(f"grid: {name} has no list of values")
         for chosen in combinations(grid) if grid else [{}]:
             made(strategy, {**parameters, **chosen})
-        symbols = _symbols(asked.symbols, [one.instrument.symbol for one in listed.values()])
+        symbols = _symbols(asked.symbols, [one.instrument.symbol for one in listed.values() if one.underlying is None])
         job = Job(parameters, asked.capital, FillRules(), asked.first, asked.last, asked.seed)
         kind = "walk_forward" if asked.windows is not None else "sweep" if grid else "run"
-        return wanted(job, strategy=strategy.name, symbols=symbols, feed=FEED, kind=kind, grid=grid, windows=_windows(asked, grid))
+        return wanted(
+            job,
+            strategy=strategy.name,
+            symbols=symbols,
+            feed=FEED,
+            kind=kind,
+            grid=grid,
+            windows=_windows(asked, grid),
+            all_listed=not asked.symbols,
+        )
 
     async def run(self) -> None:
         """Work on what waits, one at a time, until cancelled. A database that is away only delays it."""
@@ -147,7 +156,8 @@ class BacktestQueue:
             total, data, pieces = await self._packed(found, listed)
         except BacktestError as error:
             return str(error)
-        await self._crew.work(found, total, data, pieces)
+        if not await self._crew.work(found, total, data, pieces):
+            return ""
         return await self._in_a_process(found, listed, is_packed=True)
 
     async def _packed(self, found: Backtest, listed: Sequence[KnownInstrument]) -> tuple[int, str, int]:
@@ -155,8 +165,7 @@ class BacktestQueue:
         packing, pieces, sessions = Packing(), 0, set[date]()
         async with self._pool.acquire(timeout=LOOK_S) as connection:
             store = BacktestStore(connection)
-            for one in listed:
-                given = await self._given(one)
+            async for given in self._given(found, listed):
                 sessions |= set(given.bars.sessions)
                 for content in await asyncio.to_thread(packing.add, encode(given)):
                     await store.keep_data(found.backtest_id, pieces, content)
@@ -166,16 +175,19 @@ class BacktestQueue:
                 pieces += 1
         return parts_in(found.wanted, sorted(sessions)), packing.digest, pieces
 
-    async def _given(self, one: KnownInstrument) -> Given:
-        bars = await self._history.bars(one.instrument.instrument_id, _FAR)
-        return Given(
-            one.instrument.symbol,
-            one.instrument.currency,
-            str(one.tick_size),
-            str(one.lot_size),
-            plain(one.instrument.multiplier.value),
-            bars,
-        )
+    async def _given(self, found: Backtest, listed: Sequence[KnownInstrument]) -> AsyncIterator[Given]:
+        """Each instrument with its bars; where nobody named one, only those on which something can be decided."""
+        fewest = self._fewest(found.wanted) if found.wanted.all_listed else 0
+        for one in listed:
+            bars = await self._history.bars(one.instrument.instrument_id, _FAR)
+            if len(bars.sessions) >= fewest:
+                sizes = (str(one.tick_size), str(one.lot_size), plain(one.instrument.multiplier.value))
+                yield Given(one.instrument.symbol, one.instrument.currency, *sizes, bars)
+
+    def _fewest(self, asked: Wanted) -> int:
+        """The bars that some combination wants at most; one at least."""
+        strategy, chosen = self._strategies[asked.strategy], combinations(asked.grid) if asked.grid else [{}]
+        return max(1, *(bars_needed(made(strategy, {**asked.parameters, **one})) for one in chosen))
 
     async def _in_a_process(self, found: Backtest, listed: Sequence[KnownInstrument], *, is_packed: bool) -> str:
         """What went wrong, or nothing. The process stores its own end; only when it cannot, there is something to tell."""
@@ -203,8 +215,8 @@ class BacktestQueue:
         start = Start(found.backtest_id, self._database_url, self._limit_s, found.wanted, is_packed)
         try:
             process.stdin.write(encode(start) + b"\n")
-            for one in listed:
-                process.stdin.write(encode(await self._given(one)) + b"\n")
+            async for given in self._given(found, listed):
+                process.stdin.write(encode(given) + b"\n")
                 await process.stdin.drain()
             process.stdin.close()
             await process.stdin.wait_closed()

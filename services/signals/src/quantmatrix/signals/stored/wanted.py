@@ -13,12 +13,16 @@ from quantmatrix.signals.backtest.walk_forward import Windows
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """feed: where the bars came from; grid: values by parameter, of a sweep and a walk forward; cash is a decimal string."""
+    """feed: where the bars came from; grid: values by parameter, of a sweep and a walk forward; cash is a decimal string.
+
+    all_listed: nobody named symbols, so that those with too few bars are left out.
+    """
 
     kind: str = "run"
     strategy: str
     parameters: dict[str, Any]
     symbols: tuple[str, ...]
+    all_listed: bool = False
     feed: str
     cash: str
     currency: str = "USD"
