@@ -27,7 +27,7 @@ p.soft, .soft { color: var(--soft); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 .wide { overflow-x: auto; }
 th, td { padding: .25rem .5rem; border-bottom: 1px solid var(--rule); text-align: right; white-space: nowrap; }
-th:first-child, td:first-child, td.words { text-align: left; }
+th:first-child, td:first-child, td.words, th.words { text-align: left; }
 td.words { white-space: normal; min-width: 14rem; }
 th { color: var(--soft); font-weight: 600; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: .75rem; }
@@ -123,7 +123,7 @@ def trades_of_page(trades: pl.DataFrame) -> str:
     """Trades with the reasons of their opening, as a table."""
     rows = [_trade(one) for one in trades.head(TRADES_SHOWN_MAX).iter_rows(named=True)]
     more = f'<p class="soft">{trades.height - TRADES_SHOWN_MAX} more are not shown.</p>' if trades.height > TRADES_SHOWN_MAX else ""
-    heads = ("Symbol", "Opened", "Closed", "Bought", "Profit", "Gain", "Sessions", "Last sale", "Why it was opened")
+    heads = ("Symbol", "Opened", "Closed", "Bought", "Profit", "Gain", "Sessions", "Last sale", '<th class="words">Why it was opened</th>')
     return table(heads, rows) + more if rows else "<p>Nothing was traded.</p>"
 
 
@@ -154,7 +154,7 @@ def refusals_of_page(refusals: pl.DataFrame) -> str:
 def to_repeat(told: Mapping[str, Any]) -> str:
     """What decides the outcome, and its digest."""
     rows = [
-        ["parameters", f"<code>{escape(json.dumps(told['parameters']))}</code>"],
+        *([name, f"<code>{escape(json.dumps(told[name]))}</code>"] for name in ("parameters", "grid", "windows") if name in told),
         ["seed", str(told["seed"])],
         *([name, f"<code>{told[key]}</code>"] for name, key in (("code", "code_digest"), ("data", "data_digest"), ("result", "digest"))),
     ]
