@@ -14,9 +14,8 @@ from operator import attrgetter, mul
 from quantmatrix.common.names import Side
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
 from quantmatrix.signals.backtest.filling import Filling
-from quantmatrix.signals.backtest.history import BacktestError, History, TooLongError, bars_needed, calendars, check
+from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, broke, calendars, check
 from quantmatrix.signals.backtest.lanes import Lane, Working
-from quantmatrix.signals.backtest.limits import TookTooLongError
 from quantmatrix.signals.backtest.outcome import Outcome, Point
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.domain.decisions import Decision, Portfolio, Situation
@@ -147,9 +146,7 @@ class Engine:
             raise self._failed(lane, error) from error
 
     def _failed(self, lane: Lane, error: Exception) -> BacktestError:
-        if isinstance(error, TookTooLongError):
-            return TooLongError(f"{self._strategy.name} did not come back from {lane.place()} and was stopped")
-        return BacktestError(f"{self._strategy.name} raised {type(error).__name__} on {lane.place()}: {error}")
+        return broke(self._strategy.name, lane.place(), error)
 
     def _decisions(self, lane: Lane, equity: Money, close: Price) -> Sequence[Decision]:
         try:

@@ -13,6 +13,7 @@ import polars as pl
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import NotExactError, Price, Quantity
+from quantmatrix.signals.backtest.limits import TookTooLongError
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import SCHEMA, RawBar, Split
 from quantmatrix.signals.ports import NeedsBars, Strategy
@@ -176,6 +177,13 @@ def past_bar(symbol: str, number: int, session: date, prices: Sequence[object], 
             raise BacktestError(f"{symbol}, bar {number} ({session}): the {name} is no exact number: {error}") from error
     opened, high, low, close, traded = values
     return PastBar(session, opened, high, low, close, traded)  # type: ignore[arg-type]  # four prices and a quantity, in this order
+
+
+def broke(strategy: str, place: str, error: Exception) -> BacktestError:
+    """What is told of a strategy that raised something, or was stopped, at a place."""
+    if isinstance(error, TookTooLongError):
+        return TooLongError(f"{strategy} did not come back from {place} and was stopped")
+    return BacktestError(f"{strategy} raised {type(error).__name__} on {place}: {error}")
 
 
 def bars_needed(strategy: Strategy) -> int:

@@ -168,8 +168,8 @@ def assumed(told: Mapping[str, Any]) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself; cells are markup, a cell that begins with <td stands as it is."""
-    head = "".join(f"<th>{one}</th>" for one in heads)
+    """A table that scrolls by itself; cells are markup, one that begins with <td or <th stands as it is."""
+    head = "".join(one if one.startswith("<th") else f"<th>{one}</th>" for one in heads)
     body = "".join("<tr>" + "".join(one if one.startswith("<td") else f"<td>{one}</td>" for one in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 

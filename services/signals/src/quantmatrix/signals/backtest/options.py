@@ -12,7 +12,7 @@ from quantmatrix.common.names import InstrumentId, Side
 from quantmatrix.common.options import price_met, terms_of
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.signals.backtest.engine import Progress
-from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, bars_needed, check
+from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, bars_needed, broke, check
 from quantmatrix.signals.backtest.lanes import Lane
 from quantmatrix.signals.backtest.outcome import Fill, Outcome, Point, Refusal
 from quantmatrix.signals.backtest.rules import FillRules
@@ -151,7 +151,7 @@ class OptionEngine:
             if self._memory is not None:
                 lane.memory = self._memory.remember(situation)
         except Exception as error:
-            raise BacktestError(f"{self._strategy.name} raised {type(error).__name__} on {lane.place()}: {error}") from error
+            raise broke(self._strategy.name, lane.place(), error) from error
         for decision in decisions:
             self._take(lane, situation, decision, session)
 
