@@ -1,9 +1,13 @@
 """Bad files: refused whole, with the line named, nothing booked, and nothing of their content in the message."""
 
+import csv
+import re
+
 import pytest
 from services.portfolio.tests.importers import samples
 from services.portfolio.tests.importers.activity_samples import STATEMENT
 from services.portfolio.tests.importers.test_contracts import EVERY
+from services.portfolio.tests.importers.whole_samples import WHOLE
 
 from quantmatrix.portfolio.import_report import told
 from quantmatrix.portfolio.importers.ibkr_flex_xml import IMPORTER
@@ -202,3 +206,37 @@ def test_messages_never_quote_a_cell(name: str) -> None:
         result = check("\n".join(spoiled).encode())
         shown = result.why + " ".join(row["why"] for row in told(result)["rows_not_understood"])
         assert SECRET not in shown, shown
+
+
+def numbers_of(text: str) -> list[tuple[int, int]]:
+    """The line and place of every cell of a data row that holds a number; a quotation over two lines is left out."""
+    found = []
+    for line, row in enumerate(text.splitlines()):
+        cells = next(csv.reader([row]))
+        if len(cells) > 2 and cells[1] == "Data" and '"First line' not in row:
+            found += [(line, place) for place, cell in enumerate(cells) if place > 1 and re.fullmatch(r"-?[\d,.]+", cell)]
+    return found
+
+
+@pytest.mark.parametrize("hostile", ["NaN", "1e999", "1,2,3.4", "9" * 40])
+def test_no_number_of_a_statement_can_be_spoiled_unseen(hostile: str) -> None:
+    """Refused, or what is booked is the same: then it was a number that nothing is made of."""
+    lines = WHOLE.splitlines()
+    (whole,) = check_files([File("file", WHOLE.encode())])
+    assert whole.statement is not None
+    keys = {entry.broker_key for entry in whole.statement.entries}
+    cells_of = numbers_of(WHOLE)
+    refused = 0
+
+    for line, place in cells_of:
+        cells = next(csv.reader([lines[line]]))
+        cells[place] = hostile
+        row = ",".join(f'"{cell}"' if "," in cell else cell for cell in cells)
+        found = check("\n".join([*lines[:line], row, *lines[line + 1 :], ""]).encode())
+        refused += found.status is Status.REJECTED
+        assert hostile not in found.why
+        assert found.status is Status.REJECTED or (
+            found.statement is not None and {one.broker_key for one in found.statement.entries} == keys
+        )
+
+    assert (len(cells_of), refused > 80) == (169, True), refused
