@@ -1,13 +1,17 @@
 """Acts and lot methods over HTTP: booked once, refused with a sentence, written down in the audit trail."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from services.gateway.tests.running import Console
 
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.contracts.asking.acts import ActBookingAsked, LotMethodChangeAsked, act_of_json
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import AccountId
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.here import StartHere
 from quantmatrix.common.values import Money
 from quantmatrix.operations.testing import FreshDatabase
@@ -99,3 +103,24 @@ async def test_what_cannot_be_is_refused_with_the_field_or_the_reason(behind: Co
     assert without_key.json()["code"] == "IDEMPOTENCY_KEY_REQUIRED"
     assert (await behind.get("/api/v1/portfolio/accounts/NOT-MINE/acts")).json()["code"] == "ACCOUNT_UNKNOWN"
     assert (await behind.get(f"{ACCOUNT}/acts")).json() == {"acts": []}
+
+
+async def test_what_the_operator_tells_is_in_the_trail_also_when_it_is_refused(behind: Console, database: FreshDatabase, ask: Ask) -> None:
+    """`qm lots` asks the gateway for changes, so that they leave a row like those of a person."""
+    left = {**traded("2024-01-10", "BUY", "100", "10")}
+    act = act_of_json(msgspec.json.encode(left))
+    taken = await ask("gateway", ActBookingAsked(command_id=derived_id("operator", 1), account_id=AccountId("A-1"), act=act), deadline_s=10)
+    changed = LotMethodChangeAsked(
+        command_id=derived_id("operator", 2), account_id=AccountId("A-1"), method="HIFO", since=date(2024, 6, 1)
+    )  # fmt: skip
+    history = await ask("gateway", changed, deadline_s=10)
+    with pytest.raises(Refused) as refused:
+        await ask("gateway", msgspec.structs.replace(changed, command_id=derived_id("operator", 3), method="BEST"), deadline_s=10)
+
+    trail = await database.fetch("gateway", "select name, action, about from audit where action like 'account.%' order by at, about")
+    assert taken.booked and history.methods[-1].method == "HIFO" and refused.value.code == "LOT_METHOD_UNKNOWN"
+    assert sorted((row["name"], row["about"]) for row in trail) == [
+        ("operator", "A-1: BEST since 2024-06-01"),
+        ("operator", "A-1: HIFO since 2024-06-01"),
+        ("operator", "A-1: trade"),
+    ]

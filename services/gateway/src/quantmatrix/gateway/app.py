@@ -11,6 +11,7 @@ from quantmatrix.gateway.bus import bus
 from quantmatrix.gateway.context import Gateway
 from quantmatrix.gateway.feed import Feed
 from quantmatrix.gateway.handlers import Handlers
+from quantmatrix.gateway.ledger_operating import OperatingLedger
 from quantmatrix.gateway.people import People
 from quantmatrix.gateway.runs import Operating
 from quantmatrix.gateway.settings import GatewaySettings
@@ -34,7 +35,7 @@ async def serve(settings: GatewaySettings) -> None:
         async def console() -> None:
             await _serve_web(web, door, feed)
 
-        return bus(Handlers(feed), Operating(parts), (console, feed.forget))
+        return bus(Handlers(feed), Operating(parts), OperatingLedger(parts), (console, feed.forget))
 
     await run_service(settings, build)
 

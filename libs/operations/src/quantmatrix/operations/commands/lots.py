@@ -49,7 +49,8 @@ def method(
             method=wanted,
             since=since.date(),
         )
-    found = run(_asked(places(as_json=as_json), asked, as_json=as_json), as_json=as_json)
+    answered_by = "portfolio" if wanted is None else "gateway"
+    found = run(_asked(places(as_json=as_json), asked, answered_by, as_json=as_json), as_json=as_json)
     if as_json:
         tell_json(msgspec.to_builtins(found))
         return
@@ -62,7 +63,9 @@ def method(
 @app.command()
 def acts(account: Account, as_json: AsJson = False) -> None:
     """What was told about an account beside its fills, with the ids by which it is completed and reversed."""
-    found: ToldActs = run(_asked(places(as_json=as_json), ActsAsked(account_id=AccountId(account)), as_json=as_json), as_json=as_json)
+    found: ToldActs = run(
+        _asked(places(as_json=as_json), ActsAsked(account_id=AccountId(account)), "portfolio", as_json=as_json), as_json=as_json
+    )
     told: list[dict[str, Any]] = [msgspec.to_builtins(one, enc_hook=encode_hook) for one in found.acts]
     if as_json:
         tell_json({"account": account, "acts": told})
@@ -85,16 +88,17 @@ def tell(
     except MalformedMessageError as error:
         fail(Exit.ERROR, f"{file}: {error}", as_json=as_json)
     asked = ActBookingAsked(command_id=derived_id("act", account, encode(act)), account_id=AccountId(account), act=act)
-    taken: ActTaken = run(_asked(places(as_json=as_json), asked, as_json=as_json), as_json=as_json)
+    taken: ActTaken = run(_asked(places(as_json=as_json), asked, "gateway", as_json=as_json), as_json=as_json)
     if as_json:
         tell_json({"event_id": str(taken.event_id), "booked": taken.booked})
     else:
         out.print(f"{'booked' if taken.booked else 'was booked before'} as {taken.event_id}", highlight=False)
 
 
-async def _asked(where: Places, asked: Question[Any], *, as_json: bool) -> Any:
+async def _asked(where: Places, asked: Question[Any], answered_by: str, *, as_json: bool) -> Any:
+    """What is read, portfolio tells; what changes something goes through the gateway, which writes it into the audit trail."""
     async with asking_services(where, as_json=as_json) as ask:
-        return await ask("portfolio", asked, deadline_s=DEADLINE_S)
+        return await ask(answered_by, asked, deadline_s=DEADLINE_S)
 
 
 def _words(act: dict[str, Any]) -> str:
