@@ -17,6 +17,7 @@ from quantmatrix.operations.commands import (
     reports,
     running,
     runs,
+    scanning,
     worker,
 )
 
@@ -36,6 +37,8 @@ app.command()(looking.logs)
 app.add_typer(parked.app, name="parked")
 app.command("run")(runs.start_command)
 app.add_typer(runs.app, name="runs")
+app.command("scan")(scanning.scan_command)
+app.command("advise")(scanning.advise_command)
 app.add_typer(lots.app, name="lots")
 app.command("report")(reports.report_command)
 app.add_typer(backtesting.app, name="backtest")

@@ -13,6 +13,7 @@ from quantmatrix.common.contracts.asking.backtests import (
 )
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked, VerdictsAsked
+from quantmatrix.common.contracts.asking.scans import AdviceAsked, ScanAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.asking.work import JobBeat, JobDataAsked, JobDone
 from quantmatrix.common.contracts.codec import decode_as
@@ -108,6 +109,8 @@ def bus(
             Answers(ProposalAsked, handlers.starting.proposal),
             Answers(VerdictsAsked, handlers.answers.verdicts),
             Answers(FollowUpsAsked, handlers.answers.follow_ups),
+            Answers(ScanAsked, handlers.scanning.scanned),
+            Answers(AdviceAsked, handlers.scanning.advice),
             Answers(ChartAsked, charts.chart),
             Answers(LedgerDigestAsked, ledger_digest),
             *stored.answers,

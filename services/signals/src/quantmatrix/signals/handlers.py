@@ -19,6 +19,7 @@ from quantmatrix.signals.engines import Engines
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.optioning import Contracts, options_of
 from quantmatrix.signals.ports import OptionChains, Strategy
+from quantmatrix.signals.scanning import Scanning
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.starting import Starting
 from quantmatrix.signals.store import KnownInstrument, RunAtWork, SignalsStore
@@ -38,6 +39,7 @@ class Handlers:
         self.booking = Booking(self._engines, default_strategy)
         self.starting = Starting(self._engines, slate)
         self.answers = Answers(self._engines)
+        self.scanning = Scanning(slate, slate.history)
         self._known: dict[str, list[KnownInstrument]] = {}
         self._loaded: tuple[Page, list[RunAtWork]] | None = None
         self.following = Following(slate)

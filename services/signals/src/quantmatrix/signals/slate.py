@@ -35,7 +35,7 @@ class Slate:
     """A copy that may be thrown away at any time: the same bars and splits always make the same series."""
 
     def __init__(self, history: History) -> None:
-        self._history = history
+        self.history = history
         self._series: dict[InstrumentId, Series] = {}
         self._closes: dict[InstrumentId, Price] = {}
         self._reached: dict[str, date] = {}
@@ -72,7 +72,7 @@ class Slate:
         current = self._reached.get(calendar) == session
         missing = [instrument for instrument in instruments if not current or instrument not in self._series]
         for instrument in missing:
-            columns = await self._history.bars(instrument, session)
+            columns = await self.history.bars(instrument, session)
             self._series[instrument] = series_of(columns)
             if columns.close:
                 self._closes[instrument] = Price.parse(columns.close[-1])

@@ -14,6 +14,8 @@ from quantmatrix.common.contracts.asking import (
     notify,
     performance,
     portfolio,
+    runs,
+    scans,
     signals,
     statements,
     supervisor,
@@ -27,7 +29,22 @@ from quantmatrix.operations.documents.meanings import meaning_of, text_of, type_
 from quantmatrix.operations.documents.sources import answering, changes_something
 
 PLACE = Path("docs/questions.md")
-_MODULES = (market, signals, backtests, execution, portfolio, performance, taxes, statements, notify, ledger, messaging, supervisor)
+_MODULES = (
+    market,
+    signals,
+    runs,
+    scans,
+    backtests,
+    execution,
+    portfolio,
+    performance,
+    taxes,
+    statements,
+    notify,
+    ledger,
+    messaging,
+    supervisor,
+)
 
 
 def all_questions() -> tuple[type[Question[msgspec.Struct]], ...]:
