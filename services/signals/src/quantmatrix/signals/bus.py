@@ -50,6 +50,18 @@ from quantmatrix.signals.stored.queue import BacktestQueue
 BARS_PATIENCE_S = 0.05
 """Bars are decided on when their watermark comes; until then they wait for it."""
 
+LETS_PAST = (
+    OrderSubmitted,
+    OrderAccepted,
+    OrderUnknown,
+    OrderCancelling,
+    TradingStateChanged,
+    BreakFound,
+    MatchedWatermark,
+    SettledWatermark,
+)
+"""What comes with orders and fills, and moves no run."""
+
 
 def backtests(answers: BacktestAnswers, queue: BacktestQueue, crew: Crew) -> Bus:
     """The table of contents of stored backtests."""
@@ -91,16 +103,7 @@ def bus(
             Hears(ChangeRun, handlers.starting.change),
             Hears(FundRun, fund),
         ),
-        lets_past=(
-            OrderSubmitted,
-            OrderAccepted,
-            OrderUnknown,
-            OrderCancelling,
-            TradingStateChanged,
-            BreakFound,
-            MatchedWatermark,
-            SettledWatermark,
-        ),
+        lets_past=LETS_PAST,
         answers=(
             Answers(SignalsAsked, signals),
             Answers(RunsAsked, runs),
