@@ -13,7 +13,8 @@ from quantmatrix.common.names import ActionId
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.series import RawBar, Series, Split, series_from
-from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParameters
+from quantmatrix.signals.strategies._atr_matrix_parameters import AtrMatrixParameters
+from quantmatrix.signals.strategies.atr_matrix import AtrMatrix
 
 START = date(2010, 1, 4)
 

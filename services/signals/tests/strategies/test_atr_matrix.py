@@ -10,7 +10,8 @@ from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Situation
 from quantmatrix.signals.domain.trend import zone_of
-from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParameters, is_aligned
+from quantmatrix.signals.strategies._atr_matrix_parameters import AtrMatrixParameters
+from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, is_aligned
 from quantmatrix.signals.testing import US_STOCK_DOOR
 
 WORKED_ROW = {

@@ -168,10 +168,15 @@ class Quantity(_Exact):
 
     def floored_to(self, lot_size: "Quantity") -> "Quantity":
         """The largest multiple of `lot_size` not above this quantity. Raises ValueError for a lot size of zero or less."""
+        return Quantity.in_lots(self.value, lot_size)
+
+    @classmethod
+    def in_lots(cls, units: Decimal, lot_size: "Quantity") -> "Quantity":
+        """The same of any number of units."""
         if lot_size.value <= 0:
             raise ValueError(f"a lot size is above zero, got {lot_size}")
-        lots = _ROUNDING.divide(self.value, lot_size.value).to_integral_value(rounding=ROUND_FLOOR)
-        return Quantity(_EXACT.multiply(lots, lot_size.value))
+        lots = _ROUNDING.divide(units, lot_size.value).to_integral_value(rounding=ROUND_FLOOR)
+        return cls(_EXACT.multiply(lots, lot_size.value))
 
 
 class Price(_Exact):
@@ -185,10 +190,15 @@ class Price(_Exact):
 
     def snapped_to(self, tick_size: "Price") -> "Price":
         """The nearest multiple of `tick_size`, ties to even. Raises ValueError for a tick size of zero or less."""
+        return Price.on_tick(self.value, tick_size)
+
+    @classmethod
+    def on_tick(cls, level: Decimal, tick_size: "Price") -> "Price":
+        """The same of any level."""
         if tick_size.value <= 0:
             raise ValueError(f"a tick size is above zero, got {tick_size}")
-        ticks = _ROUNDING.divide(self.value, tick_size.value).to_integral_value(rounding=ROUND_HALF_EVEN)
-        return Price(_EXACT.multiply(ticks, tick_size.value))
+        ticks = _ROUNDING.divide(level, tick_size.value).to_integral_value(rounding=ROUND_HALF_EVEN)
+        return cls(_EXACT.multiply(ticks, tick_size.value))
 
 
 @lru_cache(maxsize=1_000)

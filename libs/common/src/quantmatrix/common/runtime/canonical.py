@@ -19,7 +19,8 @@ def spelled(value: object) -> str:
         return value.astimezone(UTC).isoformat(timespec="microseconds")
     if isinstance(value, date):
         return value.isoformat()
-    return str(value).replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+    text = str(value)
+    return text if text.isprintable() and "\\" not in text else text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
 
 
 def digest_rows(tables: Mapping[str, Iterable[Any]]) -> str:

@@ -11,7 +11,8 @@ from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.indicators import position_in_range, rsi, sma
 from quantmatrix.signals.domain.trend import aligned, atr_distance, zone_of
 from quantmatrix.signals.domain.volatility import atr_pct
-from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParameters
+from quantmatrix.signals.strategies._atr_matrix_parameters import AtrMatrixParameters
+from quantmatrix.signals.strategies.atr_matrix import AtrMatrix
 
 BARS_MIN = 50
 # Sizes are for the person who acts; the scan only asks whether there is an entry at all.

@@ -37,8 +37,9 @@ from quantmatrix.signals.domain.options.choosing import (
 )
 from quantmatrix.signals.domain.options.leaving import Leaving, LeavingRules, reason_to_leave
 from quantmatrix.signals.domain.volatility import OPTIONS_MULTIPLIER, rating_of
+from quantmatrix.signals.strategies._atr_matrix_parameters import AtrMatrixParameters
 from quantmatrix.signals.strategies._parameters import StrategyParameters
-from quantmatrix.signals.strategies.atr_matrix import AtrMatrix, AtrMatrixParameters
+from quantmatrix.signals.strategies.atr_matrix import AtrMatrix
 
 _ANY_DAY = date(2000, 1, 3)
 REPRICED_MAX = 3
