@@ -178,7 +178,91 @@ def backtesting(folder: Path) -> Callable[[], Found]:
     return run
 
 
-ENGINES = {one.__name__: one for one in (columns, events, compiled, vectorbt, backtesting)}
+def nautilus(folder: Path) -> Callable[[], Found]:
+    """Quotes at the opens, bars at the closes: a strategy decides on the bar and orders at the quote that follows."""
+    from decimal import Decimal
+
+    import numpy as np
+    from nautilus_trader.backtest.engine import BacktestEngine, BacktestEngineConfig
+    from nautilus_trader.config import LoggingConfig
+    from nautilus_trader.indicators import SimpleMovingAverage
+    from nautilus_trader.model.data import Bar, BarType, QuoteTick
+    from nautilus_trader.model.enums import AccountType, OmsType, OrderSide
+    from nautilus_trader.model.identifiers import InstrumentId, Symbol, Venue
+    from nautilus_trader.model.instruments import CurrencyPair
+    from nautilus_trader.model.objects import Currency, Money, Price, Quantity
+    from nautilus_trader.trading.strategy import Strategy
+
+    minute, venue = 60_000_000_000, Venue("SIM")
+    walk, money = Currency("WLK", 8, 0, "WLK", 1), Currency("EXACT", 8, 0, "money with as many digits as the prices have", 1)
+    instrument = CurrencyPair(
+        instrument_id=InstrumentId.from_str("WLK/EXACT.SIM"),
+        raw_symbol=Symbol("WLKEXACT"),
+        base_currency=walk,
+        quote_currency=money,
+        price_precision=DIGITS,
+        size_precision=0,
+        price_increment=Price(10**-DIGITS, DIGITS),
+        size_increment=Quantity.from_int(1),
+        maker_fee=Decimal("0.001"),
+        taker_fee=Decimal("0.001"),
+        ts_event=0,
+        ts_init=0,
+    )
+    kind = BarType.from_str("WLK/EXACT.SIM-1-MINUTE-LAST-EXTERNAL")
+    opened, close = np.load(folder / "open.npy").tolist(), np.load(folder / "close.npy").tolist()
+    plenty, one, data = Quantity.from_int(10**9), Quantity.from_int(1), []
+    for at, (first, last) in enumerate(zip(opened, close, strict=True)):
+        begin, end = (Price.from_str(f"{units / 10**DIGITS:.{DIGITS}f}") for units in (first, last))
+        starts, ends = at * minute + 1, (at + 1) * minute
+        data.append(QuoteTick(instrument.id, begin, begin, plenty, plenty, starts, starts))
+        data.append(Bar(kind, begin, max(begin, end), min(begin, end), end, one, ends, ends))
+
+    class Cross(Strategy):  # type: ignore[misc]  # its base has no types
+        def on_start(self) -> None:
+            self.fast, self.slow, self.wanted, self.held, self.above = (
+                SimpleMovingAverage(FAST),
+                SimpleMovingAverage(SLOW),
+                None,
+                False,
+                None,
+            )
+            self.register_indicator_for_bars(kind, self.fast)
+            self.register_indicator_for_bars(kind, self.slow)
+            self.subscribe_quote_ticks(instrument.id)
+            self.subscribe_bars(kind)
+
+        def on_bar(self, bar: Bar) -> None:
+            if not self.slow.initialized:
+                return
+            above = self.fast.value > self.slow.value
+            if self.held:
+                self.wanted = OrderSide.SELL if self.fast.value < self.slow.value else None
+            else:
+                self.wanted = OrderSide.BUY if above and self.above is False else None
+            self.above = above
+
+        def on_quote_tick(self, tick: QuoteTick) -> None:
+            if self.wanted is not None:
+                self.submit_order(self.order_factory.market(instrument.id, self.wanted, Quantity.from_int(UNITS)))
+                self.held, self.wanted = self.wanted == OrderSide.BUY, None
+
+    def run() -> Found:
+        engine = BacktestEngine(BacktestEngineConfig(logging=LoggingConfig(bypass_logging=True)))
+        engine.add_venue(venue, OmsType.NETTING, AccountType.CASH, [Money(CASH, money)], bar_execution=False)
+        engine.add_instrument(instrument)
+        engine.add_data(data)
+        engine.add_strategy(Cross())
+        engine.run()
+        account = engine.portfolio.account(venue)
+        held = account.balance_total(walk)
+        equity = float(account.balance_total(money)) + (float(held) if held is not None else 0.0) * close[-1] / 10**DIGITS
+        return sum(order.is_closed for order in engine.cache.orders()), equity
+
+    return run
+
+
+ENGINES = {one.__name__: one for one in (columns, events, compiled, vectorbt, backtesting, nautilus)}
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from rich.table import Table
 from tests.benchmarks.engines import PEERS, ROOT, make_minutes, run_process
 
 BARS = 250_000
+RATIO_MIN, MEMORY_MIB_MAX = 30.0, 500
 ENGINES = {"columns": 6, "vectorbt": 2, "compiled": 3}
 """How often each is repeated; the quickest counts."""
 
@@ -61,6 +62,15 @@ def show_sweep(found: Sequence[Swept], out: Console) -> None:
         seconds = (f"{one.first_s:.2f}", f"{one.warm_s:.3f}", rate, f"{one.processor_s:.3f}")
         table.add_row(one.engine, *seconds, f"{one.peak_mib:,.0f}", f"{one.warm_s / own:.2f}")
     out.print(table)
+    vectorbt = next((one for one in found if one.engine == "vectorbt"), None)
+    if vectorbt is not None:
+        ratio, worked = vectorbt.warm_s / own, vectorbt.processor_s / found[0].processor_s
+        mark = "✓" if ratio >= RATIO_MIN else "✗"
+        out.print(
+            f"{mark} sweep: {ratio:.1f} times as fast as vectorbt, {worked:.1f} by processor time (wanted: {RATIO_MIN:g})", highlight=False
+        )
+    mark = "✓" if found[0].peak_mib < MEMORY_MIB_MAX else "✗"
+    out.print(f"{mark} sweep: {found[0].peak_mib:.0f} MiB (wanted: under {MEMORY_MIB_MAX})", highlight=False)
     for sentence in strays(found):
         out.print(f"✗ another result: {sentence}", highlight=False)
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from tests.benchmarks.engines import OURS, Timed, disagreements, measure_cross, measure_live, measure_wide
+from tests.benchmarks.engines import OURS, Timed, disagreements, measure_cross, measure_live, measure_wide, verdicts_of_engines
 from tests.benchmarks.sweeps import Swept, measure_sweep, strays
 
 
 def test_the_ways_of_the_product_agree_on_the_same_bars(tmp_path: Path) -> None:
-    found = measure_cross(tmp_path, 3_000, 1, without=("compiled", "vectorbt", "backtesting"))
+    found = measure_cross(tmp_path, 3_000, 1, without=("compiled", "vectorbt", "backtesting", "nautilus"))
 
     assert [one.engine for one in found] == list(OURS)
     assert found[0].fills > 20
@@ -19,6 +19,19 @@ def test_an_engine_that_makes_something_else_is_named() -> None:
     own, other = (Timed(name, 10, 4, equity, 1.0, 1.0, 1.0, 1.0) for name, equity in (("columns", 100.0), ("else", 100.01)))
 
     assert disagreements([own, other]) == ["else, 10 bars: 4 fills and 100.01"]
+
+
+def test_ratios_are_those_of_the_quickest_runs_on_the_fewest_bars() -> None:
+    seconds = {"columns": 0.01, "events": 0.5, "vectorbt": 0.04, "backtesting": 1.0}
+    timed = [Timed(name, 10, 4, 1.0, 9.0, warm_s, 2 * warm_s, 9.0) for name, warm_s in seconds.items()]
+
+    told = verdicts_of_engines([*timed, Timed("columns", 40, 4, 1.0, 9.0, 9.0, 9.0, 9.0)])
+
+    assert told == [
+        "  nautilus: not finished after 90 s",
+        "✓ columns: 4.0 times as fast as vectorbt, 4.0 by processor time (wanted: 3)",
+        "✓ events: 2.0 times as fast as backtesting, 2.0 by processor time (wanted: 1)",
+    ]
 
 
 def test_many_symbols_are_run_in_a_process_of_their_own(tmp_path: Path) -> None:
