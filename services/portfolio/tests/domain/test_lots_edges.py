@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from services.portfolio.tests.domain.making import fill, lot, on, usd
+from services.portfolio.tests.domain.making import OPTION, fill, lot, on, usd
 
-from quantmatrix.common.values import Quantity
+from quantmatrix.common.values import Price, Quantity
 from quantmatrix.portfolio.domain.lots import NamedLot, Split, book_fill, split_lot
-from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethod, identified, picker_for
+from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethod, identified, named_for, picker_for
 
 
 def test_only_lots_that_were_used_are_changed() -> None:
@@ -75,3 +75,22 @@ def test_of_several_lots_of_a_size_the_oldest_is_meant_however_they_are_listed()
     newer, older = lot(2, 4, "40", minute=1), lot(1, 4, "40")
 
     assert [one.lot_id for one in identified([newer, older], Quantity(4), None, by_size=True)] == [older.lot_id]
+
+
+def test_a_fill_has_those_of_the_named_lots_that_earlier_fills_of_its_order_left() -> None:
+    """5 of one lot and 5 of another: after 3, a fill of 4 has the last 2 of the first and 2 of the second, and nothing of no units."""
+    first, second, third = (lot(number, 10, "100", minute=number).lot_id for number in (1, 2, 3))
+    named = [NamedLot(first, Quantity(5)), NamedLot(second, Quantity(5)), NamedLot(third, Quantity(5))]
+
+    assert named_for(named, Quantity(3), Quantity(4)) == (NamedLot(first, Quantity(2)), NamedLot(second, Quantity(2)))
+    assert named_for(named, Quantity(0), Quantity(5)) == (NamedLot(first, Quantity(5)),)
+    assert named_for(named, Quantity(15), Quantity(1)) == ()
+
+
+def test_what_a_contract_costs_is_its_price_times_what_it_is_for() -> None:
+    """Two contracts of 100 bought at 3 for 600: 3 names them, and 300 names nothing."""
+    dear, cheap = (replace(one, instrument=OPTION) for one in (lot(1, 2, "600"), lot(2, 2, "200", minute=1)))
+
+    assert identified([dear, cheap], Quantity(1), Price(3)) == (NamedLot(dear.lot_id, Quantity(1)),)
+    with pytest.raises(LotChoiceError):
+        identified([dear, cheap], Quantity(1), Price(300))
