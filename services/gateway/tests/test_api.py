@@ -293,7 +293,7 @@ async def test_nobody_sees_what_is_somebody_elses(desk: Desk) -> None:
         ("/api/v1/portfolio/lots?account_id=" + orders[0]["account_id"], {"lots": []}),
         ("/api/v1/portfolio/equity?account_id=" + orders[0]["account_id"], {"points": []}),
         ("/api/v1/portfolio/performance?account_id=" + orders[0]["account_id"], {"performances": []}),
-        ("/api/v1/portfolio/loss-candidates", {"as_of": None, "candidates": []}),
+        ("/api/v1/portfolio/loss-candidates", {"as_of": None, "candidates": [], "recent": []}),
         ("/api/v1/fills/?account_id=" + orders[0]["account_id"], {"fills": [], "next_cursor": None}),
     ):
         assert (await other.get(path)).json() == empty, path
