@@ -14,6 +14,8 @@ help:  ## what can be done here
 
 setup: $(VENV)/.ready  ## build the environment in .venv (then .venv/bin/qm is there)
 
+setup-dev: $(VENV)/.ready-dev  ## the same with the tools of development: tests, linters, mypy
+
 run: setup  ## start everything, replay real daily bars, serve the console
 	@$(BIN)/qm up
 

@@ -6,7 +6,7 @@ import structlog
 
 from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, ResolveBreak, SetTradingState
 from quantmatrix.common.contracts.fills import MatchedWatermark, SettledWatermark
-from quantmatrix.common.contracts.orders import TradingStateChanged
+from quantmatrix.common.contracts.orders import OrderSubmitted, TradingStateChanged
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark, SignalWithdrawn
 from quantmatrix.common.ids import order_of
@@ -105,7 +105,7 @@ class Handlers:
     async def may_settle(self, watermark: SignalsWatermark, page: Page) -> bool:
         """Decisions are settled when their moment's prices were matched here and no order waits for a broker's answer any more."""
         reached = page.reached(PricesWatermark.key_for(watermark.calendar)).moment
-        if reached is None or reached < watermark.moment or self._dispatcher.sending:
+        if reached is None or reached < watermark.moment or self._dispatcher.sending or page.says(OrderSubmitted):
             return False
         return not await ExecutionStore(page.connection).unanswered()
 

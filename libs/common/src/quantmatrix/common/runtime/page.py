@@ -52,6 +52,10 @@ class Page:
         self.said.append(headed)
         return headed
 
+    def says(self, kind: type[Message]) -> bool:
+        """Whether a message of this kind is among what is said."""
+        return any(isinstance(message, kind) for message in self.said)
+
     def reached(self, key: str) -> Standing:
         """How far a key was heard, the last watermark's moment and session included."""
         return self.view.of(key)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
+from quantmatrix.signals.backtest.collecting import seldom_collecting
 from quantmatrix.signals.backtest.engine import Engine, Progress
 from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, bars_needed, calendars, check, digest_of
 from quantmatrix.signals.backtest.limits import Place, limited
@@ -94,11 +95,12 @@ def _between(sessions: pl.Series, first: date | None, last: date | None) -> bool
 def backtest(strategy: type[Strategy], histories: Sequence[History], job: Job, on_progress: Progress | None = None) -> Result:
     """Run one strategy over past bars. Raises BacktestError with the place of whatever is wrong."""
     one = made(strategy, job.parameters)
-    outcome = _outcome(one, histories, job, on_progress)
-    ordered = sorted(histories, key=lambda history: history.symbol)
-    bounds = (outcome.curve[0].session, outcome.curve[-1].session)
-    asked = asked_of_run(strategy, ordered, job, bounds, digest_of(histories))
-    return _result(asked, outcome, [*ordered, *traded_contracts(outcome, histories)])
+    with seldom_collecting():
+        outcome = _outcome(one, histories, job, on_progress)
+        ordered = sorted(histories, key=lambda history: history.symbol)
+        bounds = (outcome.curve[0].session, outcome.curve[-1].session)
+        asked = asked_of_run(strategy, ordered, job, bounds, digest_of(histories))
+        return _result(asked, outcome, [*ordered, *traded_contracts(outcome, histories)])
 
 
 def asked_of_run(strategy: type[Strategy], ordered: Sequence[History], job: Job, bounds: tuple[date, date], data_digest: str) -> Asked:
