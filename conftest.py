@@ -43,10 +43,19 @@ settings.register_profile("explore", deadline=None, max_examples=2_000, database
 settings.load_profile("steady")
 
 
+MEMORY = Path("/dev/shm")  # noqa: S108 - only to make folders of our own in it
+MEMORY_BYTES_MIN = 6 << 30
+
+
 def pytest_configure() -> None:
-    """What the person's shell says about QuantMatrix is none of the tests' business."""
+    """What the person's shell says about QuantMatrix is none of the tests' business. Folders lie in memory where there is room.
+
+    Every test has a database of its own: a thousand files, made and removed again. Disks are slow at nothing more than at that.
+    """
     for name in [name for name in os.environ if name.startswith("QM_")]:
         del os.environ[name]
+    if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
