@@ -73,3 +73,6 @@ Transfers,Header,Asset Category,Currency,Symbol,Date,Type,Direction,Xfer Company
 Transfers,Data,Stocks,USD,OLD,2023-12-29,ACATS,In,Other Broker,--,20,--,2400,0,0,
 """
 )
+
+END = "Codes,Header,Code,Meaning,Code (Cont.),Meaning (Cont.)\nCodes,Data,C,Closing Trade,O,Opening Trade\n"
+"""A section that such files end with: behind it, rows that a summary does not know were not cut off."""

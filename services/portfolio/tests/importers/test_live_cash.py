@@ -6,7 +6,7 @@ from hashlib import sha256
 from uuid import UUID
 
 import pytest
-from services.portfolio.tests.importers.chained_samples import JANUARY
+from services.portfolio.tests.importers.chained_samples import END, JANUARY
 from services.portfolio.tests.importers.test_breaks import NUMBER, figures, filled, keep, live, shown
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, CapitalReturned
@@ -118,7 +118,7 @@ async def test_cash_of_an_action_that_nobody_told_waits_for_a_person(pages: Page
         'Corporate Actions,Data,Stocks,USD,2024-01-30,"2024-01-29, 20:25:00","OLD(US0000000002) Merged (OLD, OLD CO, US0000000002)",-5,75,0,0,\n'
     )
 
-    assert await keep(pages, JANUARY + merger) == 1
+    assert await keep(pages, JANUARY + merger + END) == 1
 
     assert figures(await shown(pages)) == [("missing", "OLD", "corporate action of 75 USD", None)]
     assert await cash(pages) == OPENED_WITH - 2001 + STATED

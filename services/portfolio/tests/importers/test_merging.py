@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from services.portfolio.tests.importers.chained_samples import FEBRUARY, JANUARY
+from services.portfolio.tests.importers.chained_samples import END, FEBRUARY, JANUARY
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.portfolio.import_report import ImportTold
@@ -108,7 +108,7 @@ async def test_equal_rows_of_one_day_are_each_matched_once(connection: Any) -> N
     fees = "Fees,Header,Subtitle,Currency,Date,Description,Amount\n" + 2 * "Fees,Data,Other Fees,USD,2024-01-05,OPRA,-1.5\n"
     three = "".join(cash(10 + number, "20240105", "Other Fees", "-1.5", text="OPRA") for number in range(3))
 
-    *_, last = await keep(connection, JANUARY + fees, flex(BOUGHT, SOLD, OTHER, PAID, three))
+    *_, last = await keep(connection, JANUARY + fees + END, flex(BOUGHT, SOLD, OTHER, PAID, three))
 
     assert last["ignored_by_rule"]["booked before from another kind of file"] == 7
     assert await connection.fetchval("select sum(amount) from cash_entry where kind = 'fee'") == Decimal("-4.5")
