@@ -103,7 +103,7 @@ class Installation:
         async def over() -> bool:
             return (await self.seen(number)).line.state not in ("queued", "running")
 
-        await wait_until(over, within_s=90)
+        await wait_until(over, f"backtest {number} has ended", within_s=180)
         return await self.seen(number)
 
     async def parts(self, number: int) -> int:
