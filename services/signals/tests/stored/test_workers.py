@@ -36,7 +36,7 @@ from quantmatrix.common.values import Money
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 from quantmatrix.signals.store import SignalsStore
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.alone
 GRID = {"fast": "[2, 3, 4, 5, 6, 7]", "slow": "[10, 15, 20, 25, 30]"}
 PARTS = 30
 WINDOWS = WindowsWanted(inside=200, outside=60)
