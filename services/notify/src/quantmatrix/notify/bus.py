@@ -13,33 +13,16 @@ from quantmatrix.common.contracts.asking.notify import (
     NotificationSummary,
     ReadMarked,
 )
-from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
-    BreakFound,
-    BreakResolved,
     OrderAccepted,
     OrderAdjusted,
     OrderCancelled,
     OrderCancelling,
-    OrderDenied,
     OrderExpired,
-    OrderRejected,
     OrderSubmitted,
-    OrderUnknown,
-    TradingStateChanged,
 )
-from quantmatrix.common.contracts.parked import MessageParked
-from quantmatrix.common.contracts.portfolio import LotChoiceFailed
-from quantmatrix.common.contracts.signals import (
-    CycleCompleted,
-    RunChanged,
-    RunFunded,
-    RunRefused,
-    RunStarted,
-    SignalRaised,
-    SignalWithdrawn,
-)
+from quantmatrix.common.contracts.signals import RunStarted, SignalWithdrawn
 from quantmatrix.common.names import AccountId, NotificationId, Priority
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.clock import Clock
@@ -48,6 +31,7 @@ from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.notify.handlers import Handlers
 from quantmatrix.notify.store import NotifyStore
+from quantmatrix.notify.wording import WORDS
 
 LIMIT_MAX = 500
 PATIENCE_S = 0.05
@@ -55,31 +39,15 @@ PATIENCE_S = 0.05
 
 
 def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
-    """The table of contents."""
+    """The table of contents. Nobody is told of what they have just done themselves, such as starting a run."""
 
     async def mark_read(asked: MarkReadAsked, page: Page) -> ReadMarked:
         return ReadMarked(await NotifyStore(page.connection).mark_read(asked.user_id, clock.now(), asked.notification_id))
 
     return Bus(
-        hears=(
-            Hears(SignalRaised, handlers.signal_raised, patience_s=PATIENCE_S),
-            Hears(RunStarted, handlers.run_started, patience_s=PATIENCE_S),
-            Hears(RunRefused, handlers.run_refused, patience_s=PATIENCE_S),
-            Hears(RunChanged, handlers.run_changed, patience_s=PATIENCE_S),
-            Hears(RunFunded, handlers.run_funded, patience_s=PATIENCE_S),
-            Hears(CycleCompleted, handlers.cycle_completed, patience_s=PATIENCE_S),
-            Hears(OrderFilled, handlers.order_filled, patience_s=PATIENCE_S),
-            Hears(FillCorrected, handlers.fill_corrected, patience_s=PATIENCE_S),
-            Hears(OrderDenied, handlers.order_refused, patience_s=PATIENCE_S),
-            Hears(OrderRejected, handlers.order_refused, patience_s=PATIENCE_S),
-            Hears(OrderUnknown, handlers.order_unknown, patience_s=PATIENCE_S),
-            Hears(LotChoiceFailed, handlers.lot_choice_failed, patience_s=PATIENCE_S),
-            Hears(BreakFound, handlers.break_found, patience_s=PATIENCE_S),
-            Hears(BreakResolved, handlers.break_resolved, patience_s=PATIENCE_S),
-            Hears(TradingStateChanged, handlers.trading_state_changed, patience_s=PATIENCE_S),
-            Hears(MessageParked, handlers.message_parked, patience_s=PATIENCE_S),
-        ),
+        hears=tuple(Hears(message, handlers.heard, patience_s=PATIENCE_S) for message in WORDS),
         lets_past=(
+            RunStarted,
             SignalWithdrawn,
             AccountOpened,
             OrderSubmitted,
