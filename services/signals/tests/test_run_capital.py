@@ -142,6 +142,30 @@ async def test_what_is_invested_cannot_be_taken_back(floor: Floor) -> None:
     assert isinstance(said, RunRefused) and said.code == "ENVELOPE_IN_USE"
 
 
+async def test_what_is_ordered_for_cannot_be_taken_back(floor: Floor) -> None:
+    await floor.pages.hear(start())
+    (signal,) = await floor.day(WARM)
+    assert signal.price is not None
+    free = usd("10000") - Money(signal.price.value, "USD")
+
+    (refused,) = await floor.pages.hear(fund(str(-(free.amount + 1))))
+    (taken,) = await floor.pages.hear(fund(str(-free.amount), 2))
+    await floor.filled(signal)
+
+    assert isinstance(refused, RunRefused) and refused.code == "ENVELOPE_IN_USE" and f"{free} of its capital are free" in refused.detail
+    assert isinstance(taken, RunFunded) and taken.amount == -free
+    assert (await the_run(floor)).cash == usd("-1"), "the commission alone, which nobody knows before"
+
+
+async def test_a_run_with_purchases_under_way_may_be_given_more(floor: Floor) -> None:
+    await floor.pages.hear(start(capital=usd("150")))
+    await floor.day(WARM)
+
+    (said,) = await floor.pages.hear(fund("100"))
+
+    assert isinstance(said, RunFunded) and said.base == usd("250")
+
+
 async def test_a_stopped_run_and_a_strangers_get_nothing(floor: Floor) -> None:
     await floor.pages.hear(start())
     assert await floor.pages.hear(fund("100", user_id=derived_id("somebody else"))) == []

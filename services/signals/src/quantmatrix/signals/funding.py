@@ -24,7 +24,7 @@ async def fund(command: FundRun, page: Page) -> None:
         return
     if await ledger.is_booked(run.run_id, command.command_id):
         return
-    no = problem_of(run, command.amount, mine[run.account_id])
+    no = problem_of(run, command.amount, mine[run.account_id], await ledger.ordered(run))
     if no is not None:
         code, detail = no
         page.say(
@@ -45,8 +45,11 @@ async def fund(command: FundRun, page: Page) -> None:
     )  # fmt: skip
 
 
-def problem_of(run: Run, amount: Money, account: Account) -> tuple[str, str] | None:
-    """Why capital cannot be moved: another currency, nothing, a run that is over, more than is free on either side."""
+def problem_of(run: Run, amount: Money, account: Account, ordered: Money) -> tuple[str, str] | None:
+    """Why capital cannot be moved: another currency, nothing, a run that is over, more than is free on either side.
+
+    ordered: what purchases under way will take of the run's cash.
+    """
     if amount.currency != run.cash.currency:
         return "CAPITAL_CURRENCY", f"the run counts in {run.cash.currency}, not in {amount.currency}"
     if run.state in (RunState.STOPPING, RunState.STOPPED):
@@ -55,6 +58,8 @@ def problem_of(run: Run, amount: Money, account: Account) -> tuple[str, str] | N
         return "CAPITAL", "an amount is above zero to give capital, below zero to take it back"
     if amount > account.free:
         return "ENVELOPE_EXCEEDS_CASH", f"{account.free} of the {account.cash} on {account.account_id} are free, {amount} is more"
-    if -amount > run.cash or -amount >= run.capital.base:
-        return "ENVELOPE_IN_USE", f"{run.cash} of its capital are free and its base is {run.capital.base}; stop the run to take all"
+    taken, free = -amount, run.cash - ordered
+    if taken.amount > 0 and (taken > free or taken >= run.capital.base):
+        under_way = f", {ordered} more are ordered for" if ordered else ""
+        return "ENVELOPE_IN_USE", f"{free} of its capital are free{under_way} and its base is {run.capital.base}; stop the run to take all"
     return None

@@ -115,6 +115,17 @@ class LedgerStore:
             await self._connection.fetchval("select exists (select from run_entry where run_id = $1 and cause = $2)", run_id, cause)
         )
 
+    async def ordered(self, run: Run) -> Money:
+        """What a run's purchases under way will take of its cash, at the price or the limit that they were decided at."""
+        amount = await self._connection.fetchval(
+            """select coalesce(sum((w.quantity - w.filled) * i.multiplier * coalesce(s.body ->> 'limit', s.body ->> 'price')::numeric), 0)
+               from working w join signal s using (signal_id) join instrument i on i.instrument_id = w.instrument_id
+               where w.run_id = $1 and w.side = $2""",
+            run.run_id,
+            Side.BUY,
+        )
+        return Money.rounding(amount, run.cash.currency)
+
     async def started(self, run_ids: Sequence[RunId]) -> dict[RunId, datetime]:
         """When these runs were started, in event time."""
         rows = await self._connection.fetch("select run_id, started_at from run where run_id = any($1)", list(run_ids))
