@@ -7,7 +7,7 @@ from services.signals.tests.floor import SESSIONS, WARM, Floor, Market
 
 from quantmatrix.common.contracts.asking.runs import ProposalAsked
 from quantmatrix.common.contracts.commands import ChangeRun, StartRun
-from quantmatrix.common.contracts.fills import OrderFilled
+from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunRefused, RunStarted
 from quantmatrix.common.ids import derived_id
@@ -123,6 +123,25 @@ async def test_a_persons_own_trade_moves_what_is_free_and_no_run(floor: Floor) -
 
     (account,) = await floor.ledger.accounts(USER)
     assert account.free == usd("88999.00") and (await the_run(floor)).cash == usd("10000")
+
+
+async def test_a_correction_of_a_persons_own_trade_moves_what_is_free_once(floor: Floor) -> None:
+    """10 shares at 100, then at 90, then taken back; a fee of one dollar each time but the last."""
+    own = OrderId(derived_id("mine"))
+    bought = like(
+        OrderFilled, fill_id=derived_id("mine", 1), order_id=own, side=Side.BUY, quantity=Quantity(10), price=Price(100), fee=usd("1"),
+        triggered_by="manual",
+    )  # fmt: skip
+    told = {"order_id": own, "side": Side.BUY, "price": Price(90), "triggered_by": "manual"}
+    cheaper = like(FillCorrected, fill_id=derived_id("mine", 2), corrects=bought.fill_id, quantity=Quantity(10), fee=usd("1"), **told)
+    busted = like(FillCorrected, fill_id=derived_id("mine", 3), corrects=cheaper.fill_id, quantity=Quantity(0), fee=usd("0"), **told)
+    free = []
+    for message in (bought, bought, cheaper, cheaper, busted, busted):
+        await floor.pages.hear(message)
+        (account,) = await floor.ledger.accounts(USER)
+        free.append(account.free)
+
+    assert free == [usd(amount) for amount in ("98999", "98999", "99099", "99099", "100000", "100000")]
 
 
 async def test_a_purchase_beyond_the_envelope_is_told_and_not_made(floor: Floor) -> None:

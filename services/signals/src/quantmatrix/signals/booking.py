@@ -63,6 +63,7 @@ class Booking:
         own = RunFill(fill.side, fill.quantity, fill.price, fill.fee, fill.instrument.multiplier)
         await ledger.move_account(fill.account_id, own.paid)
         if look.run is None:
+            await ledger.keep_account_fill(fill, own.paid)
             return
         stop_level = look.order.stop_level if look.order else None
         await ledger.keep_fill(look.run.run_id, fill.instrument.instrument_id, fill, stop_level)
@@ -78,16 +79,16 @@ class Booking:
         look = await ledger.look(corrected)
         if look.known:
             return
+        right = RunFill(corrected.side, corrected.quantity, corrected.price, corrected.fee, corrected.instrument.multiplier)
         replaced = await ledger.replace_fill(corrected.corrects, corrected)
         if replaced is None:
-            log.warning("correction.of_nobodys_fill", fill_id=str(corrected.corrects), account_id=corrected.account_id)
+            await _correct_account(corrected, right.paid, ledger)
             return
         run_id, wrong = replaced
         run = await ledger.run(run_id, lock=True)
         if run is None:
             return
         instrument = corrected.instrument.instrument_id
-        right = RunFill(corrected.side, corrected.quantity, corrected.price, corrected.fee, corrected.instrument.multiplier)
         difference = right.paid - wrong.paid
         await ledger.move_account(run.account_id, difference)
         before = await store.holding(run_id, instrument)
@@ -146,6 +147,15 @@ async def open_run(run: Run, base: Money, page: Page) -> bool:
         identity=run.run_id,
     )  # fmt: skip
     return True
+
+
+async def _correct_account(corrected: FillCorrected, paid: Money, ledger: LedgerStore) -> None:
+    """What a fill that no run asked for has really moved on its account."""
+    wrong = await ledger.replace_account_fill(corrected, paid)
+    if wrong is None:
+        log.warning("correction.of_nobodys_fill", fill_id=str(corrected.corrects), account_id=corrected.account_id)
+        return
+    await ledger.move_account(corrected.account_id, paid - wrong)
 
 
 async def _end_cycle(run: Run, capital: Capital, fill: OrderFilled | FillCorrected, page: Page) -> None:

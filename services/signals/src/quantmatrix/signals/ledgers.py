@@ -91,6 +91,26 @@ class LedgerStore:
     async def move_account(self, account: AccountId, amount: Money) -> None:
         await self._connection.execute("update account set cash = cash + $2 where account_id = $1", account, amount.amount)
 
+    async def keep_account_fill(self, fill: OrderFilled, paid: Money) -> None:
+        """Remember what a fill moved that no run asked for; nothing where the account is not known here."""
+        await self._connection.execute(
+            "insert into account_fill (fill_id, account_id, paid) select $1, account_id, $3 from account where account_id = $2",
+            fill.fill_id,
+            fill.account_id,
+            paid.amount,
+        )
+
+    async def replace_account_fill(self, right: FillCorrected, paid: Money) -> Money | None:
+        """Put a correction where the wrong fill stood. Returns what the wrong one had paid; None when it is on nobody's record."""
+        wrong = await self._connection.fetchval(
+            """with wrong as (select * from account_fill where fill_id = $1 for update)
+               update account_fill f set fill_id = $2, paid = $3 from wrong w where f.fill_id = w.fill_id returning w.paid""",
+            right.corrects,
+            right.fill_id,
+            paid.amount,
+        )
+        return None if wrong is None else Money(wrong, paid.currency)
+
     # Runs
 
     async def run(self, run_id: RunId, *, lock: bool = False) -> Run | None:
@@ -146,7 +166,8 @@ class LedgerStore:
     async def look(self, fill: OrderFilled | FillCorrected) -> FillLook:
         """Everything that is asked about a fill, at once."""
         row = await self._connection.fetchrow(
-            """select exists (select from run_fact where fill_id = $4) as known, r.*, h.quantity as held, h.initial, h.stop_level, h.levels_done,
+            """select exists (select from run_fact where fill_id = $4) or exists (select from account_fill where fill_id = $4) as known,
+                  r.*, h.quantity as held, h.initial, h.stop_level, h.levels_done,
                   h.cost, w.order_id, w.signal_id, w.instrument_id, w.kind, w.side, w.quantity, w.filled, w.stop_level as order_stop_level
                from (select) one left join run r on r.triggered_by = $1 left join holding h on h.run_id = r.run_id and h.instrument_id = $2
                left join working w on w.order_id = $3 and w.run_id = r.run_id""",
