@@ -13,6 +13,7 @@ from quantmatrix.common.contracts.catalog import BY_TYPE
 from quantmatrix.common.runtime.revisions import known_revisions
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.runtime.slot import load, names_in
+from quantmatrix.operations.documents.sources import face_of
 
 SLOTS = {
     "market": ("feeds", "make"),
@@ -116,7 +117,7 @@ def test_every_port_has_a_double_and_a_contract(service: str) -> None:
 @pytest.mark.parametrize("service", sorted(SLOTS))
 def test_a_readme_names_every_message_that_is_handled_or_said(service: str) -> None:
     text = (ROOT / "services" / service / "README.md").read_text(encoding="utf-8")
-    handled = re.findall(r"\bHears\((\w+),", (room(service) / "bus.py").read_text(encoding="utf-8"))
+    handled = face_of(service).hears
     source = "".join(path.read_text(encoding="utf-8") for path in room(service).rglob("*.py"))
     said = [name for name, message in BY_TYPE.items() if service == message.OWNER and re.search(rf"\b{name}\b", source)]
 

@@ -99,14 +99,15 @@ def _lists_gone_through(tree: ast.Module) -> dict[str, str]:
 
 
 def _members(tree: ast.Module, name: str) -> list[str]:
-    """The names in a list that a module writes down or imports from the one that does."""
+    """The names in a list, or the keys of a table, that a module writes down or imports from the one that does."""
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module and any(alias.name == name for alias in node.names):
             return _members(_tree(node.module), name)
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
         targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
         if value is not None and any(isinstance(target, ast.Name) and target.id == name for target in targets):
-            return [part.id for part in ast.walk(value) if isinstance(part, ast.Name)]
+            listed = [key for key in value.keys if key is not None] if isinstance(value, ast.Dict) else [value]
+            return [part.id for one in listed for part in ast.walk(one) if isinstance(part, ast.Name)]
     raise LookupError(f"no list {name} to read")
 
 
