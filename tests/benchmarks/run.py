@@ -17,6 +17,7 @@ from tests.benchmarks.floors import Floors, measure
 from tests.benchmarks.flow import Flow, flow
 from tests.benchmarks.ledger import Lots, lots
 from tests.benchmarks.product import Ticks, Whole, ticks, whole
+from tests.benchmarks.statement import Imported, imported
 from tests.benchmarks.sweeps import Swept, measure_sweep, show_sweep
 
 from quantmatrix.operations.places import Places
@@ -30,6 +31,7 @@ REPLAY_S_MAX = 60.0
 LOTS = 1_000_000
 LOTS_RATIO_MIN = 5.0
 REBUILD_S_MAX = 2.0
+IMPORT_S_MAX = 1.0
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Report:
     flow: Flow
     whole: Whole
     lots: Lots
+    statement: Imported
     cross: list[Timed]
     sweep: list[Swept]
     wide: Wide
@@ -57,6 +60,8 @@ async def report(folder: Path, *, count: int) -> Report:
     through = await flow(folder, count * 50)
     err.print("lots")
     booked = await asyncio.to_thread(lots, LOTS)
+    err.print("a statement")
+    statement = await imported(folder)
     err.print("the whole replay")
     replay = await whole(folder)
     err.print("strategies beside other engines")
@@ -65,7 +70,7 @@ async def report(folder: Path, *, count: int) -> Report:
     swept = await asyncio.to_thread(measure_sweep, folder)
     err.print("ATR Matrix on many symbols")
     wide = await asyncio.to_thread(measure_wide, folder)
-    return Report(floors, tick, through, replay, booked, cross, swept, wide, await asyncio.to_thread(measure_live, folder))
+    return Report(floors, tick, through, replay, booked, statement, cross, swept, wide, await asyncio.to_thread(measure_live, folder))
 
 
 async def measure_floors(folder: Path, count: int) -> Floors:
@@ -95,6 +100,7 @@ def show(found: Report) -> None:
     per_s.add_row(f"bars of the replay ({shown['bars']} bars, {shown['orders']} orders, {shown['seconds']} s)", f"{rate:,.0f}", "")
     out.print(per_s)
     out.print(_lots(found.lots))
+    out.print(_statement(found.statement))
     processes = Table("process", "memory MiB", "ready after s", title="Processes after thirteen years", title_justify="left")
     for name, memory in replay.memory.items():
         processes.add_row(name, f"{memory:.0f}", f"{replay.start[name]:.2f}" if name in replay.start else "")
@@ -122,6 +128,15 @@ def _lots(found: Lots) -> Table:
     return table
 
 
+def _statement(found: Imported) -> Table:
+    title = f"A statement of {found.rows:,} rows ({found.size / 1000:,.0f} kB), {found.booked:,} of them booked"
+    table = Table("what", "seconds", "of the processor", "against the floor", title=title, title_justify="left")
+    table.add_row("floor: a bare reader of CSV, the cells copied into a table", f"{found.floor_s:.2f}", "", "")
+    ratio = f"{found.seconds / found.floor_s:.1f}"
+    table.add_row("read, checked, booked into lots, stored", f"{found.seconds:.2f}", f"{found.worked_s:.2f}", ratio)
+    return table
+
+
 def _row(table: Table, name: str, latency: Latency, floor: Latency | None = None) -> None:
     ratio = f"{latency.p50 / floor.p50:.2f} of p50" if floor else ""
     table.add_row(name, f"{latency.p50:.2f}", f"{latency.p99:.2f}", str(latency.count), ratio)
@@ -140,6 +155,8 @@ def verdicts(found: Report) -> list[str]:
         f"{found.lots.worked_ratio:.1f} by processor time (wanted: {LOTS_RATIO_MIN:g})",
         f"{'✓' if rebuild < REBUILD_S_MAX else '✗'} an account of {found.lots.rebuild_fills:,} fills made anew: {rebuild:.2f} s "
         f"(wanted: under {REBUILD_S_MAX:g})",
+        f"{'✓' if found.statement.seconds < IMPORT_S_MAX else '✗'} a statement of {found.statement.rows:,} rows imported: "
+        f"{found.statement.seconds:.2f} s, {found.statement.worked_s:.2f} by processor time (wanted: under {IMPORT_S_MAX:g})",
     ]
 
 

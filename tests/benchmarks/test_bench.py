@@ -9,6 +9,7 @@ from tests.benchmarks.flow import flow
 from tests.benchmarks.ledger import lots
 from tests.benchmarks.product import ticks
 from tests.benchmarks.run import measure_floors
+from tests.benchmarks.statement import ROWS, imported
 
 from quantmatrix.operations.demo import Options
 
@@ -29,6 +30,13 @@ def test_lots_are_booked_and_both_loops_agree() -> None:
     found = lots(3_000, rebuilt=1_000)
     assert found.closings > 1_000
     assert found.columns_per_s > 0 and found.decimals_per_s > 0 and found.rebuild_s > 0
+
+
+async def test_a_statement_is_imported_whole_and_taken_back(tmp_path: Path) -> None:
+    found = await imported(tmp_path)
+    assert (found.rows, found.booked) == (ROWS, 1_568)
+    assert 0 < found.floor_s < found.seconds
+    assert found.worked_s > 0
 
 
 async def test_floors_ticks_and_flow_are_measured(tmp_path: Path) -> None:

@@ -22,8 +22,14 @@ CELL_CHARACTERS_MAX = 16_384
 EXCHANGE_ZONE = "America/New_York"
 
 _NUMBER = re.compile(r"[+-]?(?=\.?\d)(\d{1,3}(,\d{3})+|\d{1,18})?(\.\d{1,40})?([eE][+-]?\d{1,2})?", re.ASCII)
+_DIGITS = str.maketrans("123456789", "000000000")
+_SHAPES = {"%Y": "0000", "%f": "0{1,6}", "%b": "[a-z]+", "%B": "[a-z]+", "%p": "[a-z]+", "%z": ".+", "%Z": ".*"} | dict.fromkeys(
+    ("%m", "%d", "%y", "%H", "%I", "%M", "%S"), " ?00?"
+)
 _ABSENT = {"", "-", "--", "N/A"}
+_BETWEEN = "\x1f"
 _FORMULA = re.compile(r"[=@\t\r]|[+-]\s*[A-Za-z_]+\s*[(|!]")
+_FORMULA_IN = re.compile(rf"{_BETWEEN}(?:{_FORMULA.pattern})")
 
 
 class UnreadableCellError(ValueError):
@@ -81,6 +87,9 @@ def table_of(body: bytes) -> tuple[list[str], list[tuple[int, list[str]]]]:
 
 def refuse_hostile(cells: Sequence[str], line: int) -> None:
     """Raise StatementError for a cell that a spreadsheet would run as a formula, or that is far too long."""
+    together = _BETWEEN + _BETWEEN.join(cells)
+    if len(together) <= CELL_CHARACTERS_MAX and not _FORMULA_IN.search(together):
+        return
     for cell in cells:
         if len(cell) > CELL_CHARACTERS_MAX:
             raise StatementError(f"a cell has more than {CELL_CHARACTERS_MAX} characters", line=line)
@@ -96,12 +105,21 @@ def decimal_of(text: str, column: str) -> Decimal | None:
     stripped = text.strip()
     if stripped in _ABSENT:
         return None
-    if not _NUMBER.fullmatch(stripped):
-        raise UnreadableCellError(column, "a number")
-    value = Decimal(stripped.replace(",", ""))
+    value = _number(stripped)
+    if isinstance(value, str):
+        raise UnreadableCellError(column, value)
+    return value
+
+
+@lru_cache(maxsize=10_000)
+def _number(text: str) -> Decimal | str:
+    """What a text of digits says, or what was expected instead. The same figures stand in a file again and again."""
+    if not _NUMBER.fullmatch(text):
+        return "a number"
+    value = Decimal(text.replace(",", ""))
     exponent = value.as_tuple().exponent
     if value and value.adjusted() >= INTEGER_DIGITS_MAX:
-        raise UnreadableCellError(column, "a number below 10^18")
+        return "a number below 10^18"
     return round_half_even(value) if isinstance(exponent, int) and exponent < -FRACTION_DIGITS_MAX else value
 
 
@@ -118,13 +136,26 @@ def day_of(text: str, column: str, *patterns: str) -> date:
 
 def moment_of(text: str, column: str, *patterns: str) -> datetime:
     """A point in time in one of these patterns; where the pattern has no zone it is one of UTC that stands for no zone."""
-    for pattern in patterns if text.isascii() else ():
+    stripped = text.strip()
+    for pattern in _possible(stripped.translate(_DIGITS), patterns) if text.isascii() else ():
         try:
-            found = datetime.strptime(text.strip(), pattern)  # noqa: DTZ007 - the zone is set on the next line, or by the caller
+            found = datetime.strptime(stripped, pattern)  # noqa: DTZ007 - the zone is set on the next line, or by the caller
         except ValueError:
             continue
         return found if found.tzinfo else found.replace(tzinfo=UTC)
     raise UnreadableCellError(column, "a date")
+
+
+@lru_cache(maxsize=1_000)
+def _possible(shape: str, patterns: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns that a text can be written in, by its shape: every digit stands as 0. Trying the others would be slow."""
+    return tuple(pattern for pattern in patterns if _shapes_of(pattern).fullmatch(shape))
+
+
+@lru_cache(maxsize=100)
+def _shapes_of(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(%.|\s+)", pattern)
+    return re.compile("".join(_SHAPES.get(part) or (r"\s+" if part.isspace() else re.escape(part)) for part in parts), re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +212,7 @@ class Row:
 def money(amount: Decimal, currency: str, column: str) -> Money:
     """An amount; raises UnreadableCellError for a word that is no currency."""
     try:
-        return Money(round_half_even(amount), currency)
+        return Money.rounding(amount, currency)
     except NotExactError as error:
         raise UnreadableCellError(column, "an amount in a currency") from error
 
