@@ -128,14 +128,55 @@ async def test_whoever_works_and_is_silent_is_taken_for_gone(store: BacktestStor
     assert await store.resume(number, CODE, "d", late)
 
 
-async def test_a_command_is_queued_once_and_taken_once(store: BacktestStore) -> None:
+async def test_a_command_is_queued_once_and_taken_once(store: BacktestStore, database: FreshDatabase) -> None:
     command = UUID(int=9)
     number = await store.begin(USER, ASKED, CODE, NOW, asked_by=command)
+    other = BacktestStore(await database.connect("signals"))
 
     assert await store.begin(USER, ASKED, CODE, NOW, asked_by=command) is None
     taken = await store.take(NOW)
-    assert taken is not None and (taken.backtest_id, taken.state) == (number, "running")
-    assert await store.take(NOW) is None
+    assert taken is not None and (taken.backtest_id, taken.state, taken.tries) == (number, "running", 1)
+    assert await other.take(NOW) is None
+
+
+async def test_what_a_process_that_died_worked_on_is_taken_up_at_once_and_by_one(store: BacktestStore, database: FreshDatabase) -> None:
+    number = await store.begin(USER, ASKED, CODE, NOW, asked_by=UUID(int=9))
+    assert number is not None
+    doomed, second, third = [await database.connect("signals") for _ in range(3)]
+    await BacktestStore(doomed).take(NOW)
+    await BacktestStore(doomed).keep_part(number, Tried(1, {"at": 3}, {}, "digest"))
+    assert await BacktestStore(second).take(NOW) is None
+
+    await doomed.close()
+    taken = [await BacktestStore(one).take(NOW) for one in (second, third)]
+
+    assert taken[0] is not None and (taken[0].backtest_id, taken[0].tries) == (number, 2) and taken[1] is None
+    assert [one.number for one in await store.parts(number)] == [1]
+
+
+async def test_the_service_leaves_alone_what_a_command_works_on(store: BacktestStore, database: FreshDatabase) -> None:
+    number = await begun(store)
+    service = BacktestStore(await database.connect("signals"))
+    untouched = await service.take(NOW)
+
+    await store.hand_over(number, [b"bars", b"more"])
+    taken = await service.take(NOW)
+
+    assert untouched is None and taken is not None and taken.backtest_id == number and taken.by_service
+    assert await service.data(number) == [b"bars", b"more"]
+    await service.put_back(number)
+    waiting = await store.one(USER, number, NOW + timedelta(days=1))
+    assert waiting is not None and (waiting.state, waiting.tries, waiting.error) == ("queued", 0, None)
+
+
+async def test_one_of_the_service_that_is_silent_waits_to_be_taken_up_again(store: BacktestStore) -> None:
+    number = await store.begin(USER, ASKED, CODE, NOW, asked_by=UUID(int=9))
+    assert number is not None
+    await store.take(NOW)
+
+    one = await store.one(USER, number, NOW + timedelta(seconds=SILENT_S + 1))
+
+    assert one is not None and (one.state, one.error) == ("queued", None)
 
 
 async def test_parts_stay_when_a_sweep_ends_early(store: BacktestStore) -> None:

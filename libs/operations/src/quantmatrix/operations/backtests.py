@@ -57,14 +57,15 @@ def strategy_called(name: str) -> type[Strategy]:
     return known[name]
 
 
-def histories(symbols: Sequence[str]) -> tuple[str, list[History]]:
+def histories(symbols: Sequence[str], *, chains: bool = True) -> tuple[str, list[History]]:
     """The name of the feed that market is set to, and its bars as backtests take them; all symbols when none is named.
 
+    chains: with the options on them, where market is set to a file of their quotes.
     Raises FeedError when the feed cannot be read or lacks a symbol, SettingsError when QM_MARKET_* is wrong.
     """
     settings = MarketSettings.read().model_copy(update={"replay_symbols": tuple(symbols)} if symbols else {})
     feed: Feed = load(feeds, settings.feed).make(settings)
-    content = with_chains(feed.content(), settings)
+    content = with_chains(feed.content(), settings) if chains else feed.content()
     return feed.name, [_history(listing, content) for listing in content.listings if listing.underlying is None]
 
 

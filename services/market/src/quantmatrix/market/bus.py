@@ -11,6 +11,9 @@ from quantmatrix.common.contracts.asking.market import (
     InstrumentsAsked,
     ListedInstrument,
     OptionChain,
+    PastChains,
+    PastChainsAsked,
+    QuotedContract,
     ReplayControlAsked,
     ReplayStatus,
     ReplayStatusAsked,
@@ -20,8 +23,11 @@ from quantmatrix.common.options import terms_of
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
+from quantmatrix.common.values import plain
 from quantmatrix.market.handlers import Replay, announced, status_of, until_published, wire_instrument
 from quantmatrix.market.store import MarketStore
+
+QUOTES_ANSWERED_MAX = 2_000
 
 
 def bus(replay: Replay) -> Bus:
@@ -32,6 +38,7 @@ def bus(replay: Replay) -> Bus:
             Answers(InstrumentsAsked, instruments),
             Answers(BarsAsked, bars),
             Answers(ChainAsked, chain),
+            Answers(PastChainsAsked, past_chains),
             Answers(ReplayStatusAsked, replay_status),
         ),
         does=(Does(ReplayControlAsked, replay.control),),
@@ -103,6 +110,30 @@ async def chain(asked: ChainAsked, connection: Connection) -> OptionChain:
         for terms in (terms_of(listing.symbol),)
     )
     return OptionChain(asked.underlying_id, asked.session, tuple(sorted(quotes, key=lambda one: (one.expires, one.strike, one.kind))))
+
+
+async def past_chains(asked: PastChainsAsked, connection: Connection) -> PastChains:
+    """The options on an instrument from a session on, up to what has been published."""
+    store = MarketStore(connection)
+    until = until_published(await store.replay(), None)
+    listings, quotes, after = await store.quoted(asked.underlying_id, asked.since, until or date.min, QUOTES_ANSWERED_MAX)
+    place = {one.instrument_id: number for number, one in enumerate(listings)}
+    contracts = (
+        QuotedContract(wire_instrument(one), terms.kind, terms.expires, terms.strike, one.tick_size)
+        for one in listings
+        for terms in (terms_of(one.symbol),)
+    )
+    return PastChains(
+        underlying_id=asked.underlying_id,
+        contracts=tuple(contracts),
+        sessions=tuple(one.session for one in quotes),
+        contract=tuple(place[one.instrument_id] for one in quotes),
+        bid=tuple(plain(one.bid.value) for one in quotes),
+        ask=tuple(plain(one.ask.value) for one in quotes),
+        open_interest=tuple(one.open_interest for one in quotes),
+        delta=tuple(one.delta for one in quotes),
+        next_session=after,
+    )
 
 
 async def replay_status(_: ReplayStatusAsked, connection: Connection) -> ReplayStatus:

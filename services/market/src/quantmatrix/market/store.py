@@ -253,6 +253,35 @@ class MarketStore:
         )
         return [(_listing(row), _quote(row)) for row in rows]
 
+    async def quoted(
+        self, underlying: InstrumentId, since: date, until: date, rows_max: int
+    ) -> tuple[list[Listing], list[Quote], date | None]:
+        """Quotes of the options on an instrument, of as many whole sessions as have at most so many; of one session at least.
+
+        Listings by symbol, quotes by session and symbol, and the session after them, if any.
+        """
+        counted = await self._connection.fetch(
+            """
+            select q.session, sum(count(*)) over (order by q.session) as rows from option_quote q join instrument i using (instrument_id)
+            where i.underlying = $1 and q.session between $2 and $3 group by q.session order by q.session
+            """,
+            underlying, since, until,
+        )  # fmt: skip
+        fits = max(1, sum(row["rows"] <= rows_max for row in counted))
+        if not counted:
+            return [], [], None
+        rows = await self._connection.fetch(
+            """
+            select i.*, a.symbol, a.valid_from, q.* from option_quote q join instrument i using (instrument_id)
+            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id order by valid_from desc limit 1) a on true
+            where i.underlying = $1 and q.session between $2 and $3 order by q.session, a.symbol
+            """,
+            underlying, since, counted[fits - 1]["session"],
+        )  # fmt: skip
+        listings = {row["symbol"]: _listing(row) for row in rows}
+        after = counted[fits]["session"] if fits < len(counted) else None
+        return [one for _, one in sorted(listings.items())], [_quote(row) for row in rows], after
+
     async def actions_of(self, instrument: InstrumentId, until: date) -> list[CorporateAction]:
         rows = await self._connection.fetch(
             "select * from corporate_action where instrument_id = $1 and effective <= $2 order by effective",

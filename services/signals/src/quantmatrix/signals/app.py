@@ -15,6 +15,7 @@ from quantmatrix.signals.slate import MarketHistory, Slate
 from quantmatrix.signals.stored.answering import BacktestAnswers
 from quantmatrix.signals.stored.crew import Crew
 from quantmatrix.signals.stored.queue import BacktestQueue
+from quantmatrix.signals.stored.serving import BacktestDesk
 
 
 def strategies_in_slot() -> dict[str, type[Strategy]]:
@@ -35,19 +36,21 @@ async def serve(settings: SignalsSettings) -> None:
         )
 
     async def build(parts: Parts) -> Bus:
-        history = MarketHistory(parts.ask)
-        handlers = Handlers(Slate(history), known, settings.default_strategy, MarketChains(parts.ask))
+        history, chains = MarketHistory(parts.ask), MarketChains(parts.ask)
+        handlers = Handlers(Slate(history), known, settings.default_strategy, chains)
         crew = Crew(parts.pool, parts.client, parts.clock, limit_s=settings.backtest_limit_s)
-        queue = BacktestQueue(
+        desk = BacktestDesk(
             parts.pool,
             history,
+            chains,
             known,
             parts.clock,
             crew,
             database_url=settings.database_url.get_secret_value(),
             limit_s=settings.backtest_limit_s,
         )
-        stored = backtests(BacktestAnswers(parts.clock), queue, crew)
+        queue = BacktestQueue(known, parts.clock, desk.look)
+        stored = backtests(BacktestAnswers(parts.clock), queue, desk, crew)
         return bus(handlers, Charts(history), (lambda: handlers.following.run(parts.desk),), stored)
 
     await run_service(settings, build)

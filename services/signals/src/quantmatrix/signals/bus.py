@@ -15,7 +15,7 @@ from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDiges
 from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked, VerdictsAsked
 from quantmatrix.common.contracts.asking.scans import AdviceAsked, ScanAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
-from quantmatrix.common.contracts.asking.work import JobBeat, JobDataAsked, JobDone
+from quantmatrix.common.contracts.asking.work import CrewAsked, JobBeat, JobDataAsked, JobDone
 from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.contracts.commands import ChangeRun, FundRun, StartRun
 from quantmatrix.common.contracts.fills import FillCorrected, MatchedWatermark, OrderFilled, SettledWatermark
@@ -46,6 +46,7 @@ from quantmatrix.signals.store import SignalsStore
 from quantmatrix.signals.stored.answering import BacktestAnswers
 from quantmatrix.signals.stored.crew import Crew
 from quantmatrix.signals.stored.queue import BacktestQueue
+from quantmatrix.signals.stored.serving import BacktestDesk
 
 BARS_PATIENCE_S = 0.05
 """Bars are decided on when their watermark comes; until then they wait for it."""
@@ -63,7 +64,7 @@ LETS_PAST = (
 """What comes with orders and fills, and moves no run."""
 
 
-def backtests(answers: BacktestAnswers, queue: BacktestQueue, crew: Crew) -> Bus:
+def backtests(answers: BacktestAnswers, queue: BacktestQueue, desk: BacktestDesk, crew: Crew) -> Bus:
     """The table of contents of stored backtests."""
     return Bus(
         answers=(
@@ -73,9 +74,10 @@ def backtests(answers: BacktestAnswers, queue: BacktestQueue, crew: Crew) -> Bus
             Answers(ComparisonAsked, answers.comparison),
             Answers(JobBeat, crew.beat),
             Answers(JobDataAsked, crew.data),
+            Answers(CrewAsked, crew.found),
         ),
         does=(Does(BacktestWanted, queue.wanted), Does(BacktestUnwanted, queue.unwanted), Does(JobDone, crew.done)),
-        background=(queue.run,),
+        background=(desk.run,),
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
-from quantmatrix.common.contracts.asking.market import ChainAsked
+from quantmatrix.common.contracts.asking.market import ChainAsked, PastChains, PastChainsAsked
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.signals.domain.decisions import FLAT, Holding, Leg, Options, Situation
@@ -41,6 +41,15 @@ class MarketChains:
             )
             for one in found.quotes
         ]
+
+    async def past(self, underlying: InstrumentId) -> Sequence[PastChains]:
+        """Everything that market has published of the options on an instrument; raises TryLater while it does not answer."""
+        pages: list[PastChains] = []
+        since: date | None = date.min
+        while since is not None:
+            page = await self._ask("market", PastChainsAsked(underlying_id=underlying, since=since), deadline_s=CHAIN_DEADLINE_S)
+            pages, since = [*pages, page], page.next_session
+        return [page for page in pages if page.sessions]
 
 
 class Contracts:

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import polars as pl
 from pydantic import BaseModel
 
-from quantmatrix.common.contracts.asking.market import BarColumns
+from quantmatrix.common.contracts.asking.market import BarColumns, PastChains
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
@@ -137,3 +137,10 @@ class OptionChains(Protocol):
 
     async def chain(self, underlying: InstrumentId, session: date) -> Sequence[OptionQuote]:
         """Every listed contract on an underlying as of a session; empty when there are none."""
+
+
+class PastOptions(Protocol):
+    """Where the options of the past come from. Raises TryLater when they cannot be had now."""
+
+    async def past(self, underlying: InstrumentId) -> Sequence[PastChains]:
+        """Everything that was quoted of the options on an instrument, in pages; none when there are none."""

@@ -18,11 +18,12 @@ from quantmatrix.common.values import Money
 from quantmatrix.operations.backtests import histories, parameters_of, strategy_called
 from quantmatrix.operations.commands.common import AsJson
 from quantmatrix.operations.output import Exit, err, fail
-from quantmatrix.signals.backtest.history import BacktestError, History, TooLongError
+from quantmatrix.signals.backtest.history import BacktestError, History, TooLongError, reads_chains
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
 from quantmatrix.signals.backtest.run import Job
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.stored.repeating import BAR_LIMIT_S
+from quantmatrix.signals.stored.working import CancelledBacktestError
 
 Name = Annotated[str, typer.Argument(help="Name of a strategy in the slot, such as atr_matrix.")]
 Symbols = Annotated[str, typer.Option(help="Symbols, separated by commas; all of the feed when left out.")]
@@ -41,6 +42,10 @@ Folder = Annotated[Path | None, typer.Option("--save", metavar="FOLDER", help="W
 Kind = Annotated[str, typer.Option("--as", metavar="csv|parquet", help="How tables are written.")]
 Grid = Annotated[list[str], typer.Option("--grid", metavar="NAME=V1,V2,…", help="Values of a parameter; may be repeated.")]
 Workers = Annotated[int, typer.Option(min=0, max=64, help="Processes that work on it; 0 for one a core.")]
+ByWorkers = Annotated[
+    bool,
+    typer.Option("--by-workers", help="Let the workers of the running installation compute it; here, where nothing runs or none waits."),
+]
 BarLimit = Annotated[
     float, typer.Option("--bar-limit-s", min=0.1, max=86_400, help="Seconds that a strategy may take over one bar before it is stopped.")
 ]
@@ -89,7 +94,7 @@ class Order:
         rules = rules_of(self.slippage_bps, self.volume_pct, self.commission_pct, inside_bar=self.inside_bar)
         job = job_of(self.given, self.cash, self.first, self.last, rules, self.seed)
         chosen = strategy_called(self.strategy)
-        feed, past = histories(symbols_of(self.symbols))
+        feed, past = histories(symbols_of(self.symbols), chains=reads_chains(chosen))
         return Ready(chosen, feed, past, replace(job, bar_limit_s=self.bar_limit_s))
 
 
@@ -120,11 +125,13 @@ def ordered(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def refusals(*, as_json: bool) -> Iterator[None]:
-    """What can be wrong with a backtest becomes a sentence: with exit code 5 when a strategy did not come back, else 4."""
+    """What can be wrong with a backtest becomes a sentence: with exit code 5 when a strategy did not come back, 1 when it was cancelled, else 4."""
     try:
         yield
     except TooLongError as error:
         fail(Exit.TIMEOUT, str(error), as_json=as_json)
+    except CancelledBacktestError as error:
+        fail(Exit.ERROR, str(error), as_json=as_json)
     except (BacktestError, ConfigurationError, SettingsError) as error:
         fail(Exit.CONFIGURATION, str(error), as_json=as_json)
 

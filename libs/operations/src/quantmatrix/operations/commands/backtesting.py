@@ -13,9 +13,10 @@ from quantmatrix.operations.commands.backtests_working import worked
 from quantmatrix.operations.commands.common import AsJson, run
 from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
 from quantmatrix.signals.backtest.lookahead import look_ahead
-from quantmatrix.signals.backtest.record import Record, record_of
-from quantmatrix.signals.backtest.run import backtest, made, refuse_unless_possible
+from quantmatrix.signals.backtest.record import Record
+from quantmatrix.signals.backtest.run import made, refuse_unless_possible
 from quantmatrix.signals.domain.sentence import NotUnderstood, RunForm, read_sentence
+from quantmatrix.signals.stored.repeating import computed
 from quantmatrix.signals.stored.wanted import wanted
 
 app = typer.Typer(name="backtest", help="Run strategies over past bars, with the code that runs live.", no_args_is_help=True)
@@ -33,16 +34,14 @@ def run_command(order: Order) -> None:
 
 
 def _ran(ready: Ready, order: Order) -> tuple[int | None, Record]:
+    asked = wanted(ready.job, strategy=order.strategy, symbols=ready.symbols, feed=ready.feed)
+    compute = partial(computed, ready.strategy, ready.past, asked, bar_limit_s=order.bar_limit_s)
     if order.store:
-        asked = wanted(ready.job, strategy=order.strategy, symbols=ready.symbols, feed=ready.feed)
-        work = worked(
-            asked, ready.past, lambda at: record_of(backtest(ready.strategy, ready.past, ready.job, at.progress)), as_json=order.as_json
-        )
-        return run(work, as_json=order.as_json)
+        return run(worked(asked, ready.past, lambda at: compute(at.progress), as_json=order.as_json), as_json=order.as_json)
     with progress_bar() as progress:
         task = progress.add_task(ready.strategy.name, total=1)
         moved = partial(progress.update, task)
-        return None, record_of(backtest(ready.strategy, ready.past, ready.job, lambda done, total: moved(completed=done, total=total)))
+        return None, compute(lambda done, total: moved(completed=done, total=total))
 
 
 @app.command("lookahead")

@@ -16,7 +16,7 @@ from quantmatrix.operations.output import Exit, out, tell_json, tell_table
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.stored.comparing import compared
-from quantmatrix.signals.stored.repeating import computed, cores
+from quantmatrix.signals.stored.repeating import as_it_was, computed, cores
 from quantmatrix.signals.stored.store import LISTED_MAX, Backtest
 from quantmatrix.signals.stored.wanted import what_differs
 
@@ -87,11 +87,12 @@ def repeat_command(number: Id, as_json: AsJson = False) -> None:
 
     def again() -> tuple[Backtest, dict[str, Any]]:
         one = run(stored(), as_json=as_json)
-        past = data_of(one.wanted)
+        strategy = strategy_called(one.wanted.strategy)
+        past = as_it_was(strategy, data_of(one.wanted), one.wanted, one.figures or {})
         with progress_bar() as progress:
             task = progress.add_task(one.wanted.strategy, total=1)
             record = computed(
-                strategy_called(one.wanted.strategy),
+                strategy,
                 past,
                 one.wanted,
                 lambda done, total: progress.update(task, completed=done, total=total),

@@ -7,8 +7,9 @@ from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.clock import SystemClock
 from quantmatrix.operations.backtests import histories, strategy_called
 from quantmatrix.operations.commands.backtest_options import progress_bar
+from quantmatrix.operations.commands.backtests_handed import handed_on
 from quantmatrix.operations.commands.database import tables_of
-from quantmatrix.signals.backtest.history import BacktestError, History, digest_of
+from quantmatrix.signals.backtest.history import BacktestError, History, digest_of, reads_chains
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.stored.code import code_at_work
 from quantmatrix.signals.stored.queue import FEED
@@ -39,8 +40,20 @@ async def worked(wanted: Wanted, past: Sequence[History], compute: Compute, *, a
     return backtest_id, record
 
 
-async def resumed(backtest_id: int, workers: int, *, as_json: bool) -> Record:
-    """Go on with a sweep where it ended, with the same code. Raises BacktestError when that cannot be."""
+async def handed_out(wanted: Wanted, past: Sequence[History], *, as_json: bool) -> tuple[int, Record]:
+    """Store that it begins, hand it over, and wait for its end; the number it has from now on."""
+    clock = SystemClock()
+    async with store_of_backtests(as_json=as_json) as store:
+        backtest_id = await store.begin(FIRST_ADMINISTRATOR, wanted, code_at_work(), clock.now(), data_digest=digest_of(past))
+        assert backtest_id is not None
+        return backtest_id, await handed_on(store, backtest_id, past)
+
+
+async def resumed(backtest_id: int, workers: int | None, *, as_json: bool) -> Record:
+    """Go on with a sweep where it ended, with the same code. Raises BacktestError when that cannot be.
+
+    workers: how many processes work on it here; none for the workers of the installation.
+    """
     clock = SystemClock()
     async with store_of_backtests(as_json=as_json) as store:
         one = await found(store, backtest_id)
@@ -49,6 +62,8 @@ async def resumed(backtest_id: int, workers: int, *, as_json: bool) -> Record:
         past, known = data_of(one.wanted), await store.parts(backtest_id)
         if not await store.resume(backtest_id, code_at_work(), digest_of(past), clock.now()):
             raise BacktestError(f"backtest {backtest_id} {_why_not(one, digest_of(past))}; start the sweep anew")
+        if workers is None:
+            return await handed_on(store, backtest_id, past)
         strategy = strategy_called(one.wanted.strategy)
         with progress_bar() as progress:
             task = progress.add_task(one.wanted.strategy, total=1)
@@ -64,6 +79,8 @@ async def resumed(backtest_id: int, workers: int, *, as_json: bool) -> Record:
 def _why_not(one: Backtest, data_digest: str) -> str:
     if one.code.digest != code_at_work().digest:
         return "began with other code"
+    if one.data_digest is None:
+        return "was computed on bars of the installation, which are gone"
     return f"is {one.state}" if one.data_digest == data_digest else "began with other data"
 
 
@@ -85,8 +102,7 @@ async def record_of_stored(store: BacktestStore, backtest_id: int) -> tuple[Back
 
 def data_of(wanted: Wanted) -> list[History]:
     """The bars that it is asked on, as the feed has them now. Raises BacktestError when market is set to another feed."""
-    strategy_called(wanted.strategy)
-    feed, past = histories(wanted.symbols)
+    feed, past = histories(wanted.symbols, chains=reads_chains(strategy_called(wanted.strategy)))
     if wanted.feed not in (feed, FEED):
         raise BacktestError(f"it ran on the feed {wanted.feed}, market is set to {feed}; set QM_MARKET_FEED={wanted.feed}")
     return past

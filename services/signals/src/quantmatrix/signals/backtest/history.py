@@ -2,9 +2,10 @@
 
 import hashlib
 import math
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from typing import Literal
@@ -19,6 +20,7 @@ from quantmatrix.signals.domain.series import SCHEMA, RawBar, Split
 from quantmatrix.signals.ports import NeedsBars, Strategy
 
 FAULTS_SHOWN_MAX = 20
+SYMBOLS_TOLD_MAX = 10
 _PRICES = ("open", "high", "low", "close")
 _COLUMNS = (*_PRICES, "volume")
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -95,6 +97,15 @@ class History:
                 factor = factor * split.numerator / split.denominator
             found.append(factor)
         return found
+
+    def until(self, last: date) -> "History":
+        """What was known of it at the end of a session."""
+        return replace(
+            self,
+            bars=self.bars[: bisect_right(self.sessions, last)],
+            splits=tuple(one for one in self.splits if one.effective <= last),
+            chains={session: chain for session, chain in self.chains.items() if session <= last},
+        )
 
     def open_at(self, index: int) -> Price:
         """The raw open of one bar."""
@@ -189,6 +200,21 @@ def broke(strategy: str, place: str, error: Exception) -> BacktestError:
 def bars_needed(strategy: Strategy) -> int:
     """How many bars of an instrument a strategy wants before it can decide anything on it."""
     return strategy.bars_needed if isinstance(strategy, NeedsBars) else strategy.catalogue.bars_min
+
+
+def reads_chains(strategy: type[Strategy]) -> bool:
+    """Whether a strategy trades options, so that a backtest of it reads their chains."""
+    return hasattr(strategy, "wants_options")
+
+
+def refuse_without_chains(strategy: type[Strategy], symbols: Sequence[str], with_chains: Collection[str]) -> None:
+    """Raises BacktestError when a strategy that trades options is given none."""
+    if reads_chains(strategy) and not set(symbols) & set(with_chains):
+        told = ", ".join(sorted(symbols)[:SYMBOLS_TOLD_MAX]) + (" …" if len(symbols) > SYMBOLS_TOLD_MAX else "")
+        raise BacktestError(
+            f"{strategy.name} trades options, and no option chains are there for {told}; "
+            "name a file with their quotes in QM_MARKET_CHAINS_FILE (an installation reads it when its replay begins)"
+        )
 
 
 def check(histories: Sequence[History], bars_min: int) -> None:

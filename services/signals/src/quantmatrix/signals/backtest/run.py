@@ -17,7 +17,17 @@ from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.backtest.collecting import seldom_collecting
 from quantmatrix.signals.backtest.engine import Engine, Progress
-from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, bars_needed, calendars, check, digest_of
+from quantmatrix.signals.backtest.history import (
+    SYMBOLS_TOLD_MAX,
+    BacktestError,
+    Calendar,
+    History,
+    bars_needed,
+    calendars,
+    check,
+    digest_of,
+    refuse_without_chains,
+)
 from quantmatrix.signals.backtest.limits import Place, limited
 from quantmatrix.signals.backtest.options import OptionEngine, traded_contracts
 from quantmatrix.signals.backtest.outcome import Fill, Outcome
@@ -28,7 +38,6 @@ from quantmatrix.signals.backtest.trades import Trade, trades_of
 from quantmatrix.signals.ports import ColumnStrategy, OptionStrategy, Strategy
 from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
 
-SYMBOLS_TOLD_MAX = 10
 _CODE = ("domain", "strategies", "backtest")
 
 
@@ -66,6 +75,7 @@ def refuse_unless_possible(strategy: type[Strategy], histories: Sequence[History
     one = made(strategy, job.parameters)
     if not bars:
         return
+    refuse_without_chains(strategy, [one.symbol for one in histories], [one.symbol for one in histories if one.chains])
     check(histories, bars_needed(one))
     known = [history.columns["session"] for history in histories]
     if not any(_between(one, job.first, job.last) for one in known):

@@ -11,7 +11,7 @@ import structlog
 from nats.aio.client import Client
 from nats.js.errors import Error as JetStreamError
 
-from quantmatrix.common.contracts.asking.work import JobBeat, JobData, JobDataAsked, JobDone, JobHeard
+from quantmatrix.common.contracts.asking.work import CrewAsked, CrewFound, JobBeat, JobData, JobDataAsked, JobDone, JobHeard
 from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.contracts.work import Job
 from quantmatrix.common.runtime.clock import Clock
@@ -20,6 +20,7 @@ from quantmatrix.common.runtime.errors import TRANSIENT, Refused
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.streams import taken_by
 from quantmatrix.signals.backtest.sweep import Tried
+from quantmatrix.signals.stored.code import code_at_work
 from quantmatrix.signals.stored.jobs import cut
 from quantmatrix.signals.stored.store import Backtest, BacktestStore
 
@@ -40,6 +41,9 @@ class Crew:
     def __init__(self, pool: Pool, client: Client, clock: Clock, *, limit_s: float) -> None:
         self._pool, self._js, self._clock, self._limit_s = pool, client.jetstream(timeout=2), clock, limit_s
         self._heard_at = -ALONE_S
+
+    async def found(self, _: CrewAsked, connection: Connection) -> CrewFound:
+        return CrewFound(await self.is_there(), code_at_work().digest)
 
     async def beat(self, asked: JobBeat, connection: Connection) -> JobHeard:
         self._heard_at = time.monotonic()

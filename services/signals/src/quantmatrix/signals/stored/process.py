@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -20,6 +21,8 @@ from quantmatrix.signals.stored.wanted import Wanted
 from quantmatrix.signals.stored.working import AtWork, CancelledBacktestError, work_on
 
 NICE = 10
+END = b"\n"
+"""The line after the last one."""
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -54,10 +57,17 @@ async def _work(start: Start, given: Sequence[bytes]) -> None:
         await connection.close()
 
 
+def _end_with_the_service() -> None:
+    """Nothing comes after the bars but the pipe's end: then the service is gone, and another one begins with this backtest."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def main() -> None:
     """Give way to whatever trades, read, work, end at once: a computation that never returns holds nothing up."""
     os.nice(NICE)
-    first, *given = sys.stdin.buffer.read().splitlines()
+    first, *given = iter(sys.stdin.buffer.readline, END)
+    threading.Thread(target=_end_with_the_service, name="the service", daemon=True).start()
     asyncio.run(_work(decode_as(Start, first), given))
     sys.stderr.flush()
     os._exit(0)

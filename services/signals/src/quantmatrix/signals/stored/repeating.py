@@ -1,18 +1,21 @@
 """Computes what a stored form asks for, whatever kind it is of."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
+from typing import Any
 
-from quantmatrix.signals.backtest.history import History
+from quantmatrix.signals.backtest.history import History, bars_needed
 from quantmatrix.signals.backtest.record import Record, record_of
-from quantmatrix.signals.backtest.run import backtest
+from quantmatrix.signals.backtest.run import backtest, made
 from quantmatrix.signals.backtest.summary import record_of_sweep
-from quantmatrix.signals.backtest.sweep import Tried, Watch, sweep
+from quantmatrix.signals.backtest.sweep import Tried, Watch, combinations, sweep
 from quantmatrix.signals.backtest.walk_forward import record_of_walk, walk_forward
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.stored.wanted import Wanted
 
+DATA_LAST = "data_last"
 BAR_LIMIT_S = 60.0
 """Seconds that a strategy may take over one bar before it is stopped, unless somebody says otherwise."""
 
@@ -28,7 +31,32 @@ def computed(
     workers: int = 1,
     bar_limit_s: float | None = None,
 ) -> Record:
-    """The record of what is asked. on_tried and known are of a sweep and of a walk forward. Raises BacktestError with the place of whatever is wrong."""
+    """The record of what is asked, with the last session of its data among the figures. on_tried and known: of a sweep and a walk forward.
+
+    Raises BacktestError with the place of whatever is wrong.
+    """
+    record = _computed(strategy, histories, asked, on_progress, on_tried=on_tried, known=known, workers=workers, bar_limit_s=bar_limit_s)
+    return Record({**record.figures, DATA_LAST: str(max(one.sessions[-1] for one in histories if one.bars))}, record.tables)
+
+
+def as_it_was(strategy: type[Strategy], histories: Sequence[History], asked: Wanted, figures: Mapping[str, Any]) -> list[History]:
+    """What a finished backtest ran on: nothing later than it had, and of instruments that nobody named those with enough bars."""
+    last = date.fromisoformat(figures.get(DATA_LAST) or figures["last"])
+    fewest = fewest_bars(strategy, asked)
+    return [past for one in histories if len((past := one.until(last)).bars) >= fewest]
+
+
+def _computed(
+    strategy: type[Strategy],
+    histories: Sequence[History],
+    asked: Wanted,
+    on_progress: Callable[[int, int], None],
+    *,
+    on_tried: Callable[[Tried], None],
+    known: Sequence[Tried],
+    workers: int,
+    bar_limit_s: float | None,
+) -> Record:
     job = replace(asked.job(), bar_limit_s=bar_limit_s)
     if asked.kind == "sweep":
         found = sweep(strategy, histories, job, asked.grid, Watch(on_tried, on_progress), known=known, workers=workers)
@@ -39,6 +67,14 @@ def computed(
         )
         return record_of_walk(strategy, histories, job, asked.grid, asked.windows, steps)
     return record_of(backtest(strategy, histories, job, on_progress))
+
+
+def fewest_bars(strategy: type[Strategy], asked: Wanted) -> int:
+    """The bars that some combination wants at most, without which an instrument that nobody named is left out; one at least."""
+    if not asked.all_listed:
+        return 0
+    chosen = combinations(asked.grid) if asked.grid else [{}]
+    return max(1, *(bars_needed(made(strategy, {**asked.parameters, **one})) for one in chosen))
 
 
 def cores() -> int:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,14 +22,20 @@ LISTED_MAX = 200
 SILENT_S = 120
 """A backtest at work is heard of at least this often, in seconds; after that whoever worked on it is gone."""
 _ROW = """backtest_id, kind, strategy, asked::text as asked, done, total, code_digest, code_revision, data_digest, digest, trades_digest,
-figures::text as figures, error, created_at, started_at, ended_at, case when state = 'running' and beat_at < $1 then 'failed' else state end as state,
-state = 'running' and beat_at < $1 as is_lost"""
+figures::text as figures, error, created_at, started_at, ended_at, by_service, tries,
+case when state <> 'running' or beat_at >= $1 then state when by_service then 'queued' else 'failed' end as state,
+state = 'running' and not by_service and beat_at < $1 as is_lost"""
+_LOCK = "select pg_try_advisory_lock(hashtext('backtest ' || $1::bigint), hashtext(current_schema()))"
+_UNLOCK = "select pg_advisory_unlock(hashtext('backtest ' || $1::bigint), hashtext(current_schema()))"
 LOST = "the process that worked on it ended before it was finished; run it again"
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """A stored backtest without its tables. figures: those of its record, or of a sweep as a whole; None before it is done."""
+    """A stored backtest without its tables. figures: those of its record, or of a sweep as a whole; None before it is done.
+
+    by_service: whether the service works on it, and not the command that was given; tries: how often the service began to.
+    """
 
     backtest_id: int
     wanted: Wanted
@@ -44,6 +51,8 @@ class Backtest:
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
+    by_service: bool = False
+    tries: int = 0
 
     def left_s(self, at: datetime) -> float | None:
         """Seconds that are left if it goes on as it went so far; None while nothing can be told."""
@@ -63,13 +72,25 @@ class BacktestStore:
     ) -> int | None:
         """A backtest that is about to be worked on, or waits for it when a command asked; None when this command asked before."""
         found: int | None = await self._connection.fetchval(
-            """insert into backtest (user_id, asked_by, kind, strategy, asked, state, code_digest, code_revision, data_digest, created_at, beat_at, started_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, case when $6 = 'running' then $10::timestamptz end)
+            """insert into backtest (user_id, asked_by, kind, strategy, asked, state, code_digest, code_revision, data_digest, created_at,
+                   beat_at, started_at, by_service)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, case when $6 = 'running' then $10::timestamptz end, $6 = 'queued')
                on conflict (asked_by) do nothing returning backtest_id""",
             user_id, asked_by, wanted.kind, wanted.strategy, wanted.stored(), "queued" if asked_by else "running", code.digest,
             code.revision, data_digest, at,
         )  # fmt: skip
         return found
+
+    async def hand_over(self, backtest_id: int, pieces: Sequence[bytes]) -> None:
+        """Let the service work on it from now on, on these bars; what is finished of it stays."""
+        async with self._connection.transaction():
+            await self._connection.execute("delete from backtest_data where backtest_id = $1", backtest_id)
+            await self.keep_data(backtest_id, pieces)
+            await self._connection.execute(
+                """update backtest set state = 'queued', started_at = null, by_service = true, tries = 0
+                   where backtest_id = $1 and state = 'running' and not by_service""",
+                backtest_id,
+            )
 
     async def beat(self, backtest_id: int, done: int, total: int, at: datetime) -> bool:
         """Say how far it is. False when it is not to go on: somebody cancelled it."""
@@ -112,14 +133,37 @@ class BacktestStore:
         )  # fmt: skip
 
     async def take(self, at: datetime) -> Backtest | None:
-        """The oldest that waits, from now on running; None when none waits. Two that ask at once never get the same."""
-        row = await self._connection.fetchrow(
-            f"""update backtest set state = 'running', beat_at = $2, started_at = $2 where backtest_id = (
-                  select backtest_id from backtest where state = 'queued' order by backtest_id limit 1 for update skip locked)
-                returning {_ROW}""",
-            _silent(at), at,
-        )  # fmt: skip
-        return _backtest(row) if row else None
+        """The oldest that the service has to work on and nobody works on, from now on running; None when there is none.
+
+        It is this connection's until `leave`, or until the connection ends: one that was left by a process that died is taken
+        at once, and two that ask at once never get the same.
+        """
+        waiting = await self._connection.fetch(
+            "select backtest_id from backtest where by_service and state in ('queued', 'running') order by backtest_id"
+        )
+        for one in waiting:
+            if await self._connection.fetchval(_LOCK, one["backtest_id"]):
+                row = await self._connection.fetchrow(
+                    f"""update backtest set state = 'running', beat_at = $2, started_at = $2, tries = tries + 1
+                        where backtest_id = $3 and by_service and state in ('queued', 'running') returning {_ROW}""",
+                    _silent(at), at, one["backtest_id"],
+                )  # fmt: skip
+                if row is not None:
+                    return _backtest(row)
+                await self.leave(one["backtest_id"])
+        return None
+
+    async def leave(self, backtest_id: int) -> None:
+        """Give up what was taken on this connection, whatever became of it."""
+        await self._connection.fetchval(_UNLOCK, backtest_id)
+
+    async def put_back(self, backtest_id: int) -> None:
+        """Let somebody else go on with what the service works on."""
+        await self._connection.execute(
+            """update backtest set state = 'queued', started_at = null, tries = tries - 1
+               where backtest_id = $1 and state = 'running' and by_service""",
+            backtest_id,
+        )
 
     async def asked_by(self, command_id: UUID) -> int | None:
         """The backtest that this command asked for."""
@@ -131,12 +175,12 @@ class BacktestStore:
         return int(await self._connection.fetchval("select count(*) from backtest where user_id = $1 and state = 'queued'", user_id))
 
     async def resume(self, backtest_id: int, code: Code, data_digest: str, at: datetime) -> bool:
-        """Let what was ended without being done go on, when code and data are still the same. False when it cannot."""
+        """Let the command go on with what was ended without being done, when code and data are still the same. False when it cannot."""
         return bool(
             await self._connection.fetchval(
-                """update backtest set state = 'running', error = null, ended_at = null, beat_at = $3, started_at = $3
+                """update backtest set state = 'running', error = null, ended_at = null, beat_at = $3, started_at = $3, by_service = false
                    where backtest_id = $1 and code_digest = $2 and data_digest = $5
-                   and (state in ('failed', 'cancelled') or (state = 'running' and beat_at < $4)) returning true""",
+                   and (state in ('failed', 'cancelled') or (state = 'running' and not by_service and beat_at < $4)) returning true""",
                 backtest_id, code.digest, at, _silent(at), data_digest,
             )
         )  # fmt: skip
@@ -191,9 +235,11 @@ class BacktestStore:
         )
         return found
 
-    async def keep_data(self, backtest_id: int, number: int, content: bytes) -> None:
-        """Keep a piece of the bars."""
-        await self._connection.execute("insert into backtest_data values ($1, $2, $3)", backtest_id, number, content)
+    async def keep_data(self, backtest_id: int, pieces: Sequence[bytes]) -> None:
+        """Keep the bars, all pieces of them or none."""
+        rows = [(backtest_id, number, content) for number, content in enumerate(pieces)]
+        async with self._connection.transaction():
+            await self._connection.executemany("insert into backtest_data values ($1, $2, $3)", rows)
 
     async def data(self, backtest_id: int) -> list[bytes]:
         """Every piece of the bars, in order."""
@@ -245,4 +291,6 @@ def _backtest(row: asyncpg.Record) -> Backtest:
         created_at=row["created_at"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
+        by_service=row["by_service"],
+        tries=row["tries"],
     )

@@ -98,6 +98,44 @@ class ChainAsked(Question[OptionChain], frozen=True, kw_only=True):
     session: date
 
 
+class QuotedContract(msgspec.Struct, frozen=True):
+    """What an option is, without its market."""
+
+    instrument: Instrument
+    kind: Kind
+    expires: date
+    strike: Price
+    tick_size: Price
+
+
+class PastChains(msgspec.Struct, frozen=True):
+    """Quotes of the options on one instrument as columns of equal length, by session and contract.
+
+    contracts: each that is quoted here, once; contract: the place of a quote's own in there, from zero; bid and ask are decimal
+    strings; next_session: from where to ask on, none when nothing comes after it.
+    """
+
+    underlying_id: InstrumentId
+    contracts: tuple[QuotedContract, ...]
+    sessions: tuple[date, ...]
+    contract: tuple[int, ...]
+    bid: tuple[str, ...]
+    ask: tuple[str, ...]
+    open_interest: tuple[int, ...]
+    delta: tuple[float | None, ...]
+    next_session: date | None = None
+
+
+class PastChainsAsked(Question[PastChains], frozen=True, kw_only=True):
+    """The options on an instrument in whole sessions from `since` on (exchange date), as many as fit; nothing that was not published."""
+
+    VERB = "past_chains"
+    ANSWER = PastChains
+
+    underlying_id: InstrumentId
+    since: date
+
+
 class ReplayStatus(msgspec.Struct, frozen=True):
     """Where the replay stands. pace_s: seconds between moments, 0 is as fast as possible."""
 

@@ -1,4 +1,4 @@
-"""Questions of workers to signals: whether a job is still wanted, the bars for it, and what came of it."""
+"""Questions to signals about workers, and of workers: whether a job is still wanted, the bars for it, and what came of it."""
 
 from typing import Annotated
 
@@ -7,6 +7,20 @@ import msgspec
 from quantmatrix.common.contracts.asking.question import Question
 
 PARTS_MAX = 200
+
+
+class CrewFound(msgspec.Struct, frozen=True):
+    """is_there: whether any worker waits for jobs or is at one; code: the digest of the code that backtests are computed by."""
+
+    is_there: bool
+    code: str
+
+
+class CrewAsked(Question[CrewFound], frozen=True, kw_only=True):
+    """Whether sweeps can be handed to workers."""
+
+    VERB = "crew"
+    ANSWER = CrewFound
 
 
 class JobHeard(msgspec.Struct, frozen=True):
