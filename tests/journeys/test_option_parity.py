@@ -5,11 +5,13 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
 from services.signals.tests.chain_file import write_chains
 from tests.journeys.conftest import ACCOUNT, USER, Platform
 from tests.journeys.test_parity import CAPITAL, SYMBOLS, _has_account
 
+from quantmatrix.common.contracts.asking.backtests import Backtest, BacktestAsked, BacktestWanted
 from quantmatrix.common.contracts.asking.portfolio import ClosingsAsked, LotsAsked
 from quantmatrix.common.contracts.asking.runs import RunDetailsAsked
 from quantmatrix.common.contracts.commands import StartRun
@@ -18,6 +20,7 @@ from quantmatrix.common.names import AssetClass, RunId
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Quantity
 from quantmatrix.operations.backtests import histories, strategy_called
+from quantmatrix.signals.backtest.record import record_of
 from quantmatrix.signals.backtest.run import Job, backtest
 
 FIRST, LAST = date(2003, 6, 2), date(2003, 8, 29)
@@ -65,3 +68,23 @@ async def test_a_run_of_options_makes_the_trades_of_the_backtest(
     lots = (await platform.asked("portfolio", LotsAsked(user_id=USER))).lots
     assert {one.instrument.symbol: one.quantity for one in lots} == result.outcome.held
     assert {(one.instrument.asset_class, one.instrument.multiplier) for one in lots} <= {(AssetClass.OPTION, Quantity(100))}
+
+    asked = BacktestWanted(
+        user_id=USER, command_id=uuid5(NAMESPACE_OID, "options"), strategy="atr_options", symbols=SYMBOLS, capital=CAPITAL, first=FIRST
+    )
+    known = [one.until(LAST) for one in past]
+    here = record_of(backtest(strategy_called("atr_options"), known, Job({}, CAPITAL, first=FIRST))).figures
+    number = (await platform.asked("signals", asked)).backtest_id
+    by_service = await _ended(platform, number)
+    assert (by_service.line.state, by_service.line.error, by_service.trades) == ("done", None, len(result.trades))
+    assert (by_service.data_digest, by_service.line.digest) == (here["data_digest"], here["digest"])
+
+
+async def _ended(platform: Platform, number: int) -> Backtest:
+    async def over() -> Backtest | None:
+        found: Backtest = await platform.asked("signals", BacktestAsked(user_id=USER, backtest_id=number))
+        return found if found.line.state not in ("queued", "running") else None
+
+    found = await wait_until(over, "the backtest has ended", within_s=120)
+    assert found is not None
+    return found

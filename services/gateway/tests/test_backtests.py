@@ -83,6 +83,7 @@ async def test_a_sweep_shows_every_combination(desk: Desk) -> None:
     [
         ({"strategy": EVIL}, "there is no strategy"),
         ({"symbols": ["TSLA"]}, "nothing is listed as TSLA"),
+        ({"strategy": "atr_options", "parameters": {}}, "no option chains are there for AAPL, MSFT; name a file with their quotes"),
         ({"parameters": {"fast": 0}}, "fast: Input should be greater than or equal to 1"),
         ({"parameters": {"speed": 1}}, "speed: Extra inputs are not permitted"),
         ({"grid": {"fast": list(range(1, 400)), "slow": [401, 402, 403]}}, "1 to 1000 combinations"),
