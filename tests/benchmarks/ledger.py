@@ -32,7 +32,7 @@ Made = TypeVar("Made")
 class Lots:
     """Fills a second: booked in columns with closings, dates and basis; by bare loops; and the seconds of a rebuild.
 
-    worked_ratio: the processor time of the loop over decimals over that of the columns, all their threads together.
+    worked_ratio: the processor time of the loop over decimals over that of the columns.
     """
 
     fills: int

@@ -101,10 +101,10 @@ def test_what_is_walked_is_what_is_worked_out_side_by_side(story: list[Fill], ro
 
 
 @settings(max_examples=60, deadline=None)
-@given(stories())
-def test_two_threads_make_what_one_makes(story: list[Fill]) -> None:
+@given(stories(), st.integers(1, 10))
+def test_stretches_make_what_all_at_once_makes(story: list[Fill], length: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(columns, "SPLIT_MIN", 0)
+        patch.setattr(columns, "STRETCH", length)
 
         closings, lots = in_columns(story)
 

@@ -40,9 +40,14 @@ def _share_rests(shares: Ints, rests: Ints, group: Ints, units: Ints, whole: Int
     for _ in range(ROUNDS_MAX):
         if not len(places):
             return
-        share = _half_even(rest, units[places], whole[places], shares[places])
+        of_part, of_whole = units[places], whole[places]
+        takes_all = of_part == of_whole
+        shares[places[takes_all]] += rest[takes_all]
+        partly = np.flatnonzero(~takes_all)
+        places, rest = places[partly], rest[partly]
+        share = _half_even(rest, of_part[partly], of_whole[partly], shares[places])
         shares[places] += share
-        rest = rest - share
+        rest -= share
         goes_on = ~ends[places]
         places, rest = _open(places[goes_on] + 1, rest[goes_on])
     for place, left in zip(places.tolist(), rest.tolist(), strict=True):
@@ -70,7 +75,7 @@ def _half_even(rest: Ints, units: Ints, whole: Ints, shares: Ints) -> Ints:
 
 def _quotients(product: Ints, whole: Ints) -> Ints:
     """Rounded down. The nearest double of a quotient of numbers below 2^52 never reaches the next whole number."""
-    if product.dtype == object or int(product.max()) >= _DOUBLE_MAX or int(whole.max()) >= _DOUBLE_MAX:
+    if product.dtype == object or int(product.max(initial=0)) >= _DOUBLE_MAX or int(whole.max(initial=0)) >= _DOUBLE_MAX:
         return product // whole
     return (product / whole).astype(np.int64)
 

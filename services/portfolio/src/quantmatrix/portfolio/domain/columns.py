@@ -4,8 +4,7 @@ For rebuilds of many fills. Lots are used up in the order of booking, so the fil
 times. Other methods, splits and actions, named lots and unknown bases are booked one by one.
 """
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from math import gcd
@@ -19,8 +18,8 @@ from quantmatrix.common.values import FRACTION_DIGITS_MAX
 from quantmatrix.portfolio.domain.column_shares import Ints, shares_of
 from quantmatrix.portfolio.domain.lots import Fill
 
-SPLIT_MIN = 100_000
-"""From so many fills on, two threads take the instruments between them."""
+STRETCH = 100_000
+"""About so many fills are worked out at once, always all of an instrument."""
 _TOTAL_MAX = 2**62
 _FACTOR_MAX = 2**30
 _CODES_MAX = 2**16
@@ -103,12 +102,19 @@ def book_columns(fills: pl.DataFrame) -> ColumnBook:
     code, quantity = _codes(fills["instrument"]), _quantities(fills["quantity"])
     value, fee = _amounts(fills.select("value", "fee"), quantity)
     order = np.argsort(code, kind="stable")
-    ordered = code[order]
-    middle = int(np.searchsorted(ordered, ordered[len(ordered) // 2])) if len(ordered) >= max(SPLIT_MIN, 1) else 0
-    parts = [order[:middle], order[middle:]] if middle else [order]
-    with ThreadPoolExecutor(len(parts)) as threads:
-        found = list(threads.map(lambda rows: _booked(_Fills(rows, code[rows], quantity[rows], value[rows], fee[rows])), parts))
+    parts = [order[first:last] for first, last in _stretches(code[order])] or [order]
+    found = [_booked(_Fills(rows, code[rows], quantity[rows], value[rows], fee[rows])) for rows in parts]
     return ColumnBook(_joined([one.closings for one in found]), _joined([one.lots for one in found]))
+
+
+def _stretches(ordered: Ints) -> Iterator[tuple[int, int]]:
+    """Where to cut between instruments: arrays of such a size use the same memory again instead of asking the system for new."""
+    first = 0
+    while first < len(ordered):
+        inside = ordered[min(first + STRETCH, len(ordered)) - 1]
+        last = int(np.searchsorted(ordered, inside, side="right"))
+        yield first, last
+        first = last
 
 
 def _joined(found: list[Table]) -> Table:
@@ -245,11 +251,12 @@ def _booked(fills: _Fills) -> ColumnBook:
     sizes = ranges.size[closes]
     value = shares_of(fills.value[closes], sizes, parts.close, parts.units, parts.of_fill)
     fee = shares_of(fills.fee[closes], sizes, parts.close, parts.units, parts.of_fill)
-    proceeds = np.where(ranges.is_long[closes][parts.close], -value, value) - fee
     opened = _opened_basis(fills, ranges, lots, closes, (parts.close, value, fee))
     basis = shares_of(opened, ranges.opening[lots], parts.lot, parts.units, parts.of_lot)
     sign = np.where(ranges.is_long[lots], 1, -1)
     signs = sign[parts.lot]
+    proceeds = value * signs
+    proceeds -= fee
     rows = fills.row[lots]
     closings = Closings(
         fill=fills.row[closes][parts.close],
