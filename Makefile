@@ -7,7 +7,7 @@ MEMBERS := libs/common libs/operations services/market services/signals services
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-alone lint bench bench-peers lock-peers chaos docs lock clean
+.PHONY: help setup setup-dev run test lint bench bench-peers lock-peers chaos docs lock clean
 
 help:  ## what can be done here
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,11 +19,8 @@ setup-dev: $(VENV)/.ready-dev  ## the same with the tools of development: tests,
 run: setup  ## start everything, replay real daily bars, serve the console
 	@$(BIN)/qm up
 
-test: $(VENV)/.ready-dev  ## every test that needs neither Docker, nor a broker account, nor the machine for itself
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not alone"
-
-test-alone: $(VENV)/.ready-dev  ## the tests of workers on a queue, which want the machine for themselves
-	$(BIN)/python -m pytest -m alone
+test: $(VENV)/.ready-dev  ## every test that needs neither Docker nor a broker account
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.ready-dev  ## style, types, import directions, declared dependencies
 	$(BIN)/ruff check .

@@ -6,6 +6,7 @@ import json
 import logging
 import types
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +22,7 @@ from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.keys import pattern_of
 from quantmatrix.common.runtime.logs import REDACTED, configure_logs
 from quantmatrix.common.runtime.slot import UnknownExtensionError, load, names_in
-from quantmatrix.common.runtime.waiting import woken
+from quantmatrix.common.runtime.waiting import ended, woken
 from quantmatrix.common.testing.clock import NOON, SetClock
 from quantmatrix.common.testing.waiting import wait_until
 
@@ -123,6 +124,21 @@ async def test_waiting_ends_when_the_event_comes_or_the_time_is_up() -> None:
     assert not await woken(event, 0)
     asyncio.get_running_loop().call_soon(event.set)
     assert await woken(event, None)
+
+
+async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
+    async def deaf_once() -> str:
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        await asyncio.Event().wait()
+        return "never"
+
+    tasks = [asyncio.ensure_future(deaf_once()), asyncio.ensure_future(asyncio.sleep(0, "done"))]
+    await asyncio.sleep(0)
+    await ended(tasks)
+
+    assert tasks[0].cancelled() and tasks[1].done()
+    await ended(())
 
 
 async def test_waiting_for_a_condition_tells_what_it_saw_last() -> None:

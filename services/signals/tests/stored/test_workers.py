@@ -36,7 +36,6 @@ from quantmatrix.common.values import Money
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 from quantmatrix.signals.store import SignalsStore
 
-pytestmark = pytest.mark.alone
 GRID = {"fast": "[2, 3, 4, 5, 6, 7]", "slow": "[10, 15, 20, 25, 30]"}
 PARTS = 30
 WINDOWS = WindowsWanted(inside=200, outside=60)
@@ -75,7 +74,7 @@ class Installation:
             QM_LOG_FILE="/dev/null",
         )
         before = self.workers
-        self.workers = await wait_until(lambda: self._waiting(before + 1), "it waits for a job", within_s=30)
+        self.workers = await wait_until(lambda: self._waiting(before + 1), "it waits for a job", within_s=90)
         return process
 
     async def _waiting(self, workers: int) -> int:

@@ -14,6 +14,7 @@ from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.keys import keys_heard
 from quantmatrix.common.runtime.streams import SERVICES, heard_by
+from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.operations.chaos import Killer
 from quantmatrix.operations.checking import Check, check
 from quantmatrix.operations.client import NotRunningError, asking_at
@@ -143,7 +144,7 @@ async def replayed(
     try:
         async with asking_at(places) as ask:
             await until_finished(ask, supervisor, on_status)
-            await _quietly_ended(disturbing)
+            await ended([disturbing] if disturbing is not None else ())
             seconds = time.monotonic() - started
             await until_drained(ask, options.services)
             result = await result_of(ask, supervisor.restarts, seconds)
@@ -151,14 +152,8 @@ async def replayed(
                 result.kills, result.kills_by_victim = disturb.kills.total, dict(disturb.kills.by_victim)
             yield Replayed(result, supervisor, ask)
     finally:
-        await _quietly_ended(disturbing)
+        await ended([disturbing] if disturbing is not None else ())
         await supervisor.stop()
-
-
-async def _quietly_ended(task: "asyncio.Future[None] | None") -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def run_demo(

@@ -15,6 +15,7 @@ from quantmatrix.common.runtime.main import EXIT_CONFIGURATION
 from quantmatrix.common.runtime.permissions import OPERATOR_USER, WORKER_USER
 from quantmatrix.common.runtime.provisioning import provision, purge
 from quantmatrix.common.runtime.streams import SERVICES
+from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.operations.bootstrap import make_database, make_roles
 from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
@@ -295,9 +296,7 @@ class Supervisor:
 
     async def _let_go(self) -> None:
         """Stop bringing back what ends."""
-        for task in list(self._keepers):
-            task.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        await ended(self._keepers)
 
     def children(self) -> dict[str, Child]:
         """Every child by name: services, nats, postgres."""

@@ -23,6 +23,7 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import TRANSIENT, Refused
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
+from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing
 from quantmatrix.market.store import MarketStore, ReplayRow
 
@@ -80,11 +81,8 @@ class Replay:
                 log.warning("replay.waiting", error=repr(error))
                 wait_s = LOOK_S
             self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait_s)
-            except TimeoutError:
-                continue
-            await self._pause_between()
+            if await woken(self._wake, wait_s):
+                await self._pause_between()
 
     async def _pause_between(self) -> None:
         """A moment was settled: keep to the pace, but notice when the pace is changed meanwhile."""
@@ -92,10 +90,7 @@ class Replay:
             replay = await MarketStore(connection).replay()
         if replay is not None and replay.may_publish and replay.pace_s > 0:
             self._wake.clear()
-            try:
-                await asyncio.wait_for(self._wake.wait(), replay.pace_s)
-            except TimeoutError:
-                return
+            await woken(self._wake, replay.pace_s)
 
     async def _let_out(self) -> float:
         async with self._parts.pool.acquire() as connection:

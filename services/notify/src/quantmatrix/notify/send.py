@@ -10,6 +10,7 @@ from quantmatrix.common.contracts.notifications import NotificationDelivered, No
 from quantmatrix.common.runtime.errors import TRANSIENT, OutcomeUnknown, Refused, TryLater
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
+from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.notify.ports import Channel, RetryAfter
 from quantmatrix.notify.store import TAKEN_MAX, Due, NotifyStore
 
@@ -44,10 +45,7 @@ class Sender:
                     continue
             except TRANSIENT as error:
                 log.warning("send.waiting", error=repr(error))
-            try:
-                await asyncio.wait_for(self._wake.wait(), LOOK_S)
-            except TimeoutError:
-                continue
+            await woken(self._wake, LOOK_S)
 
     async def _round(self) -> bool:
         """Send what is due now; returns whether there was anything."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -42,12 +42,12 @@ from quantmatrix.common.runtime.relay import Relay
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.runtime.streams import heard_by
 from quantmatrix.common.runtime.subscribing import Answering, hear_streams, make_broker, start_patiently
+from quantmatrix.common.runtime.waiting import ended
 
 log = structlog.get_logger(__name__)
 RETRY_S = 0.2
 GAUGES_EVERY_S = 5.0
 STARTING = "starting"
-CANCEL_AGAIN_S = 0.5
 asked_to_stop: ContextVar[asyncio.Event] = ContextVar("asked_to_stop")
 """The event that stops services started in this context; where there is none, SIGTERM and SIGINT stop them."""
 
@@ -202,7 +202,7 @@ class _Runner:
                 log.info("stopping")
                 subscribing.cancel()
                 await _stop_broker(broker)
-                await _end(tasks)
+                await ended(tasks)
 
     @asynccontextmanager
     async def _telling_health(self, parts: Parts, client: Client) -> AsyncIterator[None]:
@@ -220,7 +220,7 @@ class _Runner:
         try:
             yield
         finally:
-            await _end([serving])
+            await ended([serving])
 
     async def _patiently(self, what: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until it works. Raises TimeoutError when the start takes too long."""
@@ -296,15 +296,6 @@ async def _unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> bool:
         return True
     working.cancel()
     return False
-
-
-async def _end(tasks: Iterable["asyncio.Task[None]"]) -> None:
-    """Cancel until it has worked: the database's library may lose a cancellation that meets a result (wait_for of Python 3.11)."""
-    working = set(tasks)
-    while working:
-        for task in working:
-            task.cancel()
-        _, working = await asyncio.wait(working, timeout=CANCEL_AGAIN_S)
 
 
 async def _stop_broker(broker: NatsBroker) -> None:

@@ -15,6 +15,7 @@ from quantmatrix.common.contracts.asking.messaging import ParkedAsked
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.streams import SERVICES
+from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.operations.answering import SupervisorAnswers
 from quantmatrix.operations.commands.common import AsJson, asking_services, places, read_settings, run
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json, tell_table
@@ -75,13 +76,11 @@ async def _unless(stop: asyncio.Event, work: Any, supervisor: Supervisor) -> Non
     working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     failed = asyncio.ensure_future(supervisor.failed.wait())
     await asyncio.wait({working, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    failed.cancel()
     if working.done():
+        await ended((stopped, failed))
         working.result()
         return
-    working.cancel()
-    await asyncio.gather(working, return_exceptions=True)
+    await ended((stopped, failed, working))
     if supervisor.failed.is_set():
         await supervisor.stop()
         raise SetUpError(supervisor.failure)
@@ -103,9 +102,7 @@ async def _until_over(supervisor: Supervisor, answers: SupervisorAnswers, stop: 
     working = asyncio.ensure_future(answers.work())
     waits = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(supervisor.failed.wait()), working}
     await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
+    await ended(waits)
     if working.done() and not working.cancelled() and (error := working.exception()) is not None:
         raise error
 

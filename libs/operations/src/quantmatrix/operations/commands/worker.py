@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -12,6 +11,7 @@ from nats.aio.client import Client
 from quantmatrix.common.runtime.errors import ConfigurationError
 from quantmatrix.common.runtime.logs import configure_logs
 from quantmatrix.common.runtime.permissions import WORKER_USER
+from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.operations.client import NotRunningError
 from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
 from quantmatrix.operations.connecting import connect
@@ -74,9 +74,11 @@ async def _connected(*, as_json: bool) -> tuple[Client, str]:
 
 
 async def _until_stopped(worker: Worker, processes: int) -> None:
-    working = asyncio.ensure_future(worker.run(processes))
-    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, working.cancel)
-    with suppress(asyncio.CancelledError):
-        await working
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    working, stopped = asyncio.ensure_future(worker.run(processes)), asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    await ended((working, stopped))
+    if not working.cancelled():
+        working.result()

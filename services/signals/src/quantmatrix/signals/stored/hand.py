@@ -32,8 +32,10 @@ class Hand:
             well, said = await asyncio.shield(asking)
         except asyncio.CancelledError:
             self._hired.process.kill()  # which ends the waiting thread too, before the pipe is closed
-            await asyncio.wait({asking})
-            self.close()
+            try:
+                await asyncio.wait({asking})
+            finally:
+                self.close()
             raise
         except (EOFError, OSError) as error:
             code = self._hired.process.poll()

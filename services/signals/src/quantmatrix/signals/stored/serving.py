@@ -16,6 +16,7 @@ from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Own, Pool, connect
 from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.signals.backtest.history import BacktestError, reads_chains
 from quantmatrix.signals.ports import History, PastOptions, Strategy
 from quantmatrix.signals.store import KnownInstrument, SignalsStore
@@ -69,10 +70,7 @@ class BacktestDesk:
                 except TRANSIENT as error:
                     log.warning("backtests.delayed", error=str(error))
                 self._asked.clear()
-                try:
-                    await asyncio.wait_for(self._asked.wait(), LOOK_S)
-                except TimeoutError:
-                    continue
+                await woken(self._asked, LOOK_S)
         finally:
             if self._own is not None:
                 self._own.terminate()

@@ -22,6 +22,7 @@ from quantmatrix.common.contracts.work import Job
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.runtime.errors import ConfigurationError, Refused
 from quantmatrix.common.runtime.streams import ACK_WAIT_S, taken_by
+from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.sweep import Tried
 from quantmatrix.signals.stored.code import Code
@@ -54,27 +55,34 @@ class Told:
 class Worker:
     """Processes that share a connection, and the bars of the backtest that they work on."""
 
-    def __init__(self, client: Client, code: Code, *, say: Callable[[str], None] = lambda _: None) -> None:
-        self._client, self._code, self._say = client, code, say
+    def __init__(
+        self,
+        client: Client,
+        code: Code,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        hire: Callable[[], Hand] = Hand,
+        beat_s: float = BEAT_S,
+    ) -> None:
+        self._client, self._code, self._say, self._hire, self._beat_s = client, code, say, hire, beat_s
         self._ask = Ask(client)
         self._bars: tuple[str, asyncio.Task[tuple[bytes, ...]]] | None = None
         self.told = Told()
 
     async def run(self, processes: int) -> None:
         """Work until cancelled. Raises ConfigurationError when the installation runs other code."""
+        takers = [asyncio.ensure_future(self._take()) for _ in range(processes)]
         try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(processes):
-                    group.create_task(self._take())
-        except* ConfigurationError as errors:
-            raise errors.exceptions[0] from None
+            await asyncio.gather(*takers)
+        finally:
+            await ended(takers)
 
     async def _take(self) -> None:
         """Job after job, one at a time."""
         taking = taken_by("worker")
         assert taking is not None
         queue = await self._client.jetstream().pull_subscribe_bind(taking.durable, taking.stream)
-        hand = Hand()
+        hand = self._hire()
         try:
             while True:
                 message = await _next(queue)
@@ -95,9 +103,7 @@ class Worker:
         working = asyncio.ensure_future(self._work(message, job, hand))
         try:
             await asyncio.wait({beating, working}, return_when=asyncio.FIRST_COMPLETED)
-            if beating.done() and not working.done():
-                working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+            await ended({working} if not working.done() else ())
             if not working.cancelled() and isinstance(error := working.exception(), HandLostError):
                 log.warning("job.lost", backtest_id=job.backtest_id, first=job.first, error=str(error))
                 await message.nak()
@@ -107,15 +113,15 @@ class Worker:
             await message.ack()
             self.told.jobs += 1
         finally:
-            for task in (beating, working):
-                task.cancel()
-            await asyncio.gather(beating, working, return_exceptions=True)
+            await ended((beating, working))
 
     async def _work(self, message: Msg, job: Job, hand: Hand) -> None:
         """Compute its parts and have them stored. Ends early when nobody wants them any more."""
         try:
             if message.metadata.num_delivered > TRIES_MAX:
                 raise BacktestError(f"whoever worked on the parts {job.first} to {job.last} ended {TRIES_MAX} times; nobody tries it again")
+            if not (await self._patiently(JobBeat(backtest_id=job.backtest_id))).wanted:
+                raise _UnwantedError
             handed = Handed(job.wanted, job.data, await self._bars_of(job))
             ready: list[JobPart] = []
             told_at = time.monotonic()
@@ -140,13 +146,13 @@ class Worker:
     async def _beat(self, message: Msg, job: Job) -> None:
         """Ends when the backtest is wanted no more; until then the queue and signals hear that somebody is at it."""
         while True:
+            await asyncio.sleep(self._beat_s)
             try:
                 await message.in_progress()
                 if not (await self._ask("signals", JobBeat(backtest_id=job.backtest_id))).wanted:
                     return
             except (ServiceSilent, Refused, nats.errors.Error) as error:
                 log.debug("job.beat", error=str(error))
-            await asyncio.sleep(BEAT_S)
 
     async def _bars_of(self, job: Job) -> tuple[bytes, ...]:
         """The packed bars, fetched once for all processes and kept for the next job on the same."""
