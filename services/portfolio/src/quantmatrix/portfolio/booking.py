@@ -9,10 +9,11 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import ActionId, InstrumentId, LotId
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money
-from quantmatrix.portfolio.domain.events import Ordered, instruments_of
+from quantmatrix.portfolio.domain.events import Ordered, instruments_of, time_of
 from quantmatrix.portfolio.domain.keeping import Change, Keeper
 from quantmatrix.portfolio.domain.lots import NOTHING, Closing, Fill, Lot
 from quantmatrix.portfolio.fact_store import Kept
+from quantmatrix.portfolio.late_moves import told_late
 from quantmatrix.portfolio.rebuild import rebuild, rules_of
 from quantmatrix.portfolio.rows import Account, Position
 from quantmatrix.portfolio.store import PortfolioStore
@@ -24,6 +25,14 @@ Identity = Callable[[InstrumentId], object]
 
 async def book(kept: Kept, account: Account, page: Page, identity: Identity) -> None:
     """Book a fact that is new. Raises what booking raises; nothing is then changed."""
+    if kept.valued:
+        async with told_late(page.connection, account.account_id, time_of(kept.event.what)[0], kept.kind):
+            await _book(kept, account, page, identity)
+    else:
+        await _book(kept, account, page, identity)
+
+
+async def _book(kept: Kept, account: Account, page: Page, identity: Identity) -> None:
     if kept.late:
         await book_anew(account, instruments_of(kept.event.what), page, identity, _fill_in(kept.event))
     else:

@@ -7,6 +7,7 @@ from datetime import date
 from quantmatrix.common.names import AccountId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money
+from quantmatrix.portfolio.late_moves import count_late_moves
 from quantmatrix.portfolio.performance.attribution import PnlLine
 
 _KEEP = """
@@ -21,18 +22,29 @@ with since as (
              when f.kind = 'arrival' then 1 when f.kind = 'departure' then -1 else 0 end * coalesce((f.body ->> 'quantity')::numeric, 0) as units
     from since b join fact f on f.account_id = b.account_id and f.day > coalesce(b.session, '-infinity') and f.day <= $1
     where not exists (select from fact r where r.kind = 'reversal' and r.account_id = f.account_id and r.body ->> 'reverses' = f.fact_id::text)
-), moved as (
+), told as (
     select h.account_id, h.instrument_id, coalesce(sum(units) filter (where traded), 0) as traded,
         coalesce(sum(units) filter (where not traded), 0) as came, coalesce(sum(c.amount), 0) as paid,
         coalesce(sum(c.amount) filter (where traded), 0) as spent
     from happened h left join lateral (select sum(amount) as amount from cash_entry e
         where e.about = h.fact_id and e.account_id = h.account_id and e.kind in ('trade', 'corporate_action')) c on true group by 1, 2
+    union all select account_id, instrument_id, traded, came, paid, spent from late_move where session = $1
+), moved as (
+    select account_id, instrument_id, sum(traded) as traded, sum(came) as came, sum(paid) as paid, sum(spent) as spent from told group by 1, 2
+), seen as (
+    select b.account_id, p.instrument_id, p.symbol, p.quantity, p.multiplier
+    from since b join position p on p.account_id = b.account_id and p.currency = b.currency
+    union all
+    select b.account_id, d.instrument_id, d.symbol, 0, coalesce(i.multiplier, 1)
+    from since b join day_mark d on d.account_id = b.account_id and d.session = b.session and d.quantity <> 0
+    left join instrument i on i.instrument_id = d.instrument_id
+    where not exists (select from position p where p.account_id = b.account_id and p.instrument_id = d.instrument_id)
 ), marked as (
     select b.account_id, p.instrument_id, p.symbol, p.quantity, m.price, coalesce(round(p.quantity * m.price * p.multiplier, 12), 0) as value,
         coalesce(d.value, 0) as was, coalesce(round(v.traded * m.price * p.multiplier, 12), 0) + coalesce(v.spent, 0) as transactions,
         coalesce(round(v.came * m.price * p.multiplier, 12), 0) as transferred, coalesce(v.paid, 0) as paid,
         b.positions > 0 and not exists (select from day_mark x where x.account_id = b.account_id and x.session = b.session) as baseline
-    from since b join position p on p.account_id = b.account_id and p.currency = b.currency
+    from since b join seen p on p.account_id = b.account_id
     left join mark m using (instrument_id)
     left join day_mark d on d.account_id = b.account_id and d.session = b.session and d.instrument_id = p.instrument_id
     left join moved v on v.account_id = b.account_id and v.instrument_id = p.instrument_id
@@ -83,7 +95,9 @@ async def keep_day_marks(connection: Connection, session: date) -> None:
 
     For each position the new value less the old one is: gain on what was held before, gain on what was traded, units that crossed the border,
     less the cash that trades and corporate actions moved. Accounts that statements make are left out: their files print these figures.
+    What was told meanwhile of earlier sessions counts in this one.
     """
+    await count_late_moves(connection, session)
     await connection.execute(_KEEP, session)
 
 

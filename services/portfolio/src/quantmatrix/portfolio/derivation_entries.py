@@ -11,6 +11,7 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.portfolio.day_marks import line_of
+from quantmatrix.portfolio.late_moves import counted_late
 from quantmatrix.portfolio.ledgers import LedgerReader, Walked
 from quantmatrix.portfolio.performance.attribution import PnlLine
 from quantmatrix.portfolio.performance.course import between
@@ -138,7 +139,11 @@ class EntryReader:
                     source=source or Source(SourceKind.ACT, str(fill["fact_id"])),
                 )
             )
-        return _rest(row["symbol"], Money(row["transactions"], currency), lines)
+        whole = Money(row["transactions"], currency)
+        if await counted_late(self._connection, one.account_id, row["instrument_id"], session):
+            left = whole - sum((line.amount for line in lines), Money.zero(currency))
+            lines.append(Derived("told of sessions before", left, source=Source(SourceKind.LEDGER, f"what was booked late by {session}")))
+        return _rest(row["symbol"], whole, lines)
 
     async def _paid(self, one: Walked, session: date, since: date | None) -> list[Derived]:
         """Commissions, dividends and whatever else was no trade."""

@@ -21,21 +21,27 @@ from quantmatrix.portfolio.rows import instrument_of
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A fact that is new here. late: what is booked after it was heard before it, so that the book has to be made anew."""
+    """A fact that is new here. late: what is booked after it was heard before it, so that the book has to be made anew.
+
+    valued: a session at or after its day was valued before it was told.
+    """
 
     event: Ordered
+    kind: str
     late: bool
+    valued: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFact:
-    """A fact as it lies there. account_id None: it is every account's."""
+    """A fact as it lies there. account_id None: it is every account's; day None: it only corrects another one."""
 
     fact_id: UUID
     kind: str
     account_id: AccountId | None
     instruments: tuple[InstrumentId, ...]
     body: str
+    day: date | None
 
 
 class FactStore:
@@ -90,10 +96,15 @@ class FactStore:
                ) or exists (
                  select from fact f where (f.also && array[$4] or f.instrument_id = any($5::text[]) or f.also && $5::text[])
                  and (f.also <> '{}' or $5 <> '{}') and f.account_id = $3 and (f.day, f.phase, f.at) > ($7, $8, $9)
-               ) as late""",
+               ) as late, exists (select from snapshot s where s.account_id = $3 and s.session >= $7) as valued""",
             kind, fact_id, account_id, first, others, body, day, phase, at,
         )  # fmt: skip
-        return None if row is None else Kept(Ordered(fact_id, what, row["ordinal"]), row["late"])
+        return None if row is None else Kept(Ordered(fact_id, what, row["ordinal"]), kind, row["late"], row["valued"])
+
+    async def day_of(self, kind: str, fact_id: UUID) -> date | None:
+        """The day that a fact counts on; None when it is not here."""
+        found: date | None = await self._connection.fetchval("select day from fact where kind = $1 and fact_id = $2", kind, fact_id)
+        return found
 
     async def fact(self, fact_id: UUID) -> StoredFact | None:
         row = await self._connection.fetchrow("select * from fact where fact_id = $1", fact_id)
@@ -173,7 +184,7 @@ class FactStore:
 
 def _stored(row: asyncpg.Record) -> StoredFact:
     instruments = (InstrumentId(row["instrument_id"]), *(InstrumentId(one) for one in row["also"]))
-    return StoredFact(row["fact_id"], row["kind"], row["account_id"], instruments, row["body"])
+    return StoredFact(row["fact_id"], row["kind"], row["account_id"], instruments, row["body"], row["day"])
 
 
 def _event(row: asyncpg.Record, account_id: AccountId, user_id: UserId, known: dict[str, Instrument]) -> Event:

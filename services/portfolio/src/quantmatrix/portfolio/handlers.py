@@ -11,6 +11,8 @@ from quantmatrix.portfolio.day_marks import keep_day_marks
 from quantmatrix.portfolio.domain.lots import Fill, NamedLot, Split
 from quantmatrix.portfolio.domain.methods import named_for
 from quantmatrix.portfolio.fact_store import FactStore, Kept
+from quantmatrix.portfolio.facts import FILL, SPLIT
+from quantmatrix.portfolio.late_moves import told_late
 from quantmatrix.portfolio.rows import Account
 from quantmatrix.portfolio.store import PortfolioStore
 
@@ -48,11 +50,12 @@ async def order_filled(filled: OrderFilled, page: Page) -> None:
 async def fill_corrected(corrected: FillCorrected, page: Page) -> None:
     """A corrected or busted execution: the fact is replaced and the books are made anew. Hearing it twice changes nothing."""
     account, fill = await _account_of(corrected, page), await _fill_with_lots(corrected, page)
-    old = FillId(corrected.corrects)
-    if not await FactStore(page.connection).replace_fill(old, fill, corrected.execution_id, corrected.order_id):
-        return
-    await PortfolioStore(page.connection).forget_cash_of(account.account_id, [old])
-    await book_anew(account, [fill.instrument.instrument_id], page, lambda instrument: ("corrected", fill.fill_id, instrument), fill)
+    old, facts = FillId(corrected.corrects), FactStore(page.connection)
+    async with told_late(page.connection, account.account_id, await facts.day_of(FILL, old), FILL):
+        if not await facts.replace_fill(old, fill, corrected.execution_id, corrected.order_id):
+            return
+        await PortfolioStore(page.connection).forget_cash_of(account.account_id, [old])
+        await book_anew(account, [fill.instrument.instrument_id], page, lambda instrument: ("corrected", fill.fill_id, instrument), fill)
 
 
 async def action_announced(action: CorporateActionAnnounced, page: Page) -> None:
@@ -71,7 +74,7 @@ async def action_announced(action: CorporateActionAnnounced, page: Page) -> None
         account = await store.account(account_id)
         if account is None:
             raise LookupError(f"lots of account {account_id}, which was never opened here")
-        await book(Kept(event, account_id in late), account, page, _told_of("split", action.action_id, account_id))
+        await book(Kept(event, SPLIT, account_id in late), account, page, _told_of("split", action.action_id, account_id))
 
 
 async def may_snapshot(watermark: SettledWatermark, page: Page) -> bool:

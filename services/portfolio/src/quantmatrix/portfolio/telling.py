@@ -31,6 +31,7 @@ from quantmatrix.portfolio.domain.events import EventConflictError, Reversal, Wh
 from quantmatrix.portfolio.domain.methods import LotMethod
 from quantmatrix.portfolio.fact_store import FactStore, StoredFact
 from quantmatrix.portfolio.facts import FILL, act_of_fact, is_told_by_market
+from quantmatrix.portfolio.late_moves import told_late
 from quantmatrix.portfolio.rows import Account
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.store import PortfolioStore
@@ -134,8 +135,9 @@ async def _correct(act: Act, what: Completion | Reversal, event_id: UUID, accoun
         raise Refused("ACT_INVALID", "a basis is supplied for units that arrived; this is another act")
     if target.kind == FILL:
         raise Refused("ACT_NOT_REVERSIBLE", "a broker's execution is corrected by the broker, not reversed here")
-    await facts.keep_note(act, event_id, account.account_id, target)
-    await book_anew(account, target.instruments, page, lambda one: ("act", event_id, one))
+    async with told_late(page.connection, account.account_id, target.day, target.kind):
+        await facts.keep_note(act, event_id, account.account_id, target)
+        await book_anew(account, target.instruments, page, lambda one: ("act", event_id, one))
 
 
 async def _check_names(act: Act, what: What, account: Account, page: Page) -> None:
