@@ -59,6 +59,8 @@ on conflict (account_id, session, instrument_id) do update set symbol = excluded
     value = excluded.value, prior = excluded.prior, transactions = excluded.transactions, transferred = excluded.transferred,
     baseline = excluded.baseline
 """
+NO_PROFIT = ("opening", "trade", "corporate_action", "deposit", "withdrawal", "transfer", "conversion")
+"""Kinds of cash that are in no line: they cross the border, or the marks of positions have them."""
 _OF_CASH = {
     "dividend": PnlLine.DIVIDENDS,
     "payment_in_lieu": PnlLine.PAYMENT_IN_LIEU,
@@ -120,9 +122,8 @@ async def days_of(connection: Connection, account_id: AccountId, currency: str) 
     for row in await connection.fetch(
         """select coalesce((select min(s.session) from snapshot s where s.account_id = e.account_id and s.session >= e.session), e.session) as session,
              kind, stated, amount > 0 as received, sum(amount) as amount
-           from cash_entry e where account_id = $1 and currency = $2 and session is not null
-             and kind not in ('opening', 'trade', 'corporate_action', 'deposit', 'withdrawal', 'transfer', 'conversion') group by 1, 2, 3, 4""",
-        account_id, currency,
+           from cash_entry e where account_id = $1 and currency = $2 and session is not null and kind <> all($3::text[]) group by 1, 2, 3, 4""",
+        account_id, currency, list(NO_PROFIT),
     ):  # fmt: skip
         lines[row["session"]][line_of(row["kind"], stated=row["stated"], received=row["received"])] += Money(row["amount"], currency)
     found = tuple(

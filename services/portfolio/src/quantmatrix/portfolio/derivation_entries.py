@@ -10,7 +10,7 @@ from quantmatrix.common.names import AccountId, FillId, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money, Price, Quantity, notional
-from quantmatrix.portfolio.day_marks import line_of
+from quantmatrix.portfolio.day_marks import NO_PROFIT, line_of
 from quantmatrix.portfolio.late_moves import counted_late
 from quantmatrix.portfolio.ledgers import LedgerReader, Walked
 from quantmatrix.portfolio.performance.attribution import PnlLine
@@ -20,7 +20,6 @@ from quantmatrix.portfolio.reports.derivation import Derived, Source, SourceKind
 
 ENTRIES_MAX = 500
 OPENING = Source(SourceKind.RULE, "opening cash")
-_NOT_PROFIT = ("opening", "trade", "corporate_action", "deposit", "withdrawal", "transfer", "conversion")
 
 
 class EntryReader:
@@ -151,7 +150,7 @@ class EntryReader:
         rows = await self._connection.fetch(
             """select kind, about, amount, currency, session, stated from cash_entry where account_id = $1 and currency = $2
                and session > coalesce($3, '-infinity'::date) and session <= $4 and kind <> all($5::text[]) order by session, booked_at, entry_id""",
-            one.account_id, currency, since, session, list(_NOT_PROFIT),
+            one.account_id, currency, since, session, list(NO_PROFIT),
         )  # fmt: skip
         groups: defaultdict[PnlLine, list[Derived]] = defaultdict(list)
         for row, line in zip(rows, await self._entries(rows), strict=True):

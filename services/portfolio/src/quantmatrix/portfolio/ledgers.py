@@ -1,6 +1,8 @@
 """A person's accounts read back from the tables as the values that returns and reports are worked out from."""
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -60,6 +62,14 @@ class Walked:
         marks = tuple(Mark(one.session, one.equity) for one in self.stood)
         units = [Flow(one.session, one.transferred) for one in self.days.sessions if one.transferred]
         return Course(Mark(first, Money.zero(self.opening.currency)), marks, (Flow(first, self.opening), *self.moved, *units))
+
+
+def by_currency(walked: Iterable[Walked]) -> dict[str, list[Walked]]:
+    """The accounts of each currency, the currencies in order of their codes."""
+    groups: defaultdict[str, list[Walked]] = defaultdict(list)
+    for one in walked:
+        groups[one.opening.currency].append(one)
+    return dict(sorted(groups.items()))
 
 
 @dataclass(slots=True)
@@ -167,11 +177,14 @@ class LedgerReader:
         periods = await periods_of(self._connection, one)
         course = course_of(periods, *await flows_of(self._connection, one, currency))
         gains = await self._connection.fetch(
-            "select closed_on, sum(realised) as gain from closing where account_id = $1 and currency = $2 group by 1", one, currency
-        )
-        nothing = Money.zero(currency)
+            """select closed_on, sum(coalesce(sum(realised), 0)) over (order by closed_on) as realised from closing
+               where account_id = $1 and currency = $2 group by 1 order by 1""",
+            one, currency,
+        )  # fmt: skip
+        nothing, days_closed = Money.zero(currency), [row["closed_on"] for row in gains]
+        sums = [nothing, *(Money(row["realised"], currency) for row in gains)]
         stood = tuple(
-            Stood(mark.on, mark.value, Money(sum(row["gain"] or 0 for row in gains if row["closed_on"] <= mark.on), currency), nothing)
+            Stood(mark.on, mark.value, sums[bisect_right(days_closed, mark.on)], nothing)
             for mark in (course.marks if course is not None else ())
         )
         days = Days(tuple(DayLines(one.last, tuple(one.lines), nothing) for one in chain_of(periods)))

@@ -7,7 +7,6 @@ booking goes on meanwhile.
 import asyncio
 import base64
 import hashlib
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Literal
@@ -33,7 +32,7 @@ from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money
 from quantmatrix.portfolio.domain.lots import Lot
 from quantmatrix.portfolio.gains import gains_report
-from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked
+from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked, by_currency
 from quantmatrix.portfolio.performance.course import Course, between, together
 from quantmatrix.portfolio.performance.strategies import StrategyResult, results_of
 from quantmatrix.portfolio.performance_words import answered, profit_lines
@@ -62,15 +61,8 @@ async def performance(asked: PerformanceAsked, connection: Connection) -> Perfor
 
 
 def _performances(walked: Sequence[Walked], books: Books, asked: PerformanceAsked) -> Performances:
-    found = [_performance(currency, own, books, asked) for currency, own in _by_currency(walked).items()]
+    found = [_performance(currency, own, books, asked) for currency, own in by_currency(walked).items()]
     return Performances(tuple(one for one in found if one is not None))
-
-
-def _by_currency(walked: Sequence[Walked]) -> dict[str, list[Walked]]:
-    groups: defaultdict[str, list[Walked]] = defaultdict(list)
-    for one in walked:
-        groups[one.opening.currency].append(one)
-    return dict(sorted(groups.items()))
 
 
 def _performance(currency: str, walked: Sequence[Walked], books: Books, asked: PerformanceAsked) -> Performance | None:
@@ -147,7 +139,7 @@ def _part(asked: ReportAsked, text: str, name: str, kind: str) -> ReportPart:
 
 def _page(walked: Sequence[Walked], books: Books) -> str:
     """The page of the currency in which most accounts are."""
-    groups = _by_currency(walked)
+    groups = by_currency(walked)
     if not groups:
         raise Refused("REPORT_EMPTY", "there is no session to report on yet")
     currency = max(groups, key=lambda one: len(groups[one]))

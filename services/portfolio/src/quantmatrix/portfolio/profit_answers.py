@@ -1,7 +1,6 @@
 """What portfolio answers about economic profit: its lines day by day, month by month or year by year."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from itertools import pairwise
@@ -9,7 +8,7 @@ from itertools import pairwise
 from quantmatrix.common.contracts.asking.performance import ProfitBy, ProfitLine, ProfitPeriod, ProfitPeriods, Profits, ProfitsAsked
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money
-from quantmatrix.portfolio.ledgers import LedgerReader, Walked
+from quantmatrix.portfolio.ledgers import LedgerReader, Walked, by_currency
 from quantmatrix.portfolio.performance.course import Course, Mark, between, together
 from quantmatrix.portfolio.performance.returns import linked, links_of
 from quantmatrix.portfolio.performance_words import profit_lines
@@ -24,10 +23,7 @@ async def profits(asked: ProfitsAsked, connection: Connection) -> Profits:
 
 
 def _profits(walked: Sequence[Walked], asked: ProfitsAsked) -> Profits:
-    groups: defaultdict[str, list[Walked]] = defaultdict(list)
-    for one in walked:
-        groups[one.opening.currency].append(one)
-    return Profits(tuple(_of_currency(currency, own, asked) for currency, own in sorted(groups.items())))
+    return Profits(tuple(_of_currency(currency, own, asked) for currency, own in by_currency(walked).items()))
 
 
 def _of_currency(currency: str, walked: Sequence[Walked], asked: ProfitsAsked) -> ProfitPeriods:
