@@ -1,4 +1,4 @@
-"""What portfolio answers about returns, taxes and where numbers come from.
+"""What portfolio answers about returns, reports, income and loss candidates.
 
 Rows are read first; what is worked out of them may take a second for a long history and is done in a thread, so that
 booking goes on meanwhile.
@@ -36,12 +36,12 @@ from quantmatrix.portfolio.ledgers import Books, LedgerReader, Walked, by_curren
 from quantmatrix.portfolio.performance.course import Course, between, together
 from quantmatrix.portfolio.performance.strategies import StrategyResult, results_of
 from quantmatrix.portfolio.performance_words import answered, profit_lines
-from quantmatrix.portfolio.reports.bases import Basis, Printed, with_printed
 from quantmatrix.portfolio.reports.candidates import Candidate, RecentLoss, candidates, recent_losses
 from quantmatrix.portfolio.reports.disposals import Disposal, realised_by_year
 from quantmatrix.portfolio.reports.form_8949 import form_8949, form_8949_workbook
 from quantmatrix.portfolio.reports.income import IncomeLine, income_by_year, income_of
 from quantmatrix.portfolio.reports.page import Contents, page_of
+from quantmatrix.portfolio.reports.printed_basis import Basis, Printed, with_printed
 from quantmatrix.portfolio.statement_sources import printed_bases
 from quantmatrix.portfolio.statement_store import StatementStore
 

@@ -8,8 +8,8 @@ from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import FillId, Side, UserId
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, plain
-from quantmatrix.portfolio.reports.bases import Printed
 from quantmatrix.portfolio.reports.derivation import Execution, FileRow
+from quantmatrix.portfolio.reports.printed_basis import Printed
 
 
 async def rows_behind(connection: Connection, user_id: UserId, fill_ids: Collection[FillId]) -> Mapping[FillId, Execution]:

@@ -32,7 +32,7 @@ from quantmatrix.common.runtime.page import Page
 from quantmatrix.portfolio.answers import portfolio
 from quantmatrix.portfolio.ledgers import Books, LedgerReader
 from quantmatrix.portfolio.reports.allocation import CASH, UNCLASSIFIED, Worth, allocation
-from quantmatrix.portfolio.reports.bases import Printed, differences_of
+from quantmatrix.portfolio.reports.printed_basis import Printed, differences_of
 from quantmatrix.portfolio.reports.sectors import SectorFileError, sectors_of
 from quantmatrix.portfolio.reports.washes import Wash, by_year, undecided, washes
 from quantmatrix.portfolio.statement_sources import printed_bases

@@ -11,8 +11,8 @@ from services.portfolio.tests.reports.disposing import bought, disposed, plain, 
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import FillId
 from quantmatrix.common.values import Quantity
-from quantmatrix.portfolio.reports.bases import Printed, differences_of, with_printed
 from quantmatrix.portfolio.reports.form_8949 import rows_of
+from quantmatrix.portfolio.reports.printed_basis import Printed, differences_of, with_printed
 
 SALE = FillId(derived_id("sale"))
 
