@@ -25,7 +25,8 @@ from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing
-from quantmatrix.market.store import MarketStore, ReplayRow
+from quantmatrix.market.rows import ReplayRow
+from quantmatrix.market.store import MarketStore
 
 log = structlog.get_logger(__name__)
 

@@ -1,41 +1,16 @@
 """Market's tables: what was listed, every raw bar, the corporate actions, and where the replay stands."""
 
 import hashlib
-from dataclasses import dataclass
 from datetime import date, datetime
 
-import asyncpg
-
 from quantmatrix.common.calendars import Session
-from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
+from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.runtime.database import Connection
-from quantmatrix.common.values import Price, Quantity, optional
 from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing, Quote
 from quantmatrix.market.ports import FeedContent
+from quantmatrix.market.rows import ReplayRow, action_of, bar_of, listing_of, quote_of, replay_of
 
 BARS_ANSWERED_MAX = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class ReplayRow:
-    """Where the replay stands. published and settled are sessions; published_at is the close of the published one."""
-
-    feed: str
-    content: str
-    first: date
-    last: date
-    sessions: int
-    state: str
-    pace_s: float
-    published: date | None
-    published_at: datetime | None
-    settled: date | None
-    bars_published: int
-
-    @property
-    def may_publish(self) -> bool:
-        """Whether the next moment may go out: running, and the last one is booked everywhere."""
-        return self.state == "running" and self.published == self.settled
 
 
 def digest_of(content: FeedContent, first: date, last: date) -> str:
@@ -60,7 +35,7 @@ class MarketStore:
 
     async def replay(self) -> ReplayRow | None:
         row = await self._connection.fetchrow("select * from replay")
-        return _replay(row) if row else None
+        return replay_of(row) if row else None
 
     async def load(self, feed: str, content: FeedContent, *, first: date, last: date, pace_s: float) -> None:
         """Store a feed's content once, and the replay at its beginning."""
@@ -148,7 +123,7 @@ class MarketStore:
         )
         found: dict[date | None, list[DailyBar]] = {after: []}
         before, current = after, None
-        for bar in map(_bar, rows):
+        for bar in map(bar_of, rows):
             if bar.session != current:
                 before, current = (before if current is None else current), bar.session
                 found[before] = []
@@ -160,7 +135,7 @@ class MarketStore:
         rows = await self._connection.fetch(
             "select * from corporate_action where effective <= $1 order by effective, instrument_id, kind", until
         )
-        return [_action(row) for row in rows]
+        return [action_of(row) for row in rows]
 
     async def published(self, session: date, at: datetime, bars: int) -> None:
         await self._connection.execute(
@@ -188,7 +163,7 @@ class MarketStore:
             following.closed_at if following else None,
             bars,
         )
-        return _replay(row) if row else None
+        return replay_of(row) if row else None
 
     async def set_state(self, state: str) -> None:
         await self._connection.execute("update replay set state = $1, version = version + 1", state)
@@ -216,7 +191,7 @@ class MarketStore:
             order by a.symbol
             """
         )
-        return [_listing(row) for row in rows]
+        return [listing_of(row) for row in rows]
 
     async def aliases(self) -> dict[InstrumentId, tuple[str, ...]]:
         rows = await self._connection.fetch(
@@ -238,7 +213,7 @@ class MarketStore:
             until,
             min(limit, BARS_ANSWERED_MAX),
         )
-        return [_bar(row) for row in rows]
+        return [bar_of(row) for row in rows]
 
     async def chain(self, underlying: InstrumentId, session: date) -> list[tuple[Listing, Quote]]:
         """The options on an instrument that were quoted in a session, each under its latest symbol."""
@@ -251,7 +226,7 @@ class MarketStore:
             underlying,
             session,
         )
-        return [(_listing(row), _quote(row)) for row in rows]
+        return [(listing_of(row), quote_of(row)) for row in rows]
 
     async def quoted(
         self, underlying: InstrumentId, since: date, until: date, rows_max: int
@@ -278,9 +253,9 @@ class MarketStore:
             """,
             underlying, since, counted[fits - 1]["session"],
         )  # fmt: skip
-        listings = {row["symbol"]: _listing(row) for row in rows}
+        listings = {row["symbol"]: listing_of(row) for row in rows}
         after = counted[fits]["session"] if fits < len(counted) else None
-        return [one for _, one in sorted(listings.items())], [_quote(row) for row in rows], after
+        return [one for _, one in sorted(listings.items())], [quote_of(row) for row in rows], after
 
     async def actions_of(self, instrument: InstrumentId, until: date) -> list[CorporateAction]:
         rows = await self._connection.fetch(
@@ -288,77 +263,4 @@ class MarketStore:
             instrument,
             until,
         )
-        return [_action(row) for row in rows]
-
-
-def _replay(row: asyncpg.Record) -> ReplayRow:
-    return ReplayRow(
-        feed=row["feed"],
-        content=row["content"],
-        first=row["first_session"],
-        last=row["last_session"],
-        sessions=row["sessions"],
-        state=row["state"],
-        pace_s=row["pace_s"],
-        published=row["published"],
-        published_at=row["published_at"],
-        settled=row["settled"],
-        bars_published=row["bars_published"],
-    )
-
-
-def _bar(row: asyncpg.Record) -> DailyBar:
-    return DailyBar(
-        instrument_id=InstrumentId(row["instrument_id"]),
-        session=row["session"],
-        open=Price(row["open"]),
-        high=Price(row["high"]),
-        low=Price(row["low"]),
-        close=Price(row["close"]),
-        volume=Quantity(row["volume"]),
-        bid=optional(Price, row["bid"]),  # type: ignore[arg-type]  # numeric column
-        ask=optional(Price, row["ask"]),  # type: ignore[arg-type]  # numeric column
-    )
-
-
-def _quote(row: asyncpg.Record) -> Quote:
-    return Quote(
-        instrument_id=InstrumentId(row["instrument_id"]),
-        session=row["session"],
-        bid=Price(row["bid"]),
-        ask=Price(row["ask"]),
-        open_interest=row["open_interest"],
-        volume=row["volume"],
-        iv=row["iv"],
-        delta=row["delta"],
-    )
-
-
-def _action(row: asyncpg.Record) -> CorporateAction:
-    return CorporateAction(
-        action_id=ActionId(row["action_id"]),
-        kind=ActionKind(row["kind"]),
-        instrument_id=InstrumentId(row["instrument_id"]),
-        effective=row["effective"],
-        numerator=row["numerator"],
-        denominator=row["denominator"],
-        amount=optional(Price, row["amount"]),  # type: ignore[arg-type]  # numeric column
-        derived=row["derived"],
-        source=row["source"],
-    )
-
-
-def _listing(row: asyncpg.Record) -> Listing:
-    return Listing(
-        instrument_id=InstrumentId(row["instrument_id"]),
-        symbol=row["symbol"],
-        name=row["name"],
-        asset_class=AssetClass(row["asset_class"]),
-        currency=row["currency"],
-        multiplier=Quantity(row["multiplier"]),
-        tick_size=Price(row["tick_size"]),
-        lot_size=Quantity(row["lot_size"]),
-        calendar=row["calendar"],
-        listed_on=row["valid_from"],
-        underlying=row["underlying"],
-    )
+        return [action_of(row) for row in rows]

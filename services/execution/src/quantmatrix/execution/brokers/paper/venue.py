@@ -19,6 +19,7 @@ from quantmatrix.common.runtime.database import Connection, Pool
 from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.execution.brokers.paper.matching import fill_price
+from quantmatrix.execution.brokers.paper.tables import TABLES, execution_of, order_of
 from quantmatrix.execution.domain.commission import CommissionSchedule
 from quantmatrix.execution.domain.orders import Execution
 from quantmatrix.execution.ports import (
@@ -34,61 +35,6 @@ from quantmatrix.execution.ports import (
 
 LOOKS_MAX = 3
 NONE_YET = Decimal(0)
-
-TABLES = """
-create table if not exists account (
-    account_id  text primary key,
-    currency    text not null,
-    opening     numeric(30, 12) not null,
-    cash        numeric(30, 12) not null
-);
-create table if not exists venue_order (
-    venue_order_id  text primary key,
-    account_id      text not null references account,
-    client_ref      text not null,
-    instrument_id   text not null,
-    symbol          text not null,
-    currency        text not null,
-    multiplier      numeric(30, 12) not null,
-    side            text not null,
-    quantity        numeric(30, 12) not null,
-    filled          numeric(30, 12) not null default 0,
-    order_type      text not null,
-    time_in_force   text not null,
-    limit_price     numeric(30, 12),
-    stop_price      numeric(30, 12),
-    status          text not null,
-    reason          text not null default '',
-    charged         numeric(30, 12) not null default 0,
-    accepted_at     timestamptz not null,
-    changed_at      timestamptz not null
-);
-create index if not exists venue_order_ref on venue_order (account_id, client_ref);
-create index if not exists venue_order_working on venue_order (account_id) where status = 'working';
-create index if not exists venue_order_changed on venue_order (changed_at);
-create table if not exists execution (
-    execution_id    text primary key,
-    venue_order_id  text not null references venue_order,
-    account_id      text not null,
-    client_ref      text not null,
-    instrument_id   text not null,
-    side            text not null,
-    quantity        numeric(30, 12) not null,
-    price           numeric(30, 12) not null,
-    fee             numeric(30, 12) not null,
-    currency        text not null,
-    session         date not null,
-    executed_at     timestamptz not null
-);
-create index if not exists execution_since on execution (account_id, executed_at);
-create table if not exists holding (
-    account_id     text not null,
-    instrument_id  text not null,
-    quantity       numeric(30, 12) not null,
-    primary key (account_id, instrument_id)
-);
-create table if not exists action_applied (action_id uuid primary key);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +116,7 @@ class PaperVenue:
                 account_id,
                 client_ref,
             )
-        return _order(row) if row else Absent()
+        return order_of(row) if row else Absent()
 
     async def changed_since(self, account_id: AccountId, since: datetime) -> tuple[list[BrokerOrder], list[Execution]]:
         async with (
@@ -187,7 +133,7 @@ class PaperVenue:
                 account_id,
                 since,
             )
-        return [_order(row) for row in orders], [_execution(row) for row in executions]
+        return [order_of(row) for row in orders], [execution_of(row) for row in executions]
 
     async def positions(self, account_id: AccountId) -> list[BrokerPosition]:
         async with self._pool.acquire(timeout=5) as connection:
@@ -337,7 +283,7 @@ class PaperVenue:
         )  # fmt: skip
         if row is None:
             raise RuntimeError("an insert returned no row")
-        return _execution(row)
+        return execution_of(row)
 
 
 def _refuses(request: OrderRequest, look: asyncpg.Record) -> Rejected | None:
@@ -367,32 +313,4 @@ def _matched(order: asyncpg.Record, bar: Bar, session: date, opened_at: datetime
         order["accepted_at"],
         opened_at,
         prices,
-    )
-
-
-def _order(row: asyncpg.Record) -> BrokerOrder:
-    return BrokerOrder(
-        broker_order_id=row["venue_order_id"],
-        client_ref=row["client_ref"],
-        status=row["status"],
-        quantity=Quantity(row["quantity"]),
-        filled=Quantity(row["filled"]),
-        limit_price=Price(row["limit_price"]) if row["limit_price"] is not None else None,
-        stop_price=Price(row["stop_price"]) if row["stop_price"] is not None else None,
-        reason=row["reason"],
-        changed_at=row["changed_at"],
-    )
-
-
-def _execution(row: asyncpg.Record) -> Execution:
-    return Execution(
-        execution_id=row["execution_id"],
-        client_ref=row["client_ref"],
-        broker_order_id=row["venue_order_id"],
-        side=Side(row["side"]),
-        quantity=Quantity(row["quantity"]),
-        price=Price(row["price"]),
-        fee=Money(row["fee"], row["currency"]),
-        session=row["session"],
-        executed_at=row["executed_at"],
     )
