@@ -27,6 +27,7 @@ from quantmatrix.portfolio import answers, telling
 from quantmatrix.portfolio.importing import Checked, File, Status, check_files
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_store import Kept, Options, StatementStore
+from quantmatrix.portfolio.store import PortfolioStore
 
 AT = datetime(2025, 7, 23, 12, tzinfo=UTC)
 SOMEBODY = UserId(derived_id("user", "somebody"))
@@ -128,6 +129,15 @@ async def test_the_order_of_files_does_not_matter(order: tuple[int, ...], connec
 
     assert await digest(connection) == wanted
     assert (await figures(connection))[0] == {"U0000001": "8522.5 USD"}
+
+
+async def test_files_are_taken_back_also_after_a_session_of_the_market(connection: Any) -> None:
+    (kept,) = await keep(connection, JANUARY)
+    await PortfolioStore(connection).take_snapshots(date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
+
+    assert await StatementStore(connection).forget(FIRST_ADMINISTRATOR, [kept.report["sha256"]]) == 1
+
+    assert await connection.fetchval("select count(*) from account") == await connection.fetchval("select count(*) from snapshot") == 0
 
 
 def both_months() -> str:

@@ -243,7 +243,7 @@ class StatementLedger:
             return
         await self._connection.execute("delete from statement_account where account_id = $1", account.account_id)
         if account.booked:
-            for name in ("cash", "lot_method"):
+            for name in ("cash", "lot_method", "snapshot"):
                 await self._connection.execute(f"delete from {name} where account_id = $1", account.account_id)
             await self._connection.execute("delete from account where account_id = $1", account.account_id)
 
