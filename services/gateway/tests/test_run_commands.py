@@ -168,12 +168,15 @@ async def test_capital_is_moved_over_the_api_and_written_down(qm: Shell) -> None
     run = taken["run_id"]
     await qm.until(run, "running")
     wrong = await qm.desk.post(f"{RUNS}{run}/capital", {"amount": 0, "reason": "nothing"})
-    right = await qm.desk.post(f"{RUNS}{run}/capital", {"amount": "250.50", "reason": "more room"})
+    more = {"amount": "250.50", "reason": "more room"}
+    right, again = [await qm.desk.post(f"{RUNS}{run}/capital", more, **{"Idempotency-Key": "250 more"}) for _ in range(2)]
+    other = await qm.desk.post(f"{RUNS}{run}/capital", {**more, "amount": "300"}, **{"Idempotency-Key": "250 more"})
 
     assert (wrong.status_code, wrong.json()["code"]) == (409, "RUN_STATE") or wrong.status_code == 422
-    assert (right.status_code, right.json()["what"]) == (202, "capital")
+    assert (right.status_code, right.json()["what"]) == (202, "capital") and again.json() == right.json()
+    assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     await wait_until(lambda: _base(qm, run, "2250.5 USD"), "it has more capital", within_s=40)
     trail = (await qm.desk.get("/api/v1/ops/audit?limit=5")).json()["rows"]
-    assert ("run.fund", run) in {(row["action"], row["about"]) for row in trail}
+    assert [(row["action"], row["about"]) for row in trail].count(("run.fund", run)) == 1
     assert (await qm.desk.get(f"{RUNS}{run}/verdicts")).json() == {"verdicts": []}
     assert "Change capital" in (await qm.desk.get(f"/strategies/runs/{run}")).text

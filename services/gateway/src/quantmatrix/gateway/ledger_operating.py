@@ -1,10 +1,9 @@
 """What the machine's operator tells the ledger: written down in the audit trail first, then asked of portfolio."""
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, ActTaken, LotMethodChangeAsked, LotMethodHistory
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.service import Parts
-from quantmatrix.gateway.acting import Actor
+from quantmatrix.gateway.people import operator
 from quantmatrix.gateway.store import GatewayStore
 
 DEADLINE_S = 25.0
@@ -28,6 +27,6 @@ class OperatingLedger:
         return await self._parts.ask("portfolio", asked, deadline_s=DEADLINE_S)
 
     async def _note(self, page: Page, action: str, about: str) -> None:
-        by = Actor(FIRST_ADMINISTRATOR, "operator", "this machine", page.cause.message_id)
+        by = operator(page.cause.message_id)
         async with self._parts.pool.acquire(timeout=5) as connection, connection.transaction():
             await GatewayStore(connection).add_audit(by.wrote(page.cause.occurred_at, action, about))

@@ -10,9 +10,8 @@ from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.database import reading
 from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.page import Page, origin
-from quantmatrix.gateway.acting import actor_of
 from quantmatrix.gateway.context import Gateway
-from quantmatrix.gateway.people import Person, Visit
+from quantmatrix.gateway.people import Person, Visit, actor_of
 from quantmatrix.gateway.problems import ProblemError, not_found
 from quantmatrix.gateway.store import GatewayStore, Member, OpenSession
 

@@ -25,6 +25,7 @@ HASHING_AT_ONCE = 2
 PASSWORD_LENGTH_MAX = 512
 AGENT_LENGTH_MAX = 200
 LOGIN_FAILED = "login.failed"
+MACHINE = "this machine"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,30 @@ class Visit:
     request_id: UUID
     address: str
     agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts, where from, and by which request; address: of the network, or what stands for it."""
+
+    user_id: UserId
+    name: str
+    address: str
+    request_id: UUID
+
+    def wrote(self, at: datetime, action: str, about: str, *, before: object | None = None, after: object | None = None) -> AuditRow:
+        """The row of the audit trail that tells of it."""
+        return AuditRow(at, self.user_id, self.name, action, about, self.address, self.request_id, before, after)
+
+
+def actor_of(person: Person, visit: Visit) -> Actor:
+    """A person who is logged in."""
+    return Actor(person.user_id, person.name, visit.address, visit.request_id)
+
+
+def operator(request_id: UUID) -> Actor:
+    """Whoever sits at this machine, for nobody else."""
+    return Actor(FIRST_ADMINISTRATOR, "operator", MACHINE, request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +182,7 @@ class People:
         async def open_it(page: Page) -> None:
             store = GatewayStore(page.connection)
             await store.add_session(hash_of(cookie), user_id, csrf, now, expires, visit.address, visit.agent[:AGENT_LENGTH_MAX])
-            await store.add_audit(AuditRow(now, user_id, name, "login", name, visit.address, visit.request_id))
+            await store.add_audit(Actor(user_id, name, visit.address, visit.request_id).wrote(now, "login", name))
 
         await self._parts.desk.do(open_it, origin("login", visit.request_id, occurred_at=now))
         return Admitted(cookie, expires)
@@ -176,7 +201,7 @@ class People:
         async def close(page: Page) -> None:
             store = GatewayStore(page.connection)
             await store.revoke_session(person.session_hash, now)
-            await store.add_audit(AuditRow(now, person.user_id, person.name, "logout", person.name, visit.address, visit.request_id))
+            await store.add_audit(actor_of(person, visit).wrote(now, "logout", person.name))
 
         await self._parts.desk.do(close, origin("logout", visit.request_id, occurred_at=now))
 
@@ -191,7 +216,7 @@ class People:
     ) -> None:
         """Write down what a person is about to do through another service, before it is asked."""
         now = self._parts.clock.now()
-        await self._note(AuditRow(now, person.user_id, person.name, action, about, visit.address, visit.request_id, before, after))
+        await self._note(actor_of(person, visit).wrote(now, action, about, before=before, after=after))
 
 
 def _later(wait_s: int) -> TurnedAway:

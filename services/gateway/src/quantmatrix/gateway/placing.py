@@ -18,11 +18,10 @@ from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import AccountId, LotId, OrderType, Side, TimeInForce
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.values import Money, Price, Quantity, notional
-from quantmatrix.gateway.acting import actor_of
 from quantmatrix.gateway.context import Gateway
 from quantmatrix.gateway.domain.sizing import WORKING, Wish, lots_refusal, quantity_for, refusal
 from quantmatrix.gateway.exact import as_numbers
-from quantmatrix.gateway.people import Person, Visit
+from quantmatrix.gateway.people import Person, Visit, actor_of
 from quantmatrix.gateway.problems import ProblemError
 from quantmatrix.gateway.shapes import TradeShape, cents
 from quantmatrix.gateway.store import Answered, GatewayStore

@@ -21,14 +21,14 @@ from quantmatrix.common.contracts.asking.runs import (
     RunTaken,
 )
 from quantmatrix.common.contracts.commands import ChangeRun, FundRun, StartRun
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
+from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, RunAct, RunId, UserId
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.values import Money
-from quantmatrix.gateway.acting import Actor
+from quantmatrix.gateway.people import MACHINE, Actor, operator
 from quantmatrix.gateway.store import GatewayStore
 
 CURRENCY = "USD"
@@ -175,11 +175,11 @@ class Operating:
     async def _by(self, name: str, page: Page) -> Actor:
         request = page.cause.message_id
         if not name:
-            return Actor(FIRST_ADMINISTRATOR, "operator", "this machine", request)
+            return operator(request)
         user = await GatewayStore(page.connection).user_by_name(name)
         if user is None:
             raise Refused("USER_UNKNOWN", f"there is no user {name!r}")
-        return Actor(user.user_id, f"operator for {user.name}", "this machine", request)
+        return Actor(user.user_id, f"operator for {user.name}", MACHINE, request)
 
 
 def _refused(problem: Misunderstood) -> Refused:

@@ -1,7 +1,6 @@
 """Strategies to choose from, and runs of them: proposed in a sentence or a form, confirmed, paused, resumed, stopped."""
 
 import asyncio
-import hashlib
 import json
 from datetime import date
 from typing import Annotated, Any
@@ -26,24 +25,19 @@ from quantmatrix.common.contracts.asking.runs import (
     Verdicts,
     VerdictsAsked,
 )
-from quantmatrix.common.contracts.codec import decode_as
-from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import RunAct
 from quantmatrix.common.runtime.errors import Refused
-from quantmatrix.common.runtime.page import Page as DeskPage
 from quantmatrix.common.runtime.page import origin
-from quantmatrix.gateway.acting import Actor
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
-from quantmatrix.gateway.exact import Exact, as_json
+from quantmatrix.gateway.exact import Exact
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
-from quantmatrix.gateway.people import Person, Visit
+from quantmatrix.gateway.people import Person, Visit, actor_of
 from quantmatrix.gateway.problems import ProblemError, not_found
 from quantmatrix.gateway.runs import REASON_MAX, Reason, WantedRun, proposal_of, run_of, send_change, send_start, taken_of
-from quantmatrix.gateway.store import Answered, GatewayStore
+from quantmatrix.gateway.wishes import ACCEPTED, answer_before, send_once, wish_of
 
 ROUTER = APIRouter()
-ACCEPTED = 202
 VERDICTS_SHOWN = 60
 FIELD = "p."
 """Before the names of a strategy's own parameters in a form."""
@@ -57,41 +51,18 @@ class Wish(BaseModel):
     reason: Reason
 
 
-def _wisher(person: Person, visit: Visit, key: str | None = None) -> Actor:
-    request = derived_id("wish", person.user_id, key) if key else visit.request_id
-    return Actor(person.user_id, person.name, visit.address, request)
-
-
 async def _start(gateway: Gateway, person: Person, visit: Visit, wanted: WantedRun, key: str | None) -> RunTaken:
     """The same key is the same run. Raises 422 when it came with another wish before."""
-    hashed = hashlib.sha256(wanted.model_dump_json().encode()).digest()
-    known = f"run {key}" if key else None
-    if known is not None:
-        async with gateway.parts.pool.acquire(timeout=5) as connection:
-            before = await GatewayStore(connection).answered(person.user_id, known)
-        if before is not None:
-            return _answered(before, hashed)
-    by, proposal = _wisher(person, visit, key), await proposal_of(gateway.parts.ask, person.user_id, wanted)
-    now = gateway.parts.clock.now()
-
-    async def send(page: DeskPage) -> RunTaken:
-        taken = taken_of(by, proposal)
-        store, answer = GatewayStore(page.connection), Answered(hashed, ACCEPTED, as_json(taken))
-        if known is not None and not await store.keep_answer(person.user_id, known, answer, now):
-            return _answered(await store.answered(person.user_id, known) or answer, hashed)
-        return await send_start(page, by, proposal)
-
-    return await gateway.parts.desk.do(send, origin("run", person.user_id, by.request_id, occurred_at=now))
-
-
-def _answered(before: Answered, hashed: bytes) -> RunTaken:
-    if before.request_hash != hashed:
-        raise ProblemError(422, "IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key came with another request before; use a new one")
-    return decode_as(RunTaken, before.answer)
+    wish = wish_of(person, visit, "run", wanted, key)
+    before = await answer_before(gateway, wish)
+    if before is not None:
+        return before
+    proposal = await proposal_of(gateway.parts.ask, person.user_id, wanted)
+    return await send_once(gateway, wish, taken_of(wish.by, proposal), lambda page: send_start(page, wish.by, proposal))
 
 
 async def _change(gateway: Gateway, person: Person, visit: Visit, run_id: UUID, act: RunAct, reason: str) -> RunTaken:
-    by, run = _wisher(person, visit), await _run(gateway, person, run_id)
+    by, run = actor_of(person, visit), await _run(gateway, person, run_id)
     if act not in run.acts:
         raise ProblemError(409, "RUN_STATE", f"the run is {run.state}; possible: {', '.join(run.acts) or 'nothing'}")
     start = origin("run", person.user_id, by.request_id, occurred_at=gateway.parts.clock.now())
