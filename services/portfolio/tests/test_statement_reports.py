@@ -13,6 +13,7 @@ from quantmatrix.common.contracts.asking.derivations import DerivationAsked
 from quantmatrix.common.contracts.asking.performance import PerformanceAsked, ReportAsked, ReportName
 from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, AllocationAsked, BasisDifferencesAsked, WashSalesAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import usd
 from quantmatrix.portfolio.day_marks import keep_day_marks
 from quantmatrix.portfolio.derivation_answers import derivation
@@ -98,6 +99,14 @@ async def test_a_report_takes_the_basis_that_is_asked_for_and_differences_are_li
     (one,) = found.differences
     assert (one.symbol, one.own, one.broker, one.broker_gain) == ("OLD", None, usd(400), usd(199))
     assert re.fullmatch(r"line \d+ of the ibkr_activity file with SHA-256 \w{12}", one.reference)
+
+
+@pytest.mark.parametrize("name", [ReportName.GAINS, ReportName.PERFORMANCE])
+async def test_a_report_that_cannot_take_the_brokers_basis_says_so(connection: Any, name: ReportName) -> None:
+    await keep(connection, JANUARY)
+
+    with pytest.raises(Refused, match="told by our own basis"):
+        await report(ReportAsked(user_id=FIRST_ADMINISTRATOR, name=name, basis="broker"), connection)
 
 
 async def test_an_imported_account_has_returns_and_lines_from_the_values_its_files_print(connection: Any) -> None:

@@ -51,6 +51,7 @@ WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 PART_CHARACTERS = 400_000
 """Far below what one message may carry, also in UTF-8."""
 CANDIDATES_MAX = 1_000
+FORMS = (ReportName.FORM_8949, ReportName.FORM_8949_WORKBOOK)
 
 
 async def performance(asked: PerformanceAsked, connection: Connection) -> Performances:
@@ -95,7 +96,14 @@ def _strategies(books: Books, accounts: Sequence[AccountId], course: Course) -> 
 
 
 async def report(asked: ReportAsked, connection: Connection) -> ReportPart:
-    """A report in parts; the caller asks again from `next_offset` and sees by the digest whether it changed meanwhile."""
+    """A report in parts; the caller asks again from `next_offset` and sees by the digest whether it changed meanwhile.
+
+    Raises Refused for the broker's basis of a report that tells by our own.
+    """
+    if Basis(asked.basis) is Basis.BROKER and asked.name not in FORMS:
+        raise Refused(
+            "BASIS_NOT_TAKEN", f"the report {asked.name} is told by our own basis; the one that statements print is for Form 8949"
+        )
     if asked.name is ReportName.GAINS:
         return _part(asked, await gains_report(asked, connection), f"gains-{asked.jurisdiction}-{asked.year or 'all'}.csv", CSV)
     reader = LedgerReader(connection)
