@@ -12,9 +12,11 @@ from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
+from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.judging import Judgement
 from quantmatrix.signals.domain.memory import Memory
 from quantmatrix.signals.domain.options.choosing import OptionQuote
+from quantmatrix.signals.domain.planning import Plan, Standing, WholeDoor
 from quantmatrix.signals.domain.sizing import Sizing
 
 
@@ -104,6 +106,23 @@ class ScreeningStrategy(Strategy, Protocol):
 
     def may_leave(self) -> pl.Expr:
         """Whether it might while something is held, besides on closes at or below the holding's stop level, which are always looked at."""
+
+
+@runtime_checkable
+class PlanningStrategy(ScreeningStrategy, Protocol):
+    """A strategy that decides in whole numbers and tells its reasons afterwards: a backtest then makes words only of what is read.
+
+    `decide` is told(plan) for each of its plans, and nothing while an order is under way. It sees no portfolio and no time and remembers nothing.
+    """
+
+    def plans(self, row: Mapping[str, float | None], standing: Standing, door: WholeDoor) -> Sequence[Plan]:
+        """What to do on the close of the latest bar; usually nothing."""
+
+    def why(self, row: Mapping[str, float | None], plan: Plan, door: Door) -> tuple[Because, ...]:
+        """The reasons of a plan that was made of this row."""
+
+    def told(self, row: Mapping[str, float | None], plan: Plan, door: Door) -> Decision:
+        """The decision that a plan is, with its reasons."""
 
 
 @runtime_checkable

@@ -24,11 +24,17 @@ def spelled(value: object) -> str:
 
 
 def digest_rows(tables: Mapping[str, Iterable[Any]]) -> str:
-    """SHA-256 over tables of ordered rows (sequences, or records with values()): a line per row, its fields separated by tabs, each table under its name."""
+    """SHA-256 over tables of ordered rows: a line per row, its fields separated by tabs, each table under its name.
+
+    A row is a sequence, a record with values(), or a line that is spelled already.
+    """
     seen = hashlib.sha256()
     for name, rows in tables.items():
         seen.update(f"# {name}\n".encode())
         for row in rows:
-            values = row.values() if hasattr(row, "values") else row
-            seen.update(("\t".join(spelled(value) for value in values) + "\n").encode())
+            seen.update(((row if isinstance(row, str) else _line(row)) + "\n").encode())
     return seen.hexdigest()
+
+
+def _line(row: Any) -> str:
+    return "\t".join([spelled(value) for value in (row.values() if hasattr(row, "values") else row)])

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +12,7 @@ from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
 from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.backtest.outcome import Fill, Outcome, Point, Refusal
+from quantmatrix.signals.domain.planning import exact
 
 Ints = npt.NDArray[np.int64]
 INT64_MAX = 2**63 - 1
@@ -21,11 +21,6 @@ WHY = "why_"
 
 class NotInColumnsError(BacktestError):
     """This run cannot go by whole numbers; the general engine takes it."""
-
-
-def exact(units: int, digits: int) -> Decimal:
-    """A whole number of 10^-digits."""
-    return Decimal(units).scaleb(-digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +142,12 @@ class ColumnRun:
 
     def outcome(self) -> Outcome:
         """The same as the objects of the general engine."""
-        found = Outcome(refusals=self.walked.refusals)
+        fills: list[Fill] = []
         sessions, digits = self.history.sessions, self.history.digits
         w = self.walked
         columns = (one.tolist() for one in (w.decided, w.bought, w.quantity, w.price, w.fee, w.held))
         for number, (because, bar, buys, quantity, price, fee, held) in enumerate(zip(self.why(w), *columns, strict=True), start=1):
-            found.fills.append(
+            fills.append(
                 Fill(
                     number=number,
                     session=sessions[bar + 1],
@@ -169,6 +164,7 @@ class ColumnRun:
                 )
             )
         points = zip(sessions[self.first :], self.equity.tolist(), self.cash.tolist(), strict=False)
+        found = Outcome(fills, self.walked.refusals)
         found.curve = [Point(day, self._money(equity), self._money(cash)) for day, equity, cash in points]
         if len(w.held) and w.held[-1]:
             found.held = {self.history.symbol: Quantity(int(w.held[-1]))}

@@ -11,13 +11,14 @@ import numpy as np
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.values import Money, plain
 from quantmatrix.signals.backtest.column_figures import curve_and_moments, room_for_curve, trades_of_columns
-from quantmatrix.signals.backtest.column_run import ColumnRun, NotInColumnsError, exact
+from quantmatrix.signals.backtest.column_run import ColumnRun, NotInColumnsError
 from quantmatrix.signals.backtest.columns import bounds, run_on, runs_in_columns
 from quantmatrix.signals.backtest.history import History, bars_needed
 from quantmatrix.signals.backtest.result import Asked
 from quantmatrix.signals.backtest.run import Job, asked_of_run, made
 from quantmatrix.signals.backtest.shelf import shelf_of
 from quantmatrix.signals.backtest.workers import TICK_S
+from quantmatrix.signals.domain.planning import exact
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
 
 T = TypeVar("T")

@@ -15,8 +15,9 @@ from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.backtest.at_once import filled_at_once, following, path_of
 from quantmatrix.signals.backtest.column_run import ColumnRun, Ints, NotInColumnsError, Walked
 from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, check, computed
-from quantmatrix.signals.backtest.rules import FillRules, rounded_division
+from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.whole_book import WholeBook, goes_in_whole_numbers
+from quantmatrix.signals.domain.planning import rounded_division
 from quantmatrix.signals.domain.sizing import Sizing
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
 

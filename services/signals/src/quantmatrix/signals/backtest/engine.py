@@ -14,8 +14,8 @@ from operator import attrgetter, mul
 from quantmatrix.common.names import Side
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
 from quantmatrix.signals.backtest.filling import Filling
-from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, broke, calendars, check
-from quantmatrix.signals.backtest.lanes import Lane, Working
+from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, bars_needed, broke, calendars, check
+from quantmatrix.signals.backtest.lanes import Lane, Working, closes_on
 from quantmatrix.signals.backtest.outcome import Outcome, Point
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.domain.decisions import Decision, Portfolio, Situation
@@ -28,14 +28,28 @@ _NOTHING = Quantity(0)
 _IN_TURN = attrgetter("number")
 
 
+def refuse_other_currencies(histories: Sequence[History], cash: Money) -> None:
+    """Raises BacktestError unless all instruments are in the currency of the envelope."""
+    strange = sorted({one.currency for one in histories} - {cash.currency})
+    if strange:
+        raise BacktestError(f"the envelope is in {cash.currency}, some instruments are in {', '.join(strange)}")
+
+
+def chosen_sessions(calendars: Sequence[Calendar], first: date | None, last: date | None) -> list[date]:
+    """All sessions of these calendars between the two. Raises BacktestError when there are none."""
+    sessions = sorted(set().union(*(one.at for one in {id(one): one for one in calendars}.values())))
+    chosen = [one for one in sessions if (first is None or one >= first) and (last is None or one <= last)]
+    if not chosen:
+        raise BacktestError(f"there are no bars between {first} and {last}; the first is of {sessions[0]}, the last of {sessions[-1]}")
+    return chosen
+
+
 class Engine:
     """One strategy with one envelope of cash on any number of instruments of one currency."""
 
     def __init__(self, strategy: Strategy, histories: Sequence[History], cash: Money, rules: FillRules) -> None:
         check(histories, bars_needed(strategy))
-        strange = sorted({one.currency for one in histories} - {cash.currency})
-        if strange:
-            raise BacktestError(f"the envelope is in {cash.currency}, some instruments are in {', '.join(strange)}")
+        refuse_other_currencies(histories, cash)
         self._strategy = strategy
         self._memory = strategy if isinstance(strategy, Remembers) else None
         self._base, self._none = cash, Money.zero(cash.currency)
@@ -53,11 +67,8 @@ class Engine:
 
     def run(self, first: date | None = None, last: date | None = None, on_progress: Progress | None = None) -> Outcome:
         """Every session from `first` to `last`; earlier bars serve as history only."""
-        sessions = sorted(set().union(*(lane.calendar.at for lane in self._lanes)))
-        chosen = [one for one in sessions if (first is None or one >= first) and (last is None or one <= last)]
-        if not chosen:
-            raise BacktestError(f"there are no bars between {first} and {last}; the first is of {sessions[0]}, the last of {sessions[-1]}")
-        closes = zip(*(lane.closes_on(chosen) for lane in self._lanes), strict=True)
+        chosen = chosen_sessions([lane.calendar for lane in self._lanes], first, last)
+        closes = zip(*(closes_on(lane.history, lane.calendar, chosen) for lane in self._lanes), strict=True)
         for lane in self._lanes:
             lane.start_before(chosen[0])
         awake = self._walk(chosen)

@@ -19,6 +19,8 @@ class Filling:
         self.cash = cash
         self._rules = rules
         self._outcome = outcome
+        self._fills: list[Fill] = []
+        outcome.fills = self._fills
         self._remembers = remembers
 
     def at_the_open(self, order: Working, lane: Lane) -> None:
@@ -95,9 +97,9 @@ class Filling:
         if own.side is Side.BUY:
             lane.stop_level = decision.stop_level
             lane.target_level = float(decision.targets[0].value) * lane.factor if decision.targets else None
-        self._outcome.fills.append(
+        self._fills.append(
             Fill(
-                number=len(self._outcome.fills) + 1,
+                number=len(self._fills) + 1,
                 session=lane.session,
                 decided_on=decided_on,
                 symbol=lane.history.symbol,

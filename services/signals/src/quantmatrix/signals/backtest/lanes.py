@@ -29,6 +29,21 @@ class Working:
     decided_on: date
 
 
+def closes_on(history: History, calendar: Calendar, sessions: Sequence[date]) -> Sequence[int]:
+    """The raw close of these sessions in whole units, the one before where there is no bar, 0 before the first."""
+    closes, own = history.closes, calendar.sessions
+    start = bisect_left(own, sessions[0])
+    if own[start : start + len(sessions)] == sessions:
+        return closes[start : start + len(sessions)]
+    known, found, at = closes[start - 1] if start else 0, [], calendar.at
+    for session in sessions:
+        index = at.get(session)
+        if index is not None:
+            known = closes[index]
+        found.append(known)
+    return found
+
+
 class Lane:
     """The columns are computed once over the whole history; each looks backwards only, which `lookahead.py` verifies."""
 
@@ -74,25 +89,13 @@ class Lane:
         """The latest raw close."""
         return self.history.close_at(self.index or 0)
 
-    def closes_on(self, sessions: Sequence[date]) -> Sequence[int]:
-        """The raw close of these sessions in whole units, the one before where there is no bar, 0 before the first."""
-        closes, own = self.history.closes, self.calendar.sessions
-        start = bisect_left(own, sessions[0])
-        if own[start : start + len(sessions)] == sessions:
-            return closes[start : start + len(sessions)]
-        known, found, at = closes[start - 1] if start else 0, [], self.calendar.at
-        for session in sessions:
-            index = at.get(session)
-            if index is not None:
-                known = closes[index]
-            found.append(known)
-        return found
-
     def sleeps_until(self) -> date | None:
         """The day of the next bar on which the screen may say yes, or of a split of what is held; None for never. Only for screened lanes."""
         if self._screen is None:
             return self.calendar.sessions[0]
-        index = self._screen.next_look(-1 if self.index is None else self.index, self.holding)
+        index = self._screen.next_look(
+            -1 if self.index is None else self.index, held=bool(self.holding.quantity), level=self.holding.stop_level
+        )
         day = self.calendar.sessions[index] if index is not None else None
         if self._splits and self.holding.quantity:
             split = self._splits[0].effective
@@ -125,7 +128,7 @@ class Lane:
         """Whether the strategy would certainly decide nothing on this bar."""
         index = self.index or 0
         if self._screen is not None:
-            return self._screen.is_quiet(index, self.holding)
+            return self._screen.is_quiet(index, held=bool(self.holding.quantity), level=self.holding.stop_level)
         return self._strategy.nothing_can_happen(_row(self._looked_at, index), self.holding)
 
     def row(self) -> Row:
@@ -177,26 +180,25 @@ class Screen:
         masks = {_ENTER: strategy.may_enter().fill_null(False), _LEAVE: strategy.may_leave().fill_null(False)}
         frame = computed(strategy, history, strategy.columns(), masks)
         self._may_enter, self._may_leave = (bytes(frame[name].to_list()) for name in (_ENTER, _LEAVE))
-        self._rows = frame.drop(_ENTER, _LEAVE)
-        self._names = self._rows.columns
+        self.figures = frame.drop(_ENTER, _LEAVE)
+        self._names = self.figures.columns
         self._closes = array("d", history.frame["close"].to_list())
 
     def row(self, index: int) -> Row:
-        return dict(zip(self._names, self._rows.row(index), strict=True))
+        return dict(zip(self._names, self.figures.row(index), strict=True))
 
-    def is_quiet(self, index: int, holding: Holding) -> bool:
-        if not holding.quantity:
+    def is_quiet(self, index: int, *, held: bool, level: float | None) -> bool:
+        """Whether nothing can happen on a bar. level: the stop of what is held, if it has one."""
+        if not held:
             return not self._may_enter[index]
-        level = holding.stop_level
         return not self._may_leave[index] and (level is None or self._closes[index] > level)
 
-    def next_look(self, index: int, holding: Holding) -> int | None:
+    def next_look(self, index: int, *, held: bool, level: float | None) -> int | None:
         """The first bar after this one that is not quiet while that is held; None when there is none."""
-        if not holding.quantity:
+        if not held:
             found = self._may_enter.find(_YES, index + 1)
             return found if found >= 0 else None
         found = self._may_leave.find(_YES, index + 1)
-        level = holding.stop_level
         if level is not None:
             for later in range(index + 1, found if found >= 0 else len(self._closes)):
                 if self._closes[later] <= level:

@@ -56,7 +56,8 @@ class OptionEngine:
         self._lanes = [Lane(number, one, strategy) for number, one in enumerate(ordered)]
         self._contracts: dict[InstrumentId, Contract] = {}
         self._reserved = Money.zero(cash.currency)
-        self._outcome = Outcome()
+        self._fills: list[Fill] = []
+        self._outcome = Outcome(self._fills)
 
     def run(self, first: date | None = None, last: date | None = None, on_progress: Progress | None = None) -> Outcome:
         """Every session from `first` to `last`; earlier bars serve as history only."""
@@ -117,9 +118,9 @@ class OptionEngine:
     def _fill(self, contract: Contract, decision: Decision, own: RunFill, session: date) -> None:
         self._cash = cash_after(self._cash, own)
         contract.holding = holding_after(contract.holding, own, decision.stop_level)
-        self._outcome.fills.append(
+        self._fills.append(
             Fill(
-                number=len(self._outcome.fills) + 1,
+                number=len(self._fills) + 1,
                 session=session,
                 decided_on=contract.decided_on,
                 symbol=contract.quote.contract,
@@ -191,9 +192,9 @@ class OptionEngine:
 
 def traded_contracts(outcome: Outcome, histories: Sequence[History]) -> list[History]:
     """The past of every contract that was traded, made of its quotes: what results count and draw it by."""
-    symbols = {fill.symbol for fill in outcome.fills} - {one.symbol for one in histories}
-    if not symbols:
+    if not any(one.chains for one in histories):
         return []
+    symbols = {fill.symbol for fill in outcome.fills} - {one.symbol for one in histories}
     found: dict[str, list[PastBar]] = {}
     about: dict[str, tuple[History, OptionQuote]] = {}
     for history in histories:

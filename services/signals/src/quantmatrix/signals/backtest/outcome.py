@@ -1,5 +1,6 @@
 """What happened in a backtest, in order: fills, orders that were not filled, and the run after every session."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -49,7 +50,7 @@ class Point:
 class Outcome:
     """What happened, in order. both_reached counts bars that reached stop and target; held is what is left at the end."""
 
-    fills: list[Fill] = field(default_factory=list)
+    fills: Sequence[Fill] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     curve: list[Point] = field(default_factory=list)
     warnings: list[Decision] = field(default_factory=list)

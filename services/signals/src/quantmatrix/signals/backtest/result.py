@@ -1,7 +1,7 @@
 """A finished backtest: what was asked, what happened, its figures, and one digest over all of it."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -12,6 +12,7 @@ from quantmatrix.common.values import Money, plain
 from quantmatrix.signals.backtest.outcome import Fill, Outcome
 from quantmatrix.signals.backtest.statistics import CurveFigures, TradeFigures
 from quantmatrix.signals.backtest.trades import Trade
+from quantmatrix.signals.backtest.whole_fills import WholeFills
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Result:
 
     asked: Asked
     outcome: Outcome
-    trades: tuple[Trade, ...]
+    trades: Sequence[Trade]
     curve: CurveFigures
     closed: TradeFigures
     benchmark: CurveFigures | None
@@ -76,7 +77,7 @@ class Result:
         return digest_rows(
             {
                 "asked": self.asked.rows(),
-                "fills": [_fill_row(fill) for fill in self.outcome.fills],
+                "fills": _fill_rows(self.outcome.fills),
                 "refusals": [(one.session, one.symbol, one.code, one.detail) for one in self.outcome.refusals],
                 "curve": [(one.session, one.equity, one.cash) for one in self.outcome.curve],
             }
@@ -120,6 +121,10 @@ class Result:
             "trades_digest": self.trades_digest,
             "digest": self.digest,
         }
+
+
+def _fill_rows(fills: Sequence[Fill]) -> Iterable[tuple[object, ...] | str]:
+    return fills.lines() if isinstance(fills, WholeFills) else map(_fill_row, fills)
 
 
 def _fill_row(fill: Fill) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from quantmatrix.common.names import Side
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, round_half_even
 from quantmatrix.signals.backtest.history import PastBar
+from quantmatrix.signals.domain.planning import rounded_division
 
 NOTHING = Decimal(0)
 _RATE_DIGITS = 24
@@ -54,12 +55,6 @@ class WholeCommission:
 
 def _rates(commission: Commission) -> tuple[Decimal, ...]:
     return commission.per_unit, commission.minimum, commission.maximum_pct / 100, commission.value_pct / 100
-
-
-def rounded_division(amount: int, by: int) -> int:
-    """A quotient rounded to the nearest whole number, ties to even. `by` is above zero."""
-    quotient, rest = divmod(amount, by)
-    return quotient + (2 * rest > by or (2 * rest == by and quotient % 2 == 1))
 
 
 @dataclass(frozen=True, slots=True)

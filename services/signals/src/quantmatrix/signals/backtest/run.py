@@ -3,12 +3,13 @@
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Any
+from typing import Any, Protocol
 
 import polars as pl
 from pydantic import ValidationError
@@ -30,12 +31,13 @@ from quantmatrix.signals.backtest.history import (
 )
 from quantmatrix.signals.backtest.limits import Place, limited
 from quantmatrix.signals.backtest.options import OptionEngine, traded_contracts
-from quantmatrix.signals.backtest.outcome import Fill, Outcome
+from quantmatrix.signals.backtest.outcome import Outcome
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
-from quantmatrix.signals.backtest.trades import Trade, trades_of
-from quantmatrix.signals.ports import ColumnStrategy, OptionStrategy, Strategy
+from quantmatrix.signals.backtest.trades import OfSymbol, Tally, tally_of
+from quantmatrix.signals.backtest.whole_fills import WholeFills
+from quantmatrix.signals.ports import ColumnStrategy, OptionStrategy, PlanningStrategy, Strategy
 from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
 
 _CODE = ("domain", "strategies", "backtest")
@@ -145,7 +147,23 @@ def _outcome(strategy: Strategy, histories: Sequence[History], job: Job, on_prog
                 on_progress(len(outcome.curve), len(outcome.curve))
             return outcome
     told = (histories, job.cash, job.rules)
-    engine = OptionEngine(strategy, *told) if isinstance(strategy, OptionStrategy) else Engine(strategy, *told)
+    if isinstance(strategy, OptionStrategy):
+        return _run(OptionEngine(strategy, *told), job, on_progress)
+    if isinstance(strategy, PlanningStrategy):
+        from quantmatrix.signals.backtest.column_run import NotInColumnsError  # noqa: PLC0415
+        from quantmatrix.signals.backtest.whole_engine import WholeEngine, plans_in_whole_numbers  # noqa: PLC0415
+
+        if plans_in_whole_numbers(strategy, histories, job.rules):
+            with suppress(NotInColumnsError):
+                return _run(WholeEngine(strategy, *told), job, on_progress)
+    return _run(Engine(strategy, *told), job, on_progress)
+
+
+class _Loop(Protocol):
+    def run(self, first: date | None, last: date | None, on_progress: Progress | None) -> Outcome: ...
+
+
+def _run(engine: _Loop, job: Job, on_progress: Progress | None) -> Outcome:
     if job.bar_limit_s is None:
         return engine.run(job.first, job.last, on_progress)
     with limited(job.bar_limit_s) as place:
@@ -186,76 +204,77 @@ def _sources(folder: Traversable, name: str) -> list[tuple[str, str]]:
 
 def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Result:
     known = {one.symbol: calendar for one, calendar in zip(histories, calendars(histories), strict=True)}
-    multipliers = {one.symbol: one.multiplier for one in histories}
-    trades = trades_of(outcome.fills, multipliers, {symbol: calendar.at for symbol, calendar in known.items()})
-    closed = [trade for trade in trades if not trade.is_open]
+
+    tally = _tally(outcome, {one.symbol: one.multiplier for one in histories}, known, asked.cash.currency)
     opening, equity = float(asked.cash.amount), [float(point.equity.amount) for point in outcome.curve]
     invested = [1.0 - float(point.cash.amount) / value if value else 0.0 for point, value in zip(outcome.curve, equity, strict=True)]
-    fees, traded = Money.zero(asked.cash.currency), 0.0
-    for fill in outcome.fills:
-        fees += fill.fee
-        traded += float(notional(fill.price, fill.quantity, multipliers[fill.symbol], fees.currency).amount)
     held = _benchmark([one for one in histories if one.symbol in asked.symbols], [point.session for point in outcome.curve], opening)
     return Result(
         asked=asked,
         outcome=outcome,
-        trades=tuple(trades),
+        trades=tally.trades,
         curve=curve_figures(opening, equity),
-        closed=trade_figures([float(one.profit.amount) for one in closed], [one.sessions for one in closed]),
+        closed=trade_figures(tally.profits, tally.sessions),
         benchmark=curve_figures(opening, held) if held else None,
         benchmark_equity=tuple(held),
-        symbols=_symbols(histories, known, trades, outcome, asked),
+        symbols=_symbols(histories, known, tally, outcome, asked),
         months=monthly([point.session for point in outcome.curve], [1.0 + one for one in returns_of(opening, equity)]),
-        fees=fees,
+        fees=tally.fees,
         exposure=sum(invested) / len(invested),
         in_market=sum(share > 0 for share in invested) / len(invested),
-        turnover=traded / (sum(equity) / len(equity)) * SESSIONS_PER_YEAR / len(equity),
+        turnover=tally.traded / (sum(equity) / len(equity)) * SESSIONS_PER_YEAR / len(equity),
     )
 
 
 def _benchmark(histories: Sequence[History], sessions: Sequence[date], opening: float) -> list[float]:
     """The same capital in equal parts in every instrument that has a bar at the start, bought at its close and held, without costs."""
-    asked, parts = pl.DataFrame({"session": sessions}), []
+    import numpy as np  # noqa: PLC0415 - loaded where it computes, not by idle services
+
+    asked, total, parts = pl.Series(sessions), np.zeros(len(sessions)), 0
     for history in histories:
-        closes = asked.join(history.frame.select("session", "close"), on="session", how="left", maintain_order="left")["close"]
+        closes = _closes_on(history, asked)
         if closes[0] is not None:
-            parts.append((closes.forward_fill() / closes[0]).alias(history.symbol))
-    if not parts:
-        return []
-    return (opening * pl.DataFrame(parts).sum_horizontal() / len(parts)).to_list()
+            total += (closes / closes[0]).to_numpy()
+            parts += 1
+    held: list[float] = (opening * total / parts).tolist() if parts else []
+    return held
+
+
+def _closes_on(history: History, sessions: pl.Series) -> pl.Series:
+    """The adjusted close of each of these sessions, the one before where there is no bar, null before the first."""
+    own = history.columns["session"]
+    start = own.search_sorted(sessions[0])
+    if own.slice(start, len(sessions)).equals(sessions):
+        return history.frame["close"].slice(start, len(sessions))
+    asked = pl.DataFrame({"session": sessions})
+    return asked.join(history.frame.select("session", "close"), on="session", how="left", maintain_order="left")["close"].forward_fill()
+
+
+def _tally(outcome: Outcome, multipliers: Mapping[str, Quantity], known: Mapping[str, Calendar], currency: str) -> Tally:
+    if isinstance(outcome.fills, WholeFills):
+        return outcome.fills.tally(currency)
+    return tally_of(outcome.fills, multipliers, {symbol: calendar.at for symbol, calendar in known.items()}, currency)
 
 
 def _symbols(
-    histories: Sequence[History], known: Mapping[str, Calendar], trades: Sequence[Trade], outcome: Outcome, asked: Asked
+    histories: Sequence[History], known: Mapping[str, Calendar], tally: Tally, outcome: Outcome, asked: Asked
 ) -> tuple[SymbolFigures, ...]:
-    own: dict[str, tuple[list[Trade], list[Fill]]] = {history.symbol: ([], []) for history in histories}
-    for trade in trades:
-        own[trade.symbol][0].append(trade)
-    for fill in outcome.fills:
-        own[fill.symbol][1].append(fill)
     nothing = Quantity(0)
     return tuple(
-        _symbol(one, known[one.symbol].sessions, *own[one.symbol], outcome.held.get(one.symbol, nothing), asked) for one in histories
+        _symbol(one, known[one.symbol].sessions, tally.by_symbol[one.symbol], outcome.held.get(one.symbol, nothing), asked)
+        for one in histories
     )
 
 
-def _symbol(
-    history: History, sessions: Sequence[date], trades: Sequence[Trade], fills: Sequence[Fill], held: Quantity, asked: Asked
-) -> SymbolFigures:
-    closed = [trade for trade in trades if not trade.is_open]
-    profit = fees = Money.zero(history.currency)
-    for trade in closed:
-        profit += trade.profit
-    for fill in fills:
-        fees += fill.fee
+def _symbol(history: History, sessions: Sequence[date], own: OfSymbol, held: Quantity, asked: Asked) -> SymbolFigures:
     first, end = bisect_left(sessions, asked.first), bisect_right(sessions, asked.last)
     closes = history.frame["close"]
     return SymbolFigures(
         symbol=history.symbol,
-        trades=len(closed),
-        won=sum(trade.profit.amount > 0 for trade in closed),
-        profit=profit,
-        fees=fees,
+        trades=own.trades,
+        won=own.won,
+        profit=own.profit,
+        fees=own.fees,
         held=str(held),
         value=notional(history.close_at(end - 1), held, history.multiplier, history.currency)
         if end > first

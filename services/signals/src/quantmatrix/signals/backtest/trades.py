@@ -1,7 +1,7 @@
 """Trades of a run: from flat to flat, per instrument. A trade that is still open is told apart and counted nowhere."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -34,6 +34,46 @@ class Trade:
     def gain_pct(self) -> Decimal:
         """Profit in percent of what was paid."""
         return self.profit.amount / self.cost.amount * 100 if self.cost else Decimal(0)
+
+
+@dataclass(slots=True)
+class OfSymbol:
+    """What the trades of one instrument come to. trades, won and profit are of those that are closed; fees of all its fills."""
+
+    profit: Money
+    fees: Money
+    trades: int = 0
+    won: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run's fills come to. profits, sessions: of closed trades in the order of their opening; traded: the value of all fills."""
+
+    trades: Sequence[Trade]
+    profits: list[float]
+    sessions: list[int]
+    fees: Money
+    traded: float
+    by_symbol: Mapping[str, OfSymbol] = field(default_factory=dict)
+
+
+def tally_of(
+    fills: Sequence[Fill], multipliers: Mapping[str, Quantity], sessions: Mapping[str, Mapping[date, int]], currency: str
+) -> Tally:
+    """The trades of these fills, and their sums. multipliers and sessions: see `trades_of`."""
+    trades, zero, traded = trades_of(fills, multipliers, sessions), Money.zero(currency), 0.0
+    own = {symbol: OfSymbol(zero, zero) for symbol in multipliers}
+    closed = [one for one in trades if not one.is_open]
+    for trade in closed:
+        of = own[trade.symbol]
+        of.trades, of.won, of.profit = of.trades + 1, of.won + (trade.profit.amount > 0), of.profit + trade.profit
+    fees = zero
+    for fill in fills:
+        own[fill.symbol].fees += fill.fee
+        fees += fill.fee
+        traded += float(notional(fill.price, fill.quantity, multipliers[fill.symbol], currency).amount)
+    return Tally(trades, [float(one.profit.amount) for one in closed], [one.sessions for one in closed], fees, traded, own)
 
 
 def trades_of(fills: Sequence[Fill], multipliers: Mapping[str, Quantity], sessions: Mapping[str, Mapping[date, int]]) -> list[Trade]:

@@ -5,10 +5,11 @@ from math import gcd
 import numpy as np
 
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price
-from quantmatrix.signals.backtest.column_run import INT64_MAX, Ints, NotInColumnsError, Walked, exact
+from quantmatrix.signals.backtest.column_run import INT64_MAX, Ints, NotInColumnsError, Walked
 from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.backtest.outcome import Refusal
 from quantmatrix.signals.backtest.rules import FillRules, WholeCommission
+from quantmatrix.signals.domain.planning import exact
 
 
 def goes_in_whole_numbers(history: History, rules: FillRules) -> bool:
@@ -22,6 +23,19 @@ def goes_in_whole_numbers(history: History, rules: FillRules) -> bool:
         and WholeCommission.fits(rules.commission)
         and all(one == one.to_integral_value() for one in whole)
     )
+
+
+def affordable(fees: WholeCommission, cash: int, price: int, wanted: int, lot: int) -> tuple[int, int, int]:
+    """As many whole lots as the cash pays at this price of a unit, commission included, with their value and commission."""
+    quantity = wanted
+    while quantity:
+        value = price * quantity
+        fee = fees.of(quantity, value)
+        if value + fee <= cash:
+            return quantity, value, fee
+        fits = (cash - fee) // price // lot * lot
+        quantity = max(min(fits, quantity - lot), 0)
+    return 0, 0, 0
 
 
 class WholeBook:
@@ -55,7 +69,7 @@ class WholeBook:
 
     def buy(self, bar: int, opened: int, wanted: int) -> int:
         """Fill at the open after the bar of the decision as many whole lots as the cash pays; how many."""
-        quantity, value, fee = self._affordable(wanted, opened)
+        quantity, value, fee = affordable(self._fees, self.cash, opened * self.unit, wanted, self.lot)
         if quantity < wanted:
             price = Price(exact(opened, self._history.digits))
             self._refuse(bar + 1, "CASH", f"{wanted} wanted at {price}, {self._money(self.cash)} pays for {quantity}")
@@ -70,18 +84,6 @@ class WholeBook:
         fee = self._fees.of(quantity, value)
         self.held, self.cash = self.held - quantity, self.cash + value - fee
         self._fills.append((bar, quantity, quantity, self.held, opened, fee, self.cash))
-
-    def _affordable(self, wanted: int, opened: int) -> tuple[int, int, int]:
-        """As many whole lots as the free cash pays, commission included, with their value and commission."""
-        quantity, price = wanted, opened * self.unit
-        while quantity:
-            value = price * quantity
-            fee = self._fees.of(quantity, value)
-            if value + fee <= self.cash:
-                return quantity, value, fee
-            fits = (self.cash - fee) // price // self.lot * self.lot
-            quantity = max(min(fits, quantity - self.lot), 0)
-        return 0, 0, 0
 
     @property
     def walked(self) -> Walked:

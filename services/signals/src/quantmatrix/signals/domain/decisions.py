@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 from quantmatrix.common.names import InstrumentId, Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
@@ -85,8 +86,7 @@ class Situation:
     options: Options | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
+class Because(NamedTuple):
     """One condition that was looked at, and whether it held."""
 
     code: str

@@ -8,26 +8,36 @@ import itertools
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 from pydantic import BaseModel
 
 from quantmatrix.common.names import Side, SignalKind
-from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.common.values import Money
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
+from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.indicators import atr, bars_so_far, ema, position_in_range, sma
+from quantmatrix.signals.domain.planning import Plan, Standing, WholeDoor, quantity_of, rounded_division, standing_of
 from quantmatrix.signals.strategies._atr_matrix_parameters import AtrMatrixParameters
+from quantmatrix.signals.strategies._atr_matrix_words import why_else, why_entry, why_size
 
 BARS_FOR_ANYTHING = 50
 BARS_FOR_ALIGNMENT = 200
 ATR_LENGTH, RANGE_LENGTH = 14, 20
 ENTRY_WEIGHTS = {"v1": (0.30, 0.20, 0.25, 0.15, 0.10), "v2": (0.35, 0.25, 0.20, 0.10, 0.10)}
 STRENGTH_MIN = {"v1": 0.50, "v2": 0.60}
-CHAINS = {"ema10": "EMA10 ≥ SMA20", "ema21": "EMA21 ≥ SMA21"}
 RATIO_SLACK = 1e-9
 HORIZONS = ((2.0, 18), (3.0, 10), (4.0, 2))
+HOURS = {
+    SignalKind.ENTRY: 24,
+    SignalKind.EXIT: 12,
+    SignalKind.STOP_LOSS: 12,
+    SignalKind.SCALE_OUT: 6,
+    SignalKind.RISK_WARNING: 24,
+}
+"""How long each decision holds."""
 
 
 class AtrMatrix:
@@ -48,7 +58,8 @@ class AtrMatrix:
 
     def __init__(self, parameters: AtrMatrixParameters) -> None:
         self._p = parameters
-        self._position, self._risk = (Decimal(str(percent)) / 100 for percent in (parameters.max_position_pct, parameters.risk_pct))
+        percents = (parameters.max_position_pct, parameters.risk_pct, parameters.scale_out_pct)
+        self._position, self._risk, self._part = ((Decimal(str(one)) / 100).as_integer_ratio() for one in percents)
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
         always = {"close": pl.col("close"), "bars": bars_so_far(), "atr": atr(ATR_LENGTH), "sma50": sma(50)}
@@ -97,129 +108,106 @@ class AtrMatrix:
         return (distance < 0) | (distance >= min((*self._p.scale_out_levels, self._p.extended_at)))
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
-        figures = _figures(situation.row)
-        if figures is None or situation.pending:
+        if situation.pending:
             return ()
-        if situation.holding.quantity:
-            return self._manage(situation, figures)
-        entry = self._entry(situation, figures)
-        return (entry,) if entry else ()
+        row, door = situation.row, situation.door
+        return tuple(self.told(row, plan, door) for plan in self.plans(row, standing_of(situation), WholeDoor.of(door)))
 
-    def _entry(self, situation: Situation, f: Mapping[str, float]) -> Decision | None:
-        p = self._p
-        reasons = self._conditions(situation.row, f)
-        strength = round(sum(reason.weight for reason in reasons if reason.met), 3)
-        hard = reasons[0].met and reasons[1].met
-        stop_level = max(f["close"] - p.stop_atr * f["atr"], f["close"] * p.stop_floor_pct / 100)
-        risk = f["close"] - stop_level
-        targets = [f["sma50"] + level * f["atr"] for level in p.target_levels]
-        risk_reward = (targets[0] - f["close"]) / risk if risk > 0 else 0.0
-        if not hard or strength < STRENGTH_MIN[p.preset] or risk_reward < p.risk_reward_min or f["quality"] < p.quality_min:
-            return None
-        stop = situation.door.price(stop_level)
-        quantity = self._size(situation, stop)
-        if not quantity:
-            return None
-        reasons += (
-            Because(
-                "RISK_REWARD",
-                True,
-                f"first target over stop distance {risk_reward:.2f}, at least {p.risk_reward_min:g}",
-            ),
-            Because("SIZE", True, f"{quantity} units: at most {p.max_position_pct:g} % of equity, {p.risk_pct:g} % at risk"),
-        )
-        return Decision(
-            kind=SignalKind.ENTRY,
-            strength=strength,
-            confidence=round(strength * f["quality"], 3),
-            valid_for=timedelta(hours=24),
-            reasons=reasons,
-            side=Side.BUY,
-            quantity=quantity,
-            stop=stop,
-            stop_level=stop_level,
-            targets=tuple(situation.door.price(level) for level in targets),
-            risk_reward=round(risk_reward, 3),
-            horizon_days=next((days for limit, days in HORIZONS if f["distance"] <= limit), HORIZONS[-1][1]),
-            metrics=_told(f),
-        )
+    def plans(self, row: Mapping[str, float | None], standing: Standing, door: WholeDoor) -> Sequence[Plan]:
+        figures = _figures(row)
+        if figures is None:
+            return ()
+        return self._manage(figures, standing, door) if standing.quantity else self._enter(row, figures, standing, door)
 
-    def _conditions(self, row: Mapping[str, float | None], f: Mapping[str, float]) -> tuple[Because, ...]:
-        weights = ENTRY_WEIGHTS[self._p.preset]
+    def why(self, row: Mapping[str, float | None], plan: Plan, door: Door) -> tuple[Because, ...]:
+        f = _sure(row)
+        if plan.kind is not SignalKind.ENTRY:
+            return (why_else(self._p, plan, f["distance"], door),)
+        conditions = why_entry(self._p, f, row["position"], self._met(row, f), ENTRY_WEIGHTS[self._p.preset])
+        return conditions + why_size(self._p, self._risk_reward(f), plan.quantity)
+
+    def told(self, row: Mapping[str, float | None], plan: Plan, door: Door) -> Decision:
+        f = _sure(row)
+        known: dict[str, Any] = {"reasons": self.why(row, plan, door), "side": plan.side, "level": plan.level, "metrics": _told(f)}
+        if plan.side is not None:
+            known["quantity"] = quantity_of(plan.quantity)
+        confidence = plan.strength
+        if plan.kind is SignalKind.ENTRY and plan.stop_level is not None:
+            confidence = round(plan.strength * f["quality"], 3)
+            known |= {
+                "stop": door.price(plan.stop_level),
+                "stop_level": plan.stop_level,
+                "targets": tuple(door.price(level) for level in self._targets(f)),
+                "risk_reward": round(self._risk_reward(f), 3),
+                "horizon_days": next((days for limit, days in HORIZONS if f["distance"] <= limit), HORIZONS[-1][1]),
+            }
+        return Decision(plan.kind, plan.strength, confidence, timedelta(hours=HOURS[plan.kind]), **known)
+
+    def _enter(self, row: Mapping[str, float | None], f: Mapping[str, float], standing: Standing, door: WholeDoor) -> Sequence[Plan]:
+        p, met = self._p, self._met(row, f)
+        strength = round(sum(itertools.compress(ENTRY_WEIGHTS[p.preset], met)), 3)
+        if not (met[0] and met[1]) or strength < STRENGTH_MIN[p.preset] or f["quality"] < p.quality_min:
+            return ()
+        if self._risk_reward(f) < p.risk_reward_min:
+            return ()
+        stop_level = self._stop(f)
+        quantity = self._size(standing, door.price(stop_level), door)
+        return (Plan(SignalKind.ENTRY, Side.BUY, quantity, strength, stop_level=stop_level),) if quantity else ()
+
+    def _met(self, row: Mapping[str, float | None], f: Mapping[str, float]) -> tuple[bool, ...]:
+        """Which conditions of an entry hold; the first two are those that no entry does without."""
         p, position = self._p, row["position"]
-        average = row["sma20"] or float("inf")
         return (
-            Because(
-                "NEAR_BASE",
-                0 <= f["distance"] <= p.distance_max,
-                f"{f['distance']:.2f} ATR above the 50-day average, 0 to {p.distance_max:g}",
-                weights[0],
-            ),
-            Because(
-                "ABOVE_AVERAGE",
-                f["close"] > average,
-                f"close above the {20 if p.preset == 'v1' else 21}-day average",
-                weights[1],
-            ),
-            Because("ALIGNED", is_aligned(row), f"{CHAINS[p.alignment]} ≥ SMA50 ≥ SMA100 ≥ SMA200", weights[2]),
-            Because(
-                "UPPER_RANGE",
-                position is not None and position > p.position_min,
-                f"20-day position {position or 0:.0f} %, above {p.position_min:g}",
-                weights[3],
-            ),
-            Because(
-                "MOVES_ENOUGH",
-                f["atr_pct"] >= p.atr_pct_min,
-                f"ATR {f['atr_pct']:.2f} % of the price, at least {p.atr_pct_min:g}",
-                weights[4],
-            ),
+            0 <= f["distance"] <= p.distance_max,
+            f["close"] > (row["sma20"] or float("inf")),
+            is_aligned(row),
+            position is not None and position > p.position_min,
+            f["atr_pct"] >= p.atr_pct_min,
         )
 
-    def _size(self, situation: Situation, stop: Price) -> Quantity:
+    def _stop(self, f: Mapping[str, float]) -> float:
+        return max(f["close"] - self._p.stop_atr * f["atr"], f["close"] * self._p.stop_floor_pct / 100)
+
+    def _targets(self, f: Mapping[str, float]) -> list[float]:
+        return [f["sma50"] + level * f["atr"] for level in self._p.target_levels]
+
+    def _risk_reward(self, f: Mapping[str, float]) -> float:
+        """First target over stop distance."""
+        risk = f["close"] - self._stop(f)
+        return (f["sma50"] + self._p.target_levels[0] * f["atr"] - f["close"]) / risk if risk > 0 else 0.0
+
+    def _size(self, standing: Standing, stop: int, door: WholeDoor) -> int:
         """Turtle sizing: what the largest position allows, and what the risk between entry and stop allows; the smaller."""
-        door, equity, close = situation.door, situation.equity, situation.close
-        by_position = door.lots(equity.times(self._position), close)
-        by_risk = door.lots(equity.times(self._risk), close - stop)
+        (position, of), (risk, at) = self._position, self._risk
+        by_position = door.lots(rounded_division(standing.equity * position, of), standing.close)
+        by_risk = door.lots(rounded_division(standing.equity * risk, at), standing.close - stop)
         return min(by_position, by_risk)
 
-    def _manage(self, situation: Situation, f: Mapping[str, float]) -> Sequence[Decision]:
-        holding = situation.holding
+    def _manage(self, f: Mapping[str, float], standing: Standing, door: WholeDoor) -> Sequence[Plan]:
+        stop = standing.stop_level
         if f["close"] < f["sma50"]:
-            return (
-                _sell(
-                    SignalKind.EXIT,
-                    holding.quantity,
-                    0.90,
-                    12,
-                    f,
-                    Because("BELOW_BASE", True, "close below the 50-day average"),
-                ),
-            )
-        if holding.stop_level is not None and f["close"] <= holding.stop_level:
-            text = f"close at or below the stop of {situation.door.price(holding.stop_level)}"
-            return (_sell(SignalKind.STOP_LOSS, holding.quantity, 0.90, 12, f, Because("STOP", True, text)),)
-        decisions = self._scale_out(situation, f)
-        if f["distance"] > self._p.extended_at and int(self._p.extended_at) not in holding.levels_done:
-            decisions.append(_warn(f, self._p.extended_at))
-        return decisions
+            return (Plan(SignalKind.EXIT, Side.SELL, standing.quantity, 0.90),)
+        if stop is not None and f["close"] <= stop:
+            return (Plan(SignalKind.STOP_LOSS, Side.SELL, standing.quantity, 0.90, stop_level=stop),)
+        plans = self._scale_out(f["distance"], standing, door.lot_size)
+        extended = int(self._p.extended_at)
+        if f["distance"] > self._p.extended_at and extended not in standing.levels_done:
+            plans.append(Plan(SignalKind.RISK_WARNING, None, 0, 0.75, extended))
+        return plans
 
-    def _scale_out(self, situation: Situation, f: Mapping[str, float]) -> list[Decision]:
+    def _scale_out(self, distance: float, standing: Standing, lot: int) -> list[Plan]:
         """A part of the initial quantity at every level reached for the first time since the run was flat."""
-        holding, left = situation.holding, situation.holding.quantity
-        decisions = []
+        left, plans, (share, of) = standing.quantity, [], self._part
         for level in self._p.scale_out_levels:
-            if level in holding.levels_done or f["distance"] < level:
+            if level in standing.levels_done or distance < level:
                 continue
-            part = Quantity(holding.initial.value * Decimal(str(self._p.scale_out_pct)) / 100).floored_to(situation.door.lot_size)
-            part = min(part, left)
+            part = min(standing.initial * share // of // lot * lot, left)
             if not part:
                 continue
             left -= part
-            strength = round(0.70 + min(0.05 * (f["distance"] - level), 0.25), 3)
-            because = Because("LEVEL_REACHED", True, f"{f['distance']:.2f} ATR above the 50-day average, level {level}")
-            decisions.append(_sell(SignalKind.SCALE_OUT, part, strength, 6, f, because, level=level))
-        return decisions
+            strength = round(0.70 + min(0.05 * (distance - level), 0.25), 3)
+            plans.append(Plan(SignalKind.SCALE_OUT, Side.SELL, part, strength, level))
+        return plans
 
 
 STRATEGY = AtrMatrix
@@ -249,6 +237,14 @@ def _figures(row: Mapping[str, float | None]) -> dict[str, float] | None:
     }
 
 
+def _sure(row: Mapping[str, float | None]) -> dict[str, float]:
+    """The figures of a bar on which something was decided."""
+    figures = _figures(row)
+    if figures is None:
+        raise ValueError("nothing is decided on a bar without figures")
+    return figures
+
+
 def _told(f: Mapping[str, float]) -> dict[str, float]:
     return {
         "atr": f["atr"],
@@ -258,38 +254,3 @@ def _told(f: Mapping[str, float]) -> dict[str, float]:
         "sma50": f["sma50"],
         "quality": f["quality"],
     }
-
-
-def _sell(
-    kind: SignalKind,
-    quantity: Quantity,
-    strength: float,
-    hours: int,
-    f: Mapping[str, float],
-    because: Because,
-    level: int | None = None,
-) -> Decision:
-    return Decision(
-        kind=kind,
-        strength=strength,
-        confidence=strength,
-        valid_for=timedelta(hours=hours),
-        reasons=(because,),
-        side=Side.SELL,
-        quantity=quantity,
-        level=level,
-        metrics=_told(f),
-    )
-
-
-def _warn(f: Mapping[str, float], limit: float) -> Decision:
-    because = Because("EXTENDED", True, f"{f['distance']:.2f} ATR above the 50-day average, beyond {limit:g}")
-    return Decision(
-        kind=SignalKind.RISK_WARNING,
-        strength=0.75,
-        confidence=0.75,
-        valid_for=timedelta(hours=24),
-        reasons=(because,),
-        level=int(limit),
-        metrics=_told(f),
-    )
