@@ -1,5 +1,6 @@
 """One run's turn at one moment: what its strategy is shown, what it decides, and what becomes of that."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -25,6 +26,8 @@ from quantmatrix.signals.store import KnownInstrument, SignalsStore, WorkingOrde
 from quantmatrix.signals.verdicts import VerdictStore
 
 _LEAVING = timedelta(hours=24)
+AT_A_STRETCH = 20
+"""Instruments that are decided on before other tasks of the process have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,10 @@ class Turn:
         if made.memory is not None:
             memories = await self.store.memories(self.run.run_id)
         fresh = self._fresh()
-        if made.tails is not None:
-            made.tails.advance({one.instrument.instrument_id: series for one, series in fresh})
-        for one, series in fresh:
+        await made.advance({one.instrument.instrument_id: series for one, series in fresh})
+        for number, (one, series) in enumerate(fresh):
+            if number % AT_A_STRETCH == 0:
+                await asyncio.sleep(0)
             holding = self.holdings.get(one.instrument.instrument_id, FLAT)
             memory = memories.get(one.instrument.instrument_id, NOTHING_KEPT)
             busy = made.judge is not None or (made.options is not None and (memory.pursuit is not None or self._contracts.has_legs(one)))

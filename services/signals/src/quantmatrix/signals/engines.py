@@ -1,5 +1,6 @@
 """The strategies of runs, made once for as long as their parameters stay the same, with the run's own exits around them."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,6 +33,12 @@ class Made:
     memory: Remembers | None
     options: OptionStrategy | None = None
     judge: Judges | None = None
+
+    async def advance(self, fresh: Mapping[InstrumentId, Series]) -> None:
+        """Go on to the latest bars of these series; other tasks have their turn while many of them take up their past."""
+        if self.tails is not None:
+            for _ in self.tails.parts(fresh):
+                await asyncio.sleep(0)
 
     def row(self, which: Columns, instrument: InstrumentId, series: Series) -> Mapping[str, float | None]:
         """Columns on the latest bar of a series, to which the tails have been advanced."""

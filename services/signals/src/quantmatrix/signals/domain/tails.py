@@ -3,7 +3,7 @@
 The values are those of the same expressions over all bars, bit for bit; the contract of the slot tries it on every bar.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -14,6 +14,8 @@ from quantmatrix.signals.domain.series import Series
 
 _BARS = ("open", "high", "low", "close", "volume")
 Row = dict[str, float | None]
+PART = 4
+"""Instruments that take up their past at a stretch."""
 TRIED_EVERY = 16
 """Bars after which a series that was too short to be carried is tried again."""
 
@@ -25,6 +27,15 @@ class _Member:
     series: Series
     height: int
     place: int
+    states: list[State]
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """The last bars of an instrument with its carried columns, after so many bars, and how these go on."""
+
+    bars: pl.DataFrame
+    height: int
     states: list[State]
 
 
@@ -42,6 +53,11 @@ class Tails:
 
     def advance(self, fresh: Mapping[InstrumentId, Series]) -> None:
         """Go on to the latest bar of these series: by one step where that is one bar further, anew where it is anything else."""
+        for _ in self.parts(fresh):
+            pass
+
+    def parts(self, fresh: Mapping[InstrumentId, Series]) -> Iterator[None]:
+        """The same, handing back whenever a few instruments have taken up their past: it takes milliseconds for each."""
         moving, anew = [], []
         for instrument, series in fresh.items():
             member = self._members.get(instrument)
@@ -51,11 +67,18 @@ class Tails:
             elif series.height > member.height:
                 moving.append(member)
         if moving:
-            anew += self._step(moving)
-        if anew:
-            self._start({instrument: fresh[instrument] for instrument in anew})
-        if moving or anew:
             self._seen.clear()
+            stuck = self._step(moving)
+            if stuck:
+                self._start(fresh, {instrument: self._whole(fresh[instrument]) for instrument in stuck})
+        blocks: dict[InstrumentId, _Block | None] = {}
+        for number, instrument in enumerate(anew, start=1):
+            blocks[instrument] = self._whole(fresh[instrument])
+            if number % PART == 0:
+                yield
+        if blocks:
+            self._seen.clear()
+            self._start(fresh, blocks)
 
     def row(self, which: str, instrument: InstrumentId) -> Row | None:
         """One set of columns on an instrument's latest bar; None where it cannot be carried and all bars must be looked at."""
@@ -96,27 +119,27 @@ class Tails:
             member.height += 1
         return [instrument for instrument, member in self._members.items() if member.place in stuck]
 
-    def _start(self, fresh: Mapping[InstrumentId, Series]) -> None:
-        """Blocks of their own for these, computed over all their bars; those that cannot be carried yet have none."""
+    def _start(self, fresh: Mapping[InstrumentId, Series], found: Mapping[InstrumentId, _Block | None]) -> None:
+        """Blocks of their own for these; those that cannot be carried yet have none."""
         blocks = {
             instrument: self._frame[member.place * self._rows : (member.place + 1) * self._rows]
             for instrument, member in self._members.items()
-            if instrument not in fresh
+            if instrument not in found
         }
         members = {instrument: self._members[instrument] for instrument in blocks}
-        for instrument, series in fresh.items():
-            found = self._whole(series)
-            if found is None:
-                self._short[instrument] = series.height + TRIED_EVERY
+        for instrument, block in found.items():
+            if block is None:
+                self._short[instrument] = fresh[instrument].height + TRIED_EVERY
                 continue
-            blocks[instrument], states = found
-            members[instrument] = _Member(series, series.height, 0, states)
+            blocks[instrument] = block.bars
+            members[instrument] = _Member(fresh[instrument], block.height, 0, block.states)
         for place, member in enumerate(members.values()):
             member.place = place
         self._members = members
         self._frame = pl.concat(list(blocks.values())) if blocks else pl.DataFrame()
 
-    def _whole(self, series: Series) -> tuple[pl.DataFrame, list[State]] | None:
+    def _whole(self, series: Series) -> _Block | None:
+        """Computed over all bars of an instrument; None where it cannot be carried yet."""
         if series.height < self._rows:
             return None
         ordered = [one for level in _levels(self._carried) for one in level]
@@ -128,7 +151,7 @@ class Tails:
             if state is None:
                 return None
             states.append(state)
-        return pl.concat([series.frame.select(_BARS), own], how="horizontal").tail(self._rows), states
+        return _Block(pl.concat([series.frame.select(_BARS), own], how="horizontal").tail(self._rows), series.height, states)
 
 
 def _levels(columns: Sequence[Carried]) -> list[list[Carried]]:
