@@ -1,5 +1,6 @@
 """The qm program as a person uses it: a process of its own, its output and its exit code."""
 
+import asyncio
 import json
 import os
 import signal
@@ -7,9 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
+from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.operations.client import asking_at
+from quantmatrix.operations.places import Places
 
 COMMAND = (sys.executable, "-m", "quantmatrix.operations")
 LOOK_S = 0.1
@@ -42,6 +49,30 @@ def wait_until(condition: Callable[[], Any], *, within_s: float = 30.0) -> Any:
             return found
         assert time.monotonic() < deadline, f"not within {within_s:g} s"
         time.sleep(LOOK_S)
+
+
+def until_replay(home: Path, reached: Callable[[ReplayStatus], bool], *, within_s: float = 90.0) -> None:
+    """Wait until the replay has come somewhere. It is asked over the bus: a process of qm for every look takes the replay's time."""
+
+    async def there() -> None:
+        async with asyncio.timeout(within_s), asking_at(Places(home)) as ask:
+            while True:
+                try:
+                    if reached(await ask("market", ReplayStatusAsked())):
+                        return
+                except TRANSIENT:
+                    pass
+                await asyncio.sleep(LOOK_S)
+
+    with ThreadPoolExecutor(1) as beside:  # a test that has a loop of its own waits, too
+        beside.submit(asyncio.run, there()).result()
+
+
+def until_finished(home: Path) -> None:
+    """Wait until the replay is over and booked everywhere, and let qm say so, too."""
+    until_replay(home, lambda status: status.state == "finished" and status.settled == status.session)
+    replay = answer(home, "status")["replay"]
+    assert (replay["state"], replay["settled"]) == ("finished", replay["session"])
 
 
 @dataclass

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.journeys.program import Up, answer, qm, wait_until
+from tests.journeys.program import Up, answer, qm, until_finished
 
 from quantmatrix.operations.servers.nats import free_port
 
@@ -19,14 +19,9 @@ ACCOUNT = "DU0000001"
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     up = Up(tmp_path_factory.mktemp("lots") / "home", free_port(), SHORT).start()
-    wait_until(lambda: _finished(up.home), within_s=90)
+    until_finished(up.home)
     yield up
     up.end()
-
-
-def _finished(home: Path) -> bool:
-    replay = answer(home, "status")["replay"]
-    return bool(replay["state"] == "finished" and replay["settled"] == replay["session"])
 
 
 def test_a_method_is_shown_changed_from_a_day_on_and_the_books_agree(running: Up) -> None:

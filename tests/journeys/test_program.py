@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import nats
 import pytest
-from tests.journeys.program import Up, answer, qm, wait_until
+from tests.journeys.program import Up, answer, qm, until_finished, until_replay, wait_until
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
 from quantmatrix.common.contracts.asking.supervisor import SUPERVISOR, RestartReplayAsked
@@ -27,11 +27,6 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     up = Up(tmp_path_factory.mktemp("program") / "home", free_port(), SHORT).start()
     yield up
     up.end()
-
-
-def _finished(home: Path) -> bool:
-    replay = answer(home, "status")["replay"]
-    return bool(replay["state"] == "finished" and replay["settled"] == replay["session"])
 
 
 def test_one_address_and_a_login_are_told(running: Up) -> None:
@@ -83,7 +78,7 @@ def test_nothing_runs_elsewhere(tmp_path: Path) -> None:
 
 
 def test_the_books_agree_at_the_end(running: Up) -> None:
-    wait_until(lambda: _finished(running.home), within_s=90)
+    until_finished(running.home)
     found = answer(running.home, "check")
     assert found["ok"]
     assert {one["name"] for one in found["checks"]} >= {
@@ -118,7 +113,7 @@ def _fill(**changes: object) -> bytes:
     ids=["malformed", "unknown version", "number for money"],
 )
 async def test_poison_is_parked_and_the_others_flow_on(running: Up, body: bytes, because: str) -> None:
-    wait_until(lambda: _finished(running.home), within_s=90)
+    until_finished(running.home)
     before = {one["id"] for one in answer(running.home, "parked", "list")["parked"]}
     await _say(running, "execution", "fills.filled.DU0000001", body)
 
@@ -164,7 +159,7 @@ def test_the_logs_are_there(running: Up) -> None:
 def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(tmp_path: Path) -> None:
     up = Up(tmp_path / "home", free_port(), {"QM_MARKET_REPLAY_PACE_S": "0.05"}).start()
     try:
-        wait_until(lambda: answer(up.home, "status")["replay"]["sessions_done"] > 5)
+        until_replay(up.home, lambda status: status.sessions_done > 5)
         reached = answer(up.home, "status")["replay"]["sessions_done"]
         pids = [part["pid"] for part in answer(up.home, "status")["services"].values()]
         assert up.stop() < 5.0
@@ -178,7 +173,7 @@ def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(tmp_path: P
 
 
 async def test_the_replay_begins_anew_and_comes_to_the_same_ledger(running: Up) -> None:
-    wait_until(lambda: _finished(running.home), within_s=90)
+    until_finished(running.home)
     async with asking_at(Places(running.home)) as ask:
         before = await ask("portfolio", LedgerDigestAsked())
         pids = {name: part["pid"] for name, part in answer(running.home, "status")["services"].items()}
@@ -190,7 +185,7 @@ async def test_the_replay_begins_anew_and_comes_to_the_same_ledger(running: Up) 
         return done.returncode == 0 and all(part["pid"] != pids[name] for name, part in found["services"].items())
 
     wait_until(_anew, within_s=60)
-    wait_until(lambda: _finished(running.home), within_s=90)
+    until_finished(running.home)
     async with asking_at(Places(running.home)) as ask:
         after = await ask("portfolio", LedgerDigestAsked())
     assert after.counts["fills_booked"] > 0

@@ -13,6 +13,10 @@ class NotRunningError(RuntimeError):
     """Nothing runs on this data folder."""
 
 
+class StalledError(RuntimeError):
+    """A replay did not move for a long time."""
+
+
 @asynccontextmanager
 async def asking(url: str, password: str) -> AsyncIterator[Ask]:
     """Ask services at a bus. Raises NotRunningError when it cannot be reached."""

@@ -17,7 +17,7 @@ from quantmatrix.common.runtime.streams import SERVICES, heard_by
 from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.operations.chaos import Killer
 from quantmatrix.operations.checking import Check, check
-from quantmatrix.operations.client import NotRunningError, asking_at
+from quantmatrix.operations.client import NotRunningError, StalledError, asking_at
 from quantmatrix.operations.places import Places, SetUpError
 from quantmatrix.operations.supervisor import Plan, Progress, Supervisor
 
@@ -34,10 +34,6 @@ def _unwatched(_: ReplayStatus) -> None:
 
 def _unsaid(_: str) -> None:
     return
-
-
-class StalledError(RuntimeError):
-    """The replay did not move for a long time."""
 
 
 @dataclass(frozen=True, slots=True)

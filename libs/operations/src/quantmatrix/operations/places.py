@@ -18,6 +18,7 @@ from quantmatrix.common.runtime.streams import SERVICES
 FORMAT = 1
 SOCKET_PATH_MAX = 90
 FREE_BYTES_MIN = 200 << 20
+FREE_BYTES_LOW = 32 << 20
 PROBE = ".probe-"
 DATABASE_ROLES = (*SERVICES, "paper")
 

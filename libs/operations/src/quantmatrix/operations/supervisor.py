@@ -17,7 +17,7 @@ from quantmatrix.common.runtime.provisioning import provision, purge
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.operations.bootstrap import make_database, make_roles
-from quantmatrix.operations.places import Places, Secrets, SetUpError
+from quantmatrix.operations.places import FREE_BYTES_LOW, Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
 from quantmatrix.operations.schemas import forget_replay, migrate_if_behind
 from quantmatrix.operations.servers.nats import NatsServer, free_port
@@ -29,7 +29,6 @@ RESTART_S = (0.05, 0.1, 0.5, 1.0, 2.0, 5.0)
 STEADY_S = 20.0
 WATCH_S = 0.25
 LOOKS_BETWEEN = 8
-FREE_BYTES_LOW = 32 << 20
 ROOM_S = 1.0
 STOP_SERVICES_S = 3.0
 STOP_SERVER_S = 1.5

@@ -7,6 +7,8 @@ from typing import Any, TypeVar, overload
 
 _T = TypeVar("_T")
 LOOK_S = 0.01
+LOOK_MAX_S = 0.1
+LOOK_SHARE = 0.05
 WITHIN_S = 15.0
 
 
@@ -17,16 +19,18 @@ async def wait_until(condition: Callable[[], _T], what: str = "", *, within_s: f
 async def wait_until(condition: Callable[[], Any], what: str = "", *, within_s: float = WITHIN_S) -> Any:
     """Look until `condition` (a function, plain or async) returns something true, and return that.
 
+    The longer it waits, the rarer it looks: a look is often a question to a service, and answers take the time of the work waited for.
     Raises AssertionError with what was seen last when the time is up. Errors of the condition are not hidden.
     """
     loop = asyncio.get_running_loop()
-    give_up = loop.time() + within_s
+    began = loop.time()
     while True:
         seen = condition()
         if inspect.isawaitable(seen):
             seen = await seen
         if seen:
             return seen
-        if loop.time() > give_up:
+        waited = loop.time() - began
+        if waited > within_s:
             raise AssertionError(f"not within {within_s:g} s: {what or condition}; last seen: {seen!r}")
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(min(max(LOOK_S, waited * LOOK_SHARE), LOOK_MAX_S))

@@ -11,8 +11,7 @@ import typer
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.settings import SettingsError
-from quantmatrix.operations.client import NotRunningError, asking, asking_at
-from quantmatrix.operations.demo import StalledError
+from quantmatrix.operations.client import NotRunningError, StalledError, asking, asking_at
 from quantmatrix.operations.output import Exit, fail
 from quantmatrix.operations.places import Places, SetUpError
 from quantmatrix.operations.settings import OperationsSettings
