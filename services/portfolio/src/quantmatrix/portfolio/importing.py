@@ -1,5 +1,6 @@
 """Files of statements checked without a ledger: recognised, read, counted, reconciled; and what is said of each."""
 
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -10,6 +11,7 @@ from quantmatrix.common.runtime.slot import load, names_in
 from quantmatrix.portfolio import importers
 from quantmatrix.portfolio.domain.statements import Statement
 from quantmatrix.portfolio.domain.statements_closings import Closings, Ends, cash_of, closings_of, cut_off, positions_of, totals_of
+from quantmatrix.portfolio.domain.statements_ends import contradictions, without_sections
 from quantmatrix.portfolio.domain.statements_identities import Identity, identities_of
 from quantmatrix.portfolio.domain.statements_replay import Replay, replayed
 from quantmatrix.portfolio.domain.statements_since import begun_later
@@ -60,8 +62,9 @@ class Checked:
 
     @property
     def explained(self) -> int:
-        """Differences of identities that have a named cause."""
-        return sum(len(one.differences) - one.unexplained for one in self.identities)
+        """Differences of identities and of end figures that have a named cause."""
+        compared: list[Identity | Ends] = [*self.identities, *(one for one in (self.positions, self.cash) if one is not None)]
+        return sum(len(one.differences) - one.unexplained for one in compared)
 
     @property
     def status_text(self) -> str:
@@ -99,6 +102,8 @@ def importer_for(file: File) -> Importer:
         raise StatementError(f"the file has more than {BODY_BYTES_MAX} bytes")
     if not file.body.strip():
         raise StatementError("the file is empty")
+    if file.body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        raise StatementError("the text is in UTF-16, not in UTF-8: save it as UTF-8, or export it again", line=1)
     head = file.body[:HEAD_BYTES]
     known = [one for one in every_importer() if one.recognises(file.name, head)]
     if not known:
@@ -193,21 +198,29 @@ def _checked(file: File, statement: Statement, beside: Beside, keys: set[tuple[s
     duplicates = len(statement.booked_lines - fresh)
     replay = replayed(statement, beside.before[1] if beside.before else None)
     identities = tuple(identities_of(statement, beside.before[0] if beside.before else None, beside.after))
-    positions, cash = positions_of(statement, replay), cash_of(statement)
+    positions, cash, totals = positions_of(statement, replay), cash_of(statement), totals_of(statement)
     cut = cut_off(statement, positions, cash)
+    positions, cash = without_sections(statement, positions, cash)
+    why = cut or _why(statement, identities) or _said(contradictions(statement, cash, totals))
+    status = _status((*identities, positions, cash))
     result = Checked(
-        file, Status.REJECTED if cut else _status(statement, identities), cut or _why(statement, identities), statement, duplicates,
-        identities, closings_of(statement, replay), positions, cash, totals_of(statement),
+        file, Status.REJECTED if why else status, why, statement, duplicates, identities, closings_of(statement, replay), positions,
+        cash, totals,
     )  # fmt: skip
     if result.status is not Status.REJECTED:
         keys.update(own)
     return result, replay
 
 
-def _status(statement: Statement, identities: Sequence[Identity]) -> Status:
-    if any(one.damaged for one in statement.unread) or any(one.unexplained for one in identities):
-        return Status.REJECTED
-    return Status.EXPLAINED if any(one.differences for one in identities) else Status.RECONCILED
+def _status(compared: Sequence[Identity | Ends]) -> Status:
+    return Status.EXPLAINED if any(len(one.differences) > one.unexplained for one in compared) else Status.RECONCILED
+
+
+def _said(contradictions: Sequence[str]) -> str:
+    """Why a file is refused whose sums are not those of its rows; empty where they are."""
+    if not contradictions:
+        return ""
+    return "the file contradicts itself, as if rows were missing or had been changed: " + "; ".join(contradictions[:3])
 
 
 def _why(statement: Statement, identities: Sequence[Identity]) -> str:

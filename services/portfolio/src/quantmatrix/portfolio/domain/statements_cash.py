@@ -42,14 +42,20 @@ class Opening:
 
 
 def moves_of(entry: Entry) -> list[Money]:
-    """The amounts that an entry adds to cash; of a future only its gain, of a conversion both sides."""
-    moved = entry.realised if entry.asset.startswith(("Futures", "CFD")) else entry.amount
-    found = [moved] if moved is not None else []
+    """The amounts that an entry adds to cash; of a future only its gain, which has all fees in it, of a conversion both sides."""
+    if is_marked_daily(entry) and entry.realised is not None:
+        return [entry.realised]
+    found = [entry.amount] if entry.amount is not None and not is_marked_daily(entry) else []
     if entry.fee is not None:
         found.append(-entry.fee)
     if entry.kind is EntryKind.CONVERSION and entry.symbol and entry.quantity:
         found.append(Money(entry.quantity.value, entry.symbol.replace("/", ".").split(".")[0]))
     return found
+
+
+def is_marked_daily(entry: Entry) -> bool:
+    """Whether it trades something of which the day's gain is paid and never the value."""
+    return entry.kind in _OF_TRADES and (entry.asset in ("Futures", "FUT") or entry.asset.startswith("CFD"))
 
 
 def cash_lines(entries: Iterable[Entry], counts_on: Callable[[Entry], date]) -> list[CashLine]:

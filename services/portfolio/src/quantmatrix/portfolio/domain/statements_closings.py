@@ -10,6 +10,7 @@ from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Statement
 from quantmatrix.portfolio.domain.statements_cash import moves_of
 from quantmatrix.portfolio.domain.statements_identities import COMMISSION_LEFT_OUT, Cause, Difference, is_option, is_refunded
 from quantmatrix.portfolio.domain.statements_replay import Replay, Step
+from quantmatrix.portfolio.domain.statements_securities import spelled
 from quantmatrix.portfolio.domain.statements_standing import Key
 from quantmatrix.portfolio.domain.statements_tracing import lines_without_rows
 
@@ -36,6 +37,10 @@ class Ends:
 
     checked: int
     differences: tuple[Difference, ...]
+
+    @property
+    def unexplained(self) -> int:
+        return sum(one.cause is None for one in self.differences)
 
 
 def closings_of(statement: Statement, replay: Replay) -> Closings:
@@ -131,13 +136,17 @@ def cut_off(statement: Statement, positions: Ends, cash: Ends) -> str:
 
 def positions_of(statement: Statement, replay: Replay) -> Ends:
     """Held at the end, in units, where the beginning was not inferred from that very figure."""
-    if not statement.positions and statement.figures.prior is None:
-        return Ends(0, ())
+    told = [(one.account, one.symbol, one.quantity, one.line) for one in statement.positions]
+    if not told:
+        if statement.figures.ending is None:
+            return Ends(0, ())
+        told = [(one.account, one.symbol, one.quantity, 0) for one in statement.figures.ending]
     printed: dict[Key, Quantity] = defaultdict(lambda: Quantity(0))
     lines: dict[Key, int] = {}
-    for held in statement.positions:
-        printed[held.account, held.symbol] += held.quantity
-        lines[held.account, held.symbol] = held.line
+    for account, symbol, quantity, line in told:
+        key = (account, spelled(symbol))
+        printed[key] += quantity
+        lines[key] = line
     compared = (printed.keys() | {key for key in replay.lots if replay.held(key)}) - replay.inferred
     units = statement.currency
     differences = [

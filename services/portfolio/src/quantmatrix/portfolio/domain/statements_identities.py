@@ -37,6 +37,7 @@ class Cause(StrEnum):
     OPTION_PREMIUM = "option premium of an assignment or exercise"
     ROUNDING = "rounding by the broker, below two cents"
     UNVESTED_GRANT = "grant that has not vested"
+    NOT_EXPORTED = "section that the file was exported without"
 
 
 COMMISSION_LEFT_OUT = "as large as the commission, as if it had been left out"

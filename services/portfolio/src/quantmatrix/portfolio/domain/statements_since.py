@@ -25,7 +25,7 @@ def begun_later(statement: Statement, since: date) -> Statement:
     held = tuple(PriorPosition(key[0], key[1], replay.held(key)) for key in replay.lots if replay.held(key))
     kept = {entry.place.line for entry in after}
     gone = {entry.place.line: entry.place for entry in before if entry.place.line not in kept}
-    figures = replace(statement.figures, prior=held, cash=tuple(_later(one, before) for one in statement.figures.cash))
+    figures = replace(statement.figures, prior=held, cash=tuple(_later(one, before) for one in statement.figures.cash), totals=())
     return replace(
         statement,
         first=since,

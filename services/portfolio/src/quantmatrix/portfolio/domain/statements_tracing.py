@@ -58,11 +58,11 @@ def _amounts(*kinds: EntryKind) -> Share:
 
 
 def _bought(entry: Entry) -> Money | None:
-    return entry.amount if entry.kind is EntryKind.TRADE and entry.amount is not None and entry.amount.amount < 0 else None
+    return entry.amount if entry.kind in _TRADED and entry.amount is not None and entry.amount.amount < 0 else None
 
 
 def _sold(entry: Entry) -> Money | None:
-    return entry.amount if entry.kind is EntryKind.TRADE and entry.amount is not None and entry.amount.amount > 0 else None
+    return entry.amount if entry.kind in _TRADED and entry.amount is not None and entry.amount.amount > 0 else None
 
 
 def _commission(entry: Entry) -> Money | None:

@@ -88,13 +88,20 @@ def _cash(currency: str, ends: dict[str, Decimal], moves: Mapping[str, Decimal])
 
 def prior(rows: Rows, about: About) -> tuple[PriorPosition, ...] | None:
     """What was held before the period begins; None where no section says so."""
-    marked = [row for row in rows.of(MARKED) if not is_total(row) and row.text("Asset Category") != "Forex"]
-    if not rows.of(MARKED):
-        return None
+    return _marked(rows, about, "Prior Quantity") if rows.of(MARKED) else None
+
+
+def ending(rows: Rows, about: About) -> tuple[PriorPosition, ...] | None:
+    """What was held at the end, as the marks tell it; None where they do not."""
+    return _marked(rows, about, "Current Quantity") if any(row.has("Current Quantity") for row in rows.of(MARKED)) else None
+
+
+def _marked(rows: Rows, about: About, column: str) -> tuple[PriorPosition, ...]:
     return tuple(
         PriorPosition(about.account_of(row), row.text("Symbol"), quantity)
-        for row in marked
-        if (quantity := row.quantity("Prior Quantity")) is not None and row.text("Symbol")
+        for row in rows.of(MARKED)
+        if not is_total(row) and row.text("Asset Category") != "Forex"
+        if (quantity := row.quantity(column)) is not None and row.text("Symbol")
     )
 
 

@@ -1,5 +1,6 @@
 """A whole Activity Statement: its sections in turn, every data row accounted for."""
 
+import re
 from typing import ClassVar
 
 from quantmatrix.common.values import NotExactError
@@ -20,6 +21,7 @@ from quantmatrix.portfolio.importers.ibkr_activity.sections import (
 )  # fmt: skip
 from quantmatrix.portfolio.ports import StatementError
 
+_BEGINNING = re.compile(rf'\s*"?{STATEMENT}"?(?P<between>[,;\t])"?Header"?(?P=between)')
 TOTAL = "a total over other rows"
 LAST_SECTIONS = ("Financial Instrument Information", "Codes", "Notes/Legal Notes")
 SUMMED_SECTIONS = ("Dividends", "Withholding Tax", "Deposits & Withdrawals", "Interest", "Fees", "Commission Adjustments")
@@ -33,12 +35,17 @@ class ActivityImporter:
 
     def recognises(self, file_name: str, head: bytes) -> bool:
         text = head.decode("utf-8", errors="ignore").removeprefix("\ufeff")
-        return text.startswith(f"{STATEMENT},Header,") and "Transaction History" not in text
+        return _BEGINNING.match(text) is not None and "Transaction History" not in text
 
     def read(self, body: bytes) -> Statement:
         text = text_of(body)
-        if not text.startswith(f"{STATEMENT},Header,"):
+        begins = _BEGINNING.match(text)
+        if begins is None:
             raise StatementError("it does not begin as an Activity Statement does", line=1)
+        if begins["between"] != ",":
+            raise StatementError(
+                "its columns are not separated by commas, as if a spreadsheet had saved it: import the broker's own file", line=1
+            )
         collected = Collected()
         rows = sort_rows(text, collected)
         period = period_of(rows)
@@ -99,6 +106,8 @@ class ActivityImporter:
             cash=figures.cash(rows),
             accruals=figures.accruals(rows, about),
             prior=figures.prior(rows, about),
+            ending=figures.ending(rows, about),
+            sections=frozenset(rows.by_section),
             closed_lots=tuple(closed),
             totals=figures.totals(rows, SUMMED_SECTIONS),
             wash_sales=any("wash sales" in note for note in rows.notes),

@@ -120,5 +120,6 @@ def is_information(section: str) -> bool:
 
 
 def is_total(row: Row) -> bool:
-    """A sum that stands among the data rows, as `Total` or `Total in USD`."""
-    return len(row.cells) > 2 and row.cells[2].strip().startswith("Total")
+    """A sum that stands among the data rows, as `Total` or `Total in USD` in the first cell that has something."""
+    first = next((text for cell in row.cells[2:] if (text := cell.strip())), "")
+    return first == "Total" or first.startswith("Total ")
