@@ -7,19 +7,21 @@ from typing import Any
 import pytest
 from services.portfolio.tests.importers.chained_samples import FEBRUARY, JANUARY
 from services.portfolio.tests.importers.test_statement_ledger import keep
+from services.portfolio.tests.living import CHILD, STOCK, Living, on
 from services.portfolio.tests.test_booking import DAY, filled
 from services.portfolio.tests.test_performance_answers import STRANGER, session, three_days
 
-from quantmatrix.common.contracts.asking.acts import ActBookingAsked, UnitsArrived
+from quantmatrix.common.contracts.asking.acts import ActBookingAsked, CapitalReturned, Renamed, Reversed, UnitsArrived
 from quantmatrix.common.contracts.asking.derivations import Derivation, DerivationAsked, DerivedOf
 from quantmatrix.common.contracts.asking.performance import PerformanceAsked, ProfitsAsked
+from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import AccountId
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import ACCOUNT, INSTRUMENT, USER, usd
 from quantmatrix.common.testing.pages import Pages
-from quantmatrix.common.values import Quantity
-from quantmatrix.portfolio import telling
+from quantmatrix.common.values import Price, Quantity
+from quantmatrix.portfolio import answers, telling
 from quantmatrix.portfolio.derivation_answers import derivation
 from quantmatrix.portfolio.performance_answers import performance
 from quantmatrix.portfolio.profit_answers import profits
@@ -150,3 +152,28 @@ async def test_the_profit_of_an_imported_account_ends_at_its_file(pages: Pages) 
 
     assert [(one.depth, one.amount, one.source_kind) for one in found.lines] == [(0, usd(398), None), (1, usd(398), "row of a file")]
     assert found.faults == ()
+
+
+async def test_a_lot_that_was_renamed_and_booked_anew_still_comes_from_its_execution(pages: Pages) -> None:
+    living = await Living(pages).open()
+    await living.trade(1, 100, "10")
+    await living.tell(Renamed(old=STOCK, into=CHILD, effective=on(3)))
+    taken = await living.tell(CapitalReturned(instrument=CHILD, effective=on(5), per_unit=Price(1)))
+    await living.tell(Reversed(reverses=taken.event_id))
+    (lot,) = await living.lots(CHILD)
+
+    whole = (await derived(pages, DerivedOf.LOT, lot_id=lot.lot_id)).lines
+
+    assert whole[0].amount == usd(1_000) and whole[-1].source_kind == "execution"
+
+
+async def test_booking_anew_leaves_the_position_that_was_renamed_as_it_was(pages: Pages) -> None:
+    living = await Living(pages).open()
+    await living.trade(1, 100, "10")
+    await living.tell(Renamed(old=STOCK, into=CHILD, effective=on(3)))
+    before = (await answers.portfolio(PortfolioAsked(user_id=USER, closed_too=True), pages.connection)).positions
+    taken = await living.tell(CapitalReturned(instrument=CHILD, effective=on(5), per_unit=Price(1)))
+    await living.tell(Reversed(reverses=taken.event_id))
+
+    assert (await answers.portfolio(PortfolioAsked(user_id=USER, closed_too=True), pages.connection)).positions == before
+    assert len(before) == 2

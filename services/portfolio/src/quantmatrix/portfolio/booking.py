@@ -11,7 +11,7 @@ from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money
 from quantmatrix.portfolio.domain.events import Ordered, instruments_of, time_of
 from quantmatrix.portfolio.domain.keeping import Change, Keeper
-from quantmatrix.portfolio.domain.lots import NOTHING, Closing, Fill, Lot
+from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot
 from quantmatrix.portfolio.fact_store import Kept
 from quantmatrix.portfolio.late_moves import told_late
 from quantmatrix.portfolio.rebuild import rebuild, rules_of
@@ -62,19 +62,13 @@ async def book_anew(
     before = {one.instrument.instrument_id: one for one in await store.positions(account.account_id)}
     await rebuild(account, instruments, page.connection)
     after = {one.instrument.instrument_id: one for one in await store.positions(account.account_id)}
-    for instrument_id in sorted({*before, *after}):
-        position = after.get(instrument_id) or _emptied(before[instrument_id])
+    for instrument_id, position in sorted(after.items()):
         if position != before.get(instrument_id) or instrument_id in instruments:
             page.say(_position_changed(position, fill), identity=identity(instrument_id))
 
 
 def _fill_in(event: Ordered) -> Fill | None:
     return event.what if isinstance(event.what, Fill) else None
-
-
-def _emptied(position: Position) -> Position:
-    nothing = Money.zero(position.instrument.currency)
-    return Position(position.account_id, position.user_id, position.instrument, NOTHING, nothing, nothing)
 
 
 def _moved(change: Change, held: Collection[Lot]) -> dict[Instrument, Money]:

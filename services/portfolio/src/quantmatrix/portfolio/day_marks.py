@@ -31,20 +31,12 @@ with since as (
     union all select account_id, instrument_id, traded, came, paid, spent from late_move where session = $1
 ), moved as (
     select account_id, instrument_id, sum(traded) as traded, sum(came) as came, sum(paid) as paid, sum(spent) as spent from told group by 1, 2
-), seen as (
-    select b.account_id, p.instrument_id, p.symbol, p.quantity, p.multiplier
-    from since b join position p on p.account_id = b.account_id and p.currency = b.currency
-    union all
-    select b.account_id, d.instrument_id, d.symbol, 0, coalesce(i.multiplier, 1)
-    from since b join day_mark d on d.account_id = b.account_id and d.session = b.session and d.quantity <> 0
-    left join instrument i on i.instrument_id = d.instrument_id
-    where not exists (select from position p where p.account_id = b.account_id and p.instrument_id = d.instrument_id)
 ), marked as (
     select b.account_id, p.instrument_id, p.symbol, p.quantity, m.price, coalesce(round(p.quantity * m.price * p.multiplier, 12), 0) as value,
         coalesce(d.value, 0) as was, coalesce(round(v.traded * m.price * p.multiplier, 12), 0) + coalesce(v.spent, 0) as transactions,
         coalesce(round(v.came * m.price * p.multiplier, 12), 0) as transferred, coalesce(v.paid, 0) as paid,
         b.positions > 0 and not exists (select from day_mark x where x.account_id = b.account_id and x.session = b.session) as baseline
-    from since b join seen p on p.account_id = b.account_id
+    from since b join position p on p.account_id = b.account_id and p.currency = b.currency
     left join mark m using (instrument_id)
     left join day_mark d on d.account_id = b.account_id and d.session = b.session and d.instrument_id = p.instrument_id
     left join moved v on v.account_id = b.account_id and v.instrument_id = p.instrument_id

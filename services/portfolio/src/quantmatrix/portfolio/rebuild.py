@@ -46,7 +46,7 @@ def _books(account: Account, family: Sequence[InstrumentId], events: Sequence[Or
     return Books(tuple(family), tuple(event.event_id for event in events), tuple(keeper.lots.values()), changes)
 
 
-async def rebuild(account: Account, instruments: Collection[InstrumentId], connection: Connection) -> list[Position]:
+async def rebuild(account: Account, instruments: Collection[InstrumentId], connection: Connection) -> None:
     """Throw away lots, closings, cash and positions of these instruments and of what hangs together with them, and write them anew."""
     books = await books_of(account, instruments, connection)
     store = PortfolioStore(connection)
@@ -55,7 +55,7 @@ async def rebuild(account: Account, instruments: Collection[InstrumentId], conne
     await store.add_lots(books.lots)
     await store.add_closings(books.changes)
     await store.enter_cash(account, books.changes)
-    return await store.resum_positions(account.account_id, books.instruments)
+    await store.resum_positions(account.account_id, books.instruments)
 
 
 async def differences(account: Account, instruments: Sequence[Instrument], connection: Connection) -> list[str]:

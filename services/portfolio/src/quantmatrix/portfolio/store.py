@@ -190,10 +190,14 @@ class PortfolioStore:
             raise RuntimeError("an upsert returned no row")
         return position_of(row)
 
-    async def resum_positions(self, account_id: AccountId, instruments: Sequence[InstrumentId]) -> list[Position]:
-        """Positions anew from lots and closings, realised gains too."""
-        await self._connection.execute("delete from position where account_id = $1 and instrument_id = any($2)", account_id, instruments)
-        rows = await self._connection.fetch(
+    async def resum_positions(self, account_id: AccountId, instruments: Sequence[InstrumentId]) -> None:
+        """Positions anew from lots and closings, realised gains too; one of which nothing is left stays, with nothing in it."""
+        await self._connection.execute(
+            "update position set quantity = 0, basis = 0, unknown = 0, realised = 0 where account_id = $1 and instrument_id = any($2)",
+            account_id,
+            instruments,
+        )
+        await self._connection.execute(
             """
             insert into position (account_id, instrument_id, user_id, symbol, asset_class, currency, multiplier, quantity, basis, unknown, realised)
             select distinct on (w.instrument_id) $1, w.instrument_id, w.user_id, w.symbol, i.asset_class, w.currency, i.multiplier,
@@ -211,12 +215,12 @@ class PortfolioStore:
                 from lot where account_id = $1 and instrument_id = w.instrument_id and quantity <> 0
             ) s
             order by w.instrument_id, i.opened_at desc
-            returning *
+            on conflict (account_id, instrument_id) do update set symbol = excluded.symbol, quantity = excluded.quantity,
+                basis = excluded.basis, unknown = excluded.unknown, realised = excluded.realised
             """,
             account_id,
             instruments,
         )
-        return [position_of(row) for row in rows]
 
     async def positions(self, account_id: AccountId) -> list[Position]:
         rows = await self._connection.fetch("select * from position where account_id = $1 order by symbol, instrument_id", account_id)
