@@ -1,6 +1,7 @@
 """ATR Options on live days: the service is shown a chain on every close, buys and sells contracts, and makes the backtest's trades."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -18,8 +19,9 @@ from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AssetClass, InstrumentId, Side
+from quantmatrix.common.options import terms_of
 from quantmatrix.common.testing.examples import like
-from quantmatrix.common.values import Money, Quantity
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.operations.backtests import histories, strategy_called
 from quantmatrix.signals.backtest.history import History, PastBar
 from quantmatrix.signals.backtest.run import Job, backtest
@@ -74,12 +76,16 @@ class OptionDays(Days):
         quote = next((one for one in self.past.chains.get(bar.session, ()) if one.instrument_id == order.instrument.instrument_id), None)
         assert order.side is not None and order.quantity is not None
         price = None if quote is None else quote.ask if order.side is Side.BUY else quote.bid
+        terms = terms_of(order.instrument.symbol)
+        if order.side is Side.SELL and not price and bar.session >= terms.expires:
+            inside = bar.close.value - terms.strike.value
+            price = Price(max(inside if terms.kind == "call" else -inside, Decimal(0)))
         if price is not None and order.limit is not None and (price > order.limit if order.side is Side.BUY else price < order.limit):
             price = None
-        if not price:
+        if price is None or (order.side is Side.SELL and not price and bar.session < terms.expires):
             await self.pages.hear(like(OrderExpired, order_id=order_of(order.signal_id), instrument=order.instrument, session=bar.session))
             return
-        fee = min(max(order.quantity.value * Decimal("0.005"), Decimal(1)), order.quantity.value * price.value)
+        fee = min(max(order.quantity.value * Decimal("0.65"), Decimal(1)), order.quantity.value * 100 * price.value)
         paid = Money(round(fee, 12), "USD")
         self.fills.append((bar.session, order.instrument.symbol, order.side, order.quantity, price, paid))
         await self.pages.hear(
@@ -120,3 +126,24 @@ async def test_live_days_of_options_make_the_trades_of_the_backtest(database: An
     assert run.cash + run.capital.invested == run.capital.base + run.capital.realised
     kinds = {one.kind for one in result.outcome.fills}
     assert {"entry", "stop_loss", "take_profit"} <= kinds
+
+
+async def test_contracts_that_nobody_quotes_any_more_are_settled_at_their_end_live_as_in_the_backtest(
+    database: Any, microsoft: History
+) -> None:
+    """From July on nothing is quoted: whatever is held then runs to its end."""
+    kept = {session: chain for session, chain in microsoft.chains.items() if session <= date(2003, 6, 30)}
+    silent = replace(microsoft, chains=kept)
+    days = OptionDays(await database.connect("signals"), silent)
+    await days.list_contracts()
+    live = await days.run("atr_options", {"stop_loss_pct": 50, "profit_target_pct": 50})
+
+    result = backtest(strategy_called("atr_options"), [silent], Job({"stop_loss_pct": 50, "profit_target_pct": 50}, CASH))
+
+    assert live == [(one.session, one.symbol, one.side, one.quantity, one.price, one.fee) for one in result.outcome.fills]
+    closes = {bar.session: bar.close.value for bar in microsoft.bars}
+    settled = [(one, terms_of(one.symbol)) for one in result.outcome.fills if one.side is Side.SELL and one.session > date(2003, 6, 30)]
+    assert settled and not result.outcome.held
+    for fill, terms in settled:
+        inside = closes[fill.session] - terms.strike.value
+        assert fill.session == terms.expires and fill.price.value == max(inside if terms.kind == "call" else -inside, Decimal(0))

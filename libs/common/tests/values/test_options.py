@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from quantmatrix.common.names import Side
-from quantmatrix.common.options import OptionTerms, price_met, terms_of
+from quantmatrix.common.options import Kind, OptionTerms, price_met, terms_of, worth_at_the_end
 from quantmatrix.common.values import Price
 
 ROOTS = some.from_regex(r"[A-Z][A-Z0-9]{0,5}", fullmatch=True)
@@ -45,14 +45,35 @@ def test_what_is_no_contract_is_refused(symbol: str) -> None:
         ("SELL", "1", 3, "1"),
         ("BUY", "0", 3, "1.1"),
         ("SELL", "0", 3, None),
-        ("SELL", "0", 17, "0"),
+        ("SELL", "0", 17, "1.5"),
+        ("SELL", None, 17, "1.5"),
+        ("SELL", "0.9", 17, "0.9"),
+        ("SELL", None, 16, None),
+        ("SELL", None, 21, "1.5"),
+        ("BUY", None, 17, None),
         ("SELL", "0", 16, None),
     ],
 )
-def test_purchases_pay_the_ask_and_sales_get_the_bid(side: str, bid: str, session: int, met: str | None) -> None:
-    """The contract expires on Saturday the 18th; its last day is the Friday before."""
+def test_purchases_pay_the_ask_and_sales_get_the_bid(side: str, bid: str | None, session: int, met: str | None) -> None:
+    """The contract expires on Saturday the 18th; its last day is the Friday before. The stock closes 1.50 above the strike."""
     terms = OptionTerms("ABC", date(2003, 1, 18), "call", Price(10))
 
-    found = price_met(Side(side), Price.parse(bid), Price.parse("1.1"), terms, date(2003, 1, session))
+    market = (Price.parse(bid), Price.parse("1.1")) if bid is not None else None
+
+    found = price_met(Side(side), market, terms, date(2003, 1, session), Price.parse("11.5"))
 
     assert found == (Price.parse(met) if met is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "close", "worth"),
+    [("call", "11.5", "1.5"), ("call", "10", "0"), ("call", "8", "0"), ("put", "8", "2"), ("put", "10", "0"), ("put", "11.5", "0")],
+)
+def test_a_contract_is_worth_what_it_is_in_the_money_by_at_its_end_and_nothing_is_known_without_a_close(
+    kind: Kind, close: str, worth: str
+) -> None:
+    terms = OptionTerms("ABC", date(2003, 1, 17), kind, Price(10))
+
+    assert worth_at_the_end(terms, date(2003, 1, 17), Price.parse(close)) == Price.parse(worth)
+    assert worth_at_the_end(terms, date(2003, 1, 16), Price.parse(close)) is None
+    assert worth_at_the_end(terms, date(2003, 1, 17), None) is None

@@ -58,11 +58,28 @@ def terms_of(symbol: str) -> OptionTerms:
         raise ValueError(f"{symbol!r} names no contract: {error}") from error
 
 
-def price_met(side: Side, bid: Price, ask: Price, terms: OptionTerms, session: date) -> Price | None:
-    """What an order meets where bid and ask are quoted: a purchase pays the ask, a sale gets the bid.
+def is_option(symbol: str) -> bool:
+    """Whether a symbol is spelled as that of a contract."""
+    return _SYMBOL.fullmatch(symbol) is not None
 
-    Without a bid nobody buys, and a sale finds nothing; on the contract's last day it is worthless, and given away for nothing.
+
+def price_met(side: Side, market: tuple[Price, Price] | None, terms: OptionTerms, session: date, close: Price | None) -> Price | None:
+    """What an order for a contract meets in a session: a purchase pays the ask, a sale gets the bid. None when it finds nobody.
+
+    market: bid and ask, where it is quoted; close: of what it is on, where that trades. On the contract's last day and after it
+    a sale without a bid is settled instead.
     """
     if side is Side.BUY:
-        return ask
-    return bid if bid or session >= terms.last_weekday else None
+        return market[1] if market is not None else None
+    return market[0] if market is not None and market[0] else worth_at_the_end(terms, session, close)
+
+
+def worth_at_the_end(terms: OptionTerms, session: date, close: Price | None) -> Price | None:
+    """What a contract that is left to its end is settled at, in cash: what it is in the money by, or nothing (OCC rule 805, exercise by exception).
+
+    None before its last day, and without a close of what it is on.
+    """
+    if session < terms.last_weekday or close is None:
+        return None
+    inside = close.value - terms.strike.value if terms.kind == "call" else terms.strike.value - close.value
+    return Price(max(inside, Decimal(0)))

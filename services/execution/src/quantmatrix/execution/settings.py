@@ -31,6 +31,12 @@ class ExecutionSettings(ServiceSettings):
     paper_commission_max_pct: Decimal = Field(
         Decimal(1), ge=0, le=100, description="Largest commission of an order, in percent of its value."
     )
+    paper_commission_per_contract: Decimal = Field(
+        Decimal("0.65"), ge=0, le=100, description="Commission per contract of an option, in the account's currency."
+    )
+    paper_commission_contract_min: Decimal = Field(
+        Decimal("1.00"), ge=0, le=1_000, description="Least commission of an order for options; never more than the order's value."
+    )
     paper_database_url: SecretStr = Field(
         SecretStr("postgresql://127.0.0.1:5432/quantmatrix"),
         description="Address of the paper venue's own storage, with its own role.",

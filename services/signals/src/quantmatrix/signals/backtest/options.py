@@ -1,6 +1,7 @@
 """The loop of a backtest for strategies that trade options: they decide on a stock's close, contracts fill on their own quotes.
 
-A contract's bar is its quote of the session: purchases pay the ask, sales get the bid, a limit fills when that is no worse.
+A contract's bar is its quote of the session: purchases pay the ask, sales get the bid, a limit fills when that is no worse. A sale
+without a bid is settled from the contract's last day on, at what it is in the money by.
 All orders are day orders, as those of a run are.
 """
 
@@ -99,16 +100,18 @@ class OptionEngine:
         side, quantity, quote = decision.side, decision.quantity, contract.quote
         if side is None or quantity is None:
             return
-        met = price_met(side, quote.bid, quote.ask, terms_of(quote.contract), session) if contract.quoted_on == session else None
+        market = (quote.bid, quote.ask) if contract.quoted_on == session else None
+        lane = contract.lane
+        close = lane.close if lane.index is not None and lane.session == session else None
+        met = price_met(side, market, terms_of(quote.contract), session, close)
         if met is not None and not self._rules.slippage.is_none and met:
             met = self._rules.slippage.worse(side, met, quote.tick_size)
         worse = met is not None and decision.limit is not None and (met > decision.limit if side is Side.BUY else met < decision.limit)
         if met is None or worse:
-            self._refuse(
-                session, quote.contract, "EXPIRED", f"{quantity} at {decision.limit or 'any price'}, quoted {quote.bid} to {quote.ask}"
-            )
+            quoted = f"quoted {quote.bid} to {quote.ask}" if market is not None else "not quoted"
+            self._refuse(session, quote.contract, "EXPIRED", f"{quantity} at {decision.limit or 'any price'}, {quoted}")
             return
-        fee = self._rules.commission.of(quantity, _worth(met, quantity, self._cash.currency))
+        fee = self._rules.options.of(quantity, _worth(met, quantity, self._cash.currency))
         own = RunFill(side, quantity, met, fee, CONTRACT_SIZE)
         if side is Side.BUY and cash_after(self._cash, own) < Money.zero(self._cash.currency):
             self._refuse(session, quote.contract, "CASH", f"{quantity} wanted at {met}, {self._cash} does not pay for it")
@@ -174,8 +177,11 @@ class OptionEngine:
         if decision.side is None or decision.quantity is None or decision.instrument is None or situation.options is None:
             self._outcome.warnings.append(decision)
             return
-        quote = next(one for one in situation.options.chain if one.instrument_id == decision.instrument)
-        contract = self._contracts.get(quote.instrument_id) or Contract(quote, session, lane)
+        contract = self._contracts.get(decision.instrument)
+        if contract is None:
+            found = next(one for one in situation.options.chain if one.instrument_id == decision.instrument)
+            contract = Contract(found, session, lane)
+        quote = contract.quote
         needed = _worth(decision.limit or quote.mid, decision.quantity, self._cash.currency)
         no = refusal(decision.side, decision.quantity, contract.holding.quantity, Quantity(0), needed, self._cash - self._reserved)
         if no is not None:
@@ -191,19 +197,25 @@ class OptionEngine:
 
 
 def traded_contracts(outcome: Outcome, histories: Sequence[History]) -> list[History]:
-    """The past of every contract that was traded, made of its quotes: what results count and draw it by."""
+    """The past of every contract that was traded, made of its quotes and its settlement: what results count and draw it by."""
     if not any(one.chains for one in histories):
         return []
     symbols = {fill.symbol for fill in outcome.fills} - {one.symbol for one in histories}
-    found: dict[str, list[PastBar]] = {}
+    found: dict[str, dict[date, Price]] = {
+        symbol: {fill.session: fill.price for fill in outcome.fills if fill.symbol == symbol} for symbol in symbols
+    }
     about: dict[str, tuple[History, OptionQuote]] = {}
     for history in histories:
         for session, quotes in sorted(history.chains.items()):
             for quote in quotes:
                 if quote.contract in symbols:
                     about.setdefault(quote.contract, (history, quote))
-                    found.setdefault(quote.contract, []).append(PastBar(session, quote.mid, quote.mid, quote.mid, quote.mid, Quantity(0)))
-    return [_contract_history(*about[symbol], found[symbol]) for symbol in sorted(found)]
+                    found[quote.contract][session] = quote.mid
+    return [_contract_history(*about[symbol], [_flat(*day) for day in sorted(found[symbol].items())]) for symbol in sorted(found)]
+
+
+def _flat(session: date, price: Price) -> PastBar:
+    return PastBar(session, price, price, price, price, Quantity(0))
 
 
 def _contract_history(history: History, quote: OptionQuote, bars: Sequence[PastBar]) -> History:

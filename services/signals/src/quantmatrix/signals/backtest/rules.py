@@ -82,6 +82,8 @@ class Slippage:
 class FillRules:
     """What is assumed of the market; every one of these is printed with a result.
 
+    options: what an order for contracts costs ("IBKR Pro Fixed" for US options, monthly volume up to 10,000); never more than its value,
+    so that what is worthless costs nothing to be rid of.
     volume_pct: at most this share of a bar's volume fills, the rest of a day order expires; none means no limit.
     inside_bar: whether stops and first targets of decisions rest in the market, instead of being looked at on closes only.
     """
@@ -90,13 +92,16 @@ class FillRules:
     slippage: Slippage = Slippage()
     volume_pct: Decimal | None = None
     inside_bar: bool = False
+    options: Commission = Commission(Decimal("0.65"), Decimal(1), Decimal(100))
 
-    def assumptions(self) -> tuple[str, ...]:
-        """The assumptions as sentences."""
-        cost, slip = self.commission, self.slippage
+    def assumptions(self, *, options: bool = False) -> tuple[str, ...]:
+        """The assumptions as sentences. options: of a strategy that trades contracts."""
+        cost, slip = self.options if options else self.commission, self.slippage
         said = [
-            "An order decided on a close fills at the next bar's open of its instrument, or expires when there is none that session.",
-            f"Commission {cost.per_unit} per unit, at least {cost.minimum} an order"
+            "An order decided on a close pays the ask or gets the bid of the next session's quote, or expires when there is none."
+            if options
+            else "An order decided on a close fills at the next bar's open of its instrument, or expires when there is none that session.",
+            f"Commission {cost.per_unit} per {'contract' if options else 'unit'}, at least {cost.minimum} an order"
             + (f", at most {cost.maximum_pct} % of its value" if cost.maximum_pct else "")
             + (f", and {cost.value_pct} % of the value" if cost.value_pct else "")
             + ".",
@@ -106,6 +111,9 @@ class FillRules:
             else "Volume does not limit fills.",
             "Purchases never cost more than the free cash; nothing is sold short.",
         ]
+        if options:
+            said.append("A sale without a bid is settled in cash from the contract's last day on, at what it is in the money by.")
+            said.append("A split of the stock does not adjust contracts that are held.")
         if self.inside_bar:
             said.append("Stops and first targets rest in the market from the entry's open on; when a bar reaches both, the stop fills.")
         return tuple(said)

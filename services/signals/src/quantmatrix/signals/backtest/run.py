@@ -27,6 +27,7 @@ from quantmatrix.signals.backtest.history import (
     calendars,
     check,
     digest_of,
+    reads_chains,
     refuse_without_chains,
 )
 from quantmatrix.signals.backtest.limits import Place, limited
@@ -124,7 +125,7 @@ def asked_of_run(strategy: type[Strategy], ordered: Sequence[History], job: Job,
         first=bounds[0],
         last=bounds[1],
         cash=job.cash,
-        assumptions=job.rules.assumptions(),
+        assumptions=job.rules.assumptions(options=reads_chains(strategy)),
         seed=job.seed,
         code_digest=code_digest(),
         data_digest=data_digest,

@@ -8,7 +8,7 @@ import polars as pl
 
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.values import plain
-from quantmatrix.signals.backtest.history import History, digest_of
+from quantmatrix.signals.backtest.history import History, digest_of, reads_chains
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.run import Job, code_digest
 from quantmatrix.signals.backtest.sweep import Tried
@@ -44,7 +44,7 @@ def asked_of(strategy: type[Strategy], histories: Sequence[History], job: Job) -
         "last": str(max(chosen)),
         "opening_cash": plain(job.cash.amount),
         "currency": job.cash.currency,
-        "assumptions": list(job.rules.assumptions()),
+        "assumptions": list(job.rules.assumptions(options=reads_chains(strategy))),
         "seed": job.seed,
         "code_digest": code_digest(),
         "data_digest": digest_of(histories),

@@ -21,6 +21,8 @@ from quantmatrix.signals.stored.wanted import Wanted
 from quantmatrix.signals.stored.working import AtWork, CancelledBacktestError, work_on
 
 NICE = 10
+BARS_IN_A_LIMIT = 4
+"""A bar is told to be at fault after twice its own limit at most, and well before the whole is."""
 END = b"\n"
 """The line after the last one."""
 
@@ -47,7 +49,8 @@ async def _work(start: Start, given: Sequence[bytes]) -> None:
         histories = histories_of(lines_of(pieces) if start.is_packed else given)
         if asked.kind == "run":
             refuse_unless_possible(strategy, histories, asked.job())
-        return computed(strategy, histories, asked, at.progress, on_tried=at.keep, known=known, bar_limit_s=min(BAR_LIMIT_S, start.limit_s))
+        bar_limit_s = min(BAR_LIMIT_S, start.limit_s / BARS_IN_A_LIMIT)
+        return computed(strategy, histories, asked, at.progress, on_tried=at.keep, known=known, bar_limit_s=bar_limit_s)
 
     try:
         await work_on(store, start.backtest_id, compute, SystemClock(), limit_s=start.limit_s)

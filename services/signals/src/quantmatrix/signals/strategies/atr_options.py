@@ -2,7 +2,8 @@
 
 The contract is chosen by `domain/options/choosing.py` and left by `domain/options/leaving.py`, with this strategy's rules.
 A purchase is a day order at a quarter of the spread above the middle; what did not fill is ordered anew on the next close, three
-times at most. A sale is tried once at a quarter of the spread below the middle, then at any price. Where no chain is quoted, it
+times at most. A sale is tried once at a quarter of the spread below the middle, then at any price, in the last days also where nobody
+quotes it: at its end it is settled. Where no chain is quoted, it
 advises. A second preset is for sold premium at 45 days as tastytrade's research manages it (50 % of the premium, 21 days; blog of
 9 March 2015 and 30 March 2021): it advises only, as nothing is sold short here. The two are never mixed.
 """
@@ -16,13 +17,15 @@ from typing import Any, ClassVar, Literal, Self
 import polars as pl
 from pydantic import BaseModel, Field, model_validator
 
-from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.names import InstrumentId, Side, SignalKind
+from quantmatrix.common.options import terms_of
 from quantmatrix.common.values import Money, Price, round_half_even
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Leg, Options, Situation
 from quantmatrix.signals.domain.memory import Memory, Pursuit
 from quantmatrix.signals.domain.options.choosing import (
     BEYOND_HORIZON_DAYS,
+    CENT,
     Choice,
     ChoiceRules,
     EntrySignal,
@@ -107,7 +110,8 @@ class AtrOptions:
         horizon="days to weeks",
         needs=("daily bars", "splits", "option chains with quotes"),
         bars_min=50,
-        summary="Buys an option when the ATR Matrix enters its stock, with limits on premium, delta, spread and size; sells it by its own exits.",
+        summary="Buys an option when the ATR Matrix enters its stock, with limits on premium, delta, spread and size; sells it by its own exits. "
+        "Sold premium, its other preset, is advice only.",
     )
 
     def __init__(self, parameters: AtrOptionsParameters) -> None:
@@ -186,29 +190,37 @@ class AtrOptions:
             return (), None
         after = replace(pursuit, tries=pursuit.tries + 1, quantity=contracts)
         because = Because("REPRICED", True, f"{pursuit.contract} did not fill, try {after.tries} of {REPRICED_MAX + 1}")
-        return (self._order(quote, after, limit_of(quote, quote.tick_size), (because,), SignalKind.ENTRY),), after
+        return (
+            self._order(quote.instrument_id, after, limit_of(quote, quote.tick_size), (because,), SignalKind.ENTRY, quote.tick_size),
+        ), after
 
     def _leave(
         self, situation: Situation, held: Sequence[Leg], session: date, pursuit: Pursuit | None
     ) -> tuple[tuple[Decision, ...], Pursuit | None]:
         """The first contract that is to be left; a sale that did not fill goes on, at any price."""
         for leg in held:
-            if leg.quote is None:
-                continue
             tried = pursuit is not None and pursuit.side is Side.SELL and pursuit.contract == leg.symbol
-            found = self._reason_to_leave(situation, leg, leg.quote, session)
-            if tried and pursuit is not None:
+            quote = leg.quote
+            found = self._reason_to_leave(situation, leg, quote, session) if quote is not None else self._end_is_near(leg, session)
+            if tried and pursuit is not None and (quote is not None or found is not None):
                 because = Because("STILL_HELD", True, f"try {pursuit.tries} of the sale did not fill: at any price now")
                 after, limit, kind = replace(pursuit, tries=pursuit.tries + 1), None, SignalKind.EXIT
             elif found is not None:
                 reason, text = found
                 because = Because(reason.value, True, text)
-                after, limit = Pursuit(leg.symbol, Side.SELL, 1, leg.holding.quantity), limit_to_leave(leg.quote, leg.quote.tick_size)
+                after = Pursuit(leg.symbol, Side.SELL, 1, leg.holding.quantity)
+                limit = limit_to_leave(quote, quote.tick_size) if quote is not None else None
                 kind = _KINDS.get(reason, SignalKind.EXIT)
             else:
                 continue
-            return (self._order(leg.quote, replace(after, quantity=leg.holding.quantity), limit, (because,), kind),), after
+            order = self._order(leg.instrument_id, replace(after, quantity=leg.holding.quantity), limit, (because,), kind)
+            return (order,), after
         return (), None
+
+    def _end_is_near(self, leg: Leg, session: date) -> tuple[Leaving, str] | None:
+        """A contract that nobody quotes is sold in its last days too: at its end it is settled."""
+        days = (terms_of(leg.symbol).expires - session).days
+        return (Leaving.EXPIRATION, f"{days} days to expiration, and not quoted") if days < self._p.leave_dte else None
 
     def _reason_to_leave(self, situation: Situation, leg: Leg, quote: OptionQuote, session: date) -> tuple[Leaving, str] | None:
         cost, units = leg.holding.cost, leg.holding.quantity.value * leg.multiplier.value
@@ -240,7 +252,7 @@ class AtrOptions:
             ),
             Because("SIZE", True, f"{choice.contracts} contracts: at most {self._p.position_pct:g} % of the run's capital"),
         )
-        decision = self._order(quote, pursuit, choice.limit, reasons, SignalKind.ENTRY)
+        decision = self._order(quote.instrument_id, pursuit, choice.limit, reasons, SignalKind.ENTRY, quote.tick_size)
         told = {"delta": found.delta, "score": found.score, "spread_pct": found.spread_pct}
         return replace(
             decision,
@@ -250,7 +262,15 @@ class AtrOptions:
             metrics={**entry.metrics, **told},
         )
 
-    def _order(self, quote: OptionQuote, pursuit: Pursuit, limit: Price | None, reasons: tuple[Because, ...], kind: SignalKind) -> Decision:
+    def _order(
+        self,
+        contract: InstrumentId,
+        pursuit: Pursuit,
+        limit: Price | None,
+        reasons: tuple[Because, ...],
+        kind: SignalKind,
+        tick_size: Price = CENT,
+    ) -> Decision:
         """A day order for a contract; of a purchase, stop and target are prices of the contract."""
         bought = pursuit.side is Side.BUY and limit is not None
         return Decision(
@@ -261,10 +281,10 @@ class AtrOptions:
             reasons=reasons,
             side=pursuit.side,
             quantity=pursuit.quantity,
-            stop=_moved(limit, -self._p.stop_loss_pct, quote) if bought and limit is not None else None,
-            targets=(_moved(limit, self._p.profit_target_pct, quote),) if bought and limit is not None else (),
+            stop=_moved(limit, -self._p.stop_loss_pct, tick_size) if bought and limit is not None else None,
+            targets=(_moved(limit, self._p.profit_target_pct, tick_size),) if bought and limit is not None else (),
             stop_level=pursuit.stop_level,
-            instrument=quote.instrument_id,
+            instrument=contract,
             limit=limit,
         )
 
@@ -299,6 +319,6 @@ def _without_size(entry: Decision) -> tuple[Because, ...]:
     return tuple(reason for reason in entry.reasons if reason.code != "SIZE")
 
 
-def _moved(price: Price, pct: float, quote: OptionQuote) -> Price:
+def _moved(price: Price, pct: float, tick_size: Price) -> Price:
     """A premium so many percent higher, on a tick."""
-    return Price(round_half_even(price.value * (100 + Decimal(str(pct))) / 100)).snapped_to(quote.tick_size)
+    return Price(round_half_even(price.value * (100 + Decimal(str(pct))) / 100)).snapped_to(tick_size)

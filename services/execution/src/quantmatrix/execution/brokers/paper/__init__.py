@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from decimal import Decimal
 
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.names import AccountId, ActionKind
@@ -102,7 +103,10 @@ def make(settings: ExecutionSettings) -> PaperBroker:
         minimum=settings.paper_commission_min,
         maximum_pct=settings.paper_commission_max_pct,
     )
+    options = CommissionSchedule(
+        per_unit=settings.paper_commission_per_contract, minimum=settings.paper_commission_contract_min, maximum_pct=Decimal(100)
+    )
     return PaperBroker(
         settings.paper_database_url.get_secret_value(),
-        VenueRules(schedule, fill_at_once=settings.paper_fills == "at_once"),
+        VenueRules(schedule, options, fill_at_once=settings.paper_fills == "at_once"),
     )

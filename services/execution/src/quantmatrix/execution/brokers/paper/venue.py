@@ -4,7 +4,7 @@ Like a real broker it does not refuse a second order under the same reference; s
 book is the independent witness of every recovery test.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ import asyncpg
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.names import AccountId, InstrumentId, OrderType, Side, TimeInForce
-from quantmatrix.common.options import price_met, terms_of
+from quantmatrix.common.options import is_option, price_met, terms_of
 from quantmatrix.common.runtime.database import Connection, Pool
 from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity, notional
@@ -39,10 +39,15 @@ NONE_YET = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class VenueRules:
-    """How this venue behaves: its commission, and whether market orders fill at once on the reference price."""
+    """How this venue behaves: its commission, that of options, and whether market orders fill at once on the reference price."""
 
     commission: CommissionSchedule
+    options: CommissionSchedule
     fill_at_once: bool = False
+
+    def schedule(self, symbol: str) -> CommissionSchedule:
+        """What holds for an instrument."""
+        return self.options if is_option(symbol) else self.commission
 
 
 class PaperVenue:
@@ -156,7 +161,7 @@ class PaperVenue:
         Orders are matched by time and then by reference, so the same book gives the same fills. An order that was
         accepted after the open is left alone, which is also why hearing the same bars again changes nothing.
         """
-        by_instrument = {bar.instrument_id: bar for bar in bars}
+        by_instrument, closes = {bar.instrument_id: bar for bar in bars}, {bar.symbol: bar.close for bar in bars}
         async with self._pool.acquire(timeout=5) as connection:
             look = (
                 "select exists (select from venue_order where status = 'working'), exists (select from venue_order where changed_at >= $1)"
@@ -170,8 +175,7 @@ class PaperVenue:
                     opened_at,
                 )
                 for order in working:
-                    bar = by_instrument.get(order["instrument_id"])
-                    price = _matched(order, bar, session, opened_at) if bar is not None else None
+                    price = _matched(order, by_instrument.get(order["instrument_id"]), closes, session, opened_at)
                     if price is not None:
                         await self._fill(connection, order, price, session, opened_at)
                     elif order["time_in_force"] == TimeInForce.DAY:
@@ -216,7 +220,7 @@ class PaperVenue:
             return None
         one = request.instrument
         value = notional(price, request.quantity, one.multiplier, one.currency)
-        fee = self._rules.commission.of_fill(Money.zero(one.currency), request.quantity.value, value)
+        fee = self._rules.schedule(one.symbol).of_fill(Money.zero(one.currency), request.quantity.value, value)
         return Execution(
             execution_id=short_token("execution", order_id, NONE_YET, length=16),
             client_ref=request.client_ref,
@@ -268,7 +272,7 @@ class PaperVenue:
         """Fill all that is left of an order: the execution, the holding, the cash and the order move together."""
         quantity = Quantity(order["quantity"]) - Quantity(order["filled"])
         value = notional(price, quantity, Quantity(order["multiplier"]), order["currency"])
-        fee = self._rules.commission.of_fill(Money(order["charged"], order["currency"]), order["quantity"], value)
+        fee = self._rules.schedule(order["symbol"]).of_fill(Money(order["charged"], order["currency"]), order["quantity"], value)
         side = Side(order["side"])
         row = await connection.fetchrow(
             """with held as (insert into holding as h values ($3, $5, $13) on conflict (account_id, instrument_id)
@@ -298,13 +302,16 @@ def _refuses(request: OrderRequest, look: asyncpg.Record) -> Rejected | None:
     return Rejected("FUNDS", f"the order needs {value}, the account has {cash}") if value > cash else None
 
 
-def _matched(order: asyncpg.Record, bar: Bar, session: date, opened_at: datetime) -> Price | None:
-    side, prices = Side(order["side"]), (bar.open, bar.high, bar.low)
-    if bar.bid is not None and bar.ask is not None:
-        met = price_met(side, bar.bid, bar.ask, terms_of(bar.symbol), session)
-        if met is None:
-            return None
-        prices = (met, met, met)
+def _matched(order: asyncpg.Record, bar: Bar | None, closes: Mapping[str, Price], session: date, opened_at: datetime) -> Price | None:
+    """The price that an order meets; of an option by its quote, and on its last day by the close of what it is on."""
+    side, prices = Side(order["side"]), (bar.open, bar.high, bar.low) if bar is not None else None
+    market = (bar.bid, bar.ask) if bar is not None and bar.bid is not None and bar.ask is not None else None
+    if market is not None or (bar is None and is_option(order["symbol"])):
+        terms = terms_of(order["symbol"])
+        met = price_met(side, market, terms, session, closes.get(terms.root))
+        prices = (met, met, met) if met is not None else None
+    if prices is None:
+        return None
     return fill_price(
         side,
         OrderType(order["order_type"]),

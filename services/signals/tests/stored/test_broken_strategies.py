@@ -1,0 +1,102 @@
+"""Strategies of a person that raise or never come back, asked for as the console asks: the sentence names the bar, others are unharmed."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from services.signals.tests.floor import SESSIONS
+from services.signals.tests.stored.test_workers import Installation, _answers, columns
+
+from quantmatrix.common.contracts.asking.backtests import BacktestWanted
+from quantmatrix.common.contracts.asking.market import BarsAsked
+from quantmatrix.common.contracts.asking.question import Reply
+from quantmatrix.common.contracts.codec import decode_as, encode
+from quantmatrix.common.contracts.prices import InstrumentListed
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.testing.examples import INSTRUMENT, like
+from quantmatrix.common.testing.process import StartProcess
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.values import Money
+from quantmatrix.operations.testing import FreshBus, FreshDatabase
+from quantmatrix.signals.store import SignalsStore
+
+SPOILED = "import quantmatrix.signals.strategies as slot\n\nslot.__path__.append({folder!r})\n"
+STRATEGY = """
+import polars as pl
+
+from quantmatrix.signals.strategies.moving_average_cross import MovingAverageCross
+
+
+class Broken(MovingAverageCross):
+    name = {name!r}
+
+    def columns(self, *, held=False):
+        return {{**super().columns(), "number": pl.int_range(1, pl.len() + 1).cast(pl.Float64)}}
+
+    screen_columns = columns
+    may_enter = may_leave = None
+
+    def nothing_can_happen(self, row, holding):
+        return False
+
+    def decide(self, situation):
+        if situation.row["number"] == {bar}:
+            {what}
+        return super().decide(situation)
+
+
+STRATEGY = Broken
+"""
+
+
+@pytest.fixture
+async def here(
+    database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess, tmp_path: Path
+) -> AsyncIterator[Installation]:
+    """Signals with two broken strategies in its slot, and twelve seconds for a backtest."""
+    slot = tmp_path / "slot"
+    slot.mkdir()
+    for name, bar, what in (("raises", 400, "raise LookupError('no such level')"), ("endless", 3, "while True: pass")):
+        (slot / f"{name}.py").write_text(STRATEGY.format(name=name, bar=bar, what=what), encoding="utf-8")
+    (tmp_path / "sitecustomize.py").write_text(SPOILED.format(folder=str(slot)), encoding="utf-8")
+    market = await bus.connect("market")
+
+    async def bars(message: object) -> None:
+        assert decode_as(BarsAsked, message.data).instrument_id == INSTRUMENT.instrument_id  # type: ignore[attr-defined]
+        await message.respond(encode(Reply(msgspec.Raw(encode(columns())))))  # type: ignore[attr-defined]
+
+    await market.subscribe("svc.market.bars", cb=bars)
+    await SignalsStore(await database.connect("signals")).keep_instrument(like(InstrumentListed))
+    await start_process("signals", PYTHONPATH=str(tmp_path), QM_SIGNALS_BACKTEST_LIMIT_S="12")
+    await wait_until(lambda: _answers(ask), "signals answers", within_s=60)
+    yield Installation(database, bus, ask, start_process)
+
+
+async def _ordered(here: Installation, strategy: str, **more: Any) -> int:
+    here.commands += 1
+    wish = BacktestWanted(
+        user_id=FIRST_ADMINISTRATOR, command_id=UUID(int=here.commands), strategy=strategy, symbols=("ABC",),
+        capital=Money(50_000, "USD"), **more,
+    )  # fmt: skip
+    return (await here.ask("signals", wish)).backtest_id
+
+
+async def test_the_bar_is_named_and_others_come_to_their_end(here: Installation) -> None:
+    wishes = [
+        ("endless", {}), ("raises", {}), ("endless", {"grid": {"fast": "[5]"}}), ("raises", {"grid": {"fast": "[5, 6]"}}),
+        ("moving_average_cross", {}),
+    ]  # fmt: skip
+    numbers = [await _ordered(here, strategy, **more) for strategy, more in wishes]
+
+    endless, raises, swept, tried, well = [(await here.ended(number)).line for number in numbers]
+
+    assert {one.state for one in (endless, raises, swept, tried)} == {"failed"} and (well.state, well.error) == ("done", None)
+    assert endless.error == f"endless did not come back from ABC, bar 3 of {len(SESSIONS)} ({SESSIONS[2]}) and was stopped"
+    assert raises.error == f"raises raised LookupError on ABC, bar 400 of {len(SESSIONS)} ({SESSIONS[399]}): no such level"
+    assert swept.error == f"with fast=5: {endless.error}"
+    assert str(tried.error).startswith("with fast=") and str(tried.error).endswith(f": {raises.error}")
+    assert await here.database.fetch("signals", "select 1 from backtest_table where backtest_id <> $1", well.backtest_id) == []
