@@ -1,19 +1,24 @@
 """A strategy that peeks is caught and named, in whichever way it does it; those of the slot do not."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import polars as pl
 import pytest
 from services.signals.tests.backtest.making import Script, ScriptParameters, bar, history
+from services.signals.tests.chain_file import rows_on
 
-from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.names import InstrumentId, Side, SignalKind
+from quantmatrix.common.options import OptionTerms
 from quantmatrix.common.values import Price
 from quantmatrix.signals.app import strategies_in_slot
 from quantmatrix.signals.backtest.history import History, PastBar
 from quantmatrix.signals.backtest.lookahead import look_ahead
+from quantmatrix.signals.backtest.run import made
 from quantmatrix.signals.domain.decisions import Because, Decision, Situation
+from quantmatrix.signals.domain.options.choosing import OptionQuote
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +114,39 @@ def test_a_repaint_is_found_at_the_bar_where_it_happens() -> None:
 @pytest.mark.parametrize("name", sorted(strategies_in_slot()))
 def test_no_strategy_of_the_slot_looks_ahead(apple: History, name: str) -> None:
     chosen = strategies_in_slot()[name]
+    told = {"weights": {"AAPL": 1.0}, "frequency": "weekly"} if chosen.catalogue.sees_portfolio else {}
 
-    verdict = look_ahead(lambda: chosen(chosen.parameters()), [apple])
+    verdict = look_ahead(lambda: made(chosen, told), [apple])
 
     assert verdict.is_clean, "\n".join(str(one) for one in verdict.findings)
     assert verdict.cuts == len(apple.bars) > 300
+    assert verdict.decided > 0, "nothing was decided: the test shows nothing"
+
+
+def test_options_are_chosen_and_left_without_looking_ahead(apple: History) -> None:
+    """At the first two hundred closes chains are quoted; contracts are bought from them, and one that is held is left."""
+    named = replace(apple, bars=apple.bars[:200], splits=())
+    chains = chains_on(named)
+    chosen = strategies_in_slot()["atr_options"]
+
+    verdict = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5}), [replace(named, chains=chains)])
+    blind = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5}), [named])
+
+    assert verdict.is_clean, "\n".join(str(one) for one in verdict.findings)
+    assert verdict.decided > blind.decided
+
+
+def chains_on(past: History) -> dict[date, tuple[OptionQuote, ...]]:
+    found: dict[date, tuple[OptionQuote, ...]] = {}
+    for each in past.bars:
+        quotes = []
+        for symbol, _, expires, kind, strike, bid, ask, *_ in rows_on("AAPL", each.session, float(each.close.value)):
+            terms = OptionTerms(str(symbol), expires, kind, Price(strike))  # type: ignore[arg-type]  # rows of a file
+            prices = (Price.parse(str(bid)), Price.parse(str(ask)))
+            quotes.append(
+                OptionQuote(
+                    terms.symbol, terms.kind, terms.expires, terms.strike, *prices, 1_000, None, InstrumentId(terms.symbol[4:].strip())
+                )
+            )
+        found[each.session] = tuple(quotes)
+    return found

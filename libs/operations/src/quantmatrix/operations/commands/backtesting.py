@@ -59,9 +59,14 @@ def lookahead_command(
         verdict = look_ahead(lambda: made(chosen, parameters), past, cuts)
     told = [str(one) for one in verdict.findings]
     if as_json:
-        tell_json({"strategy": verdict.strategy, "cuts": verdict.cuts, "clean": verdict.is_clean, "findings": told})
+        tell_json(
+            {"strategy": verdict.strategy, "cuts": verdict.cuts, "decided": verdict.decided, "clean": verdict.is_clean, "findings": told}
+        )
     else:
-        out.print(f"{verdict.strategy}: {verdict.cuts} histories cut, {len(told)} things changed", highlight=False)
+        said = f"{verdict.cuts} histories cut, decisions at {verdict.decided} of them, {len(told)} things changed"
+        out.print(f"{verdict.strategy}: {said}", highlight=False)
+        if not verdict.decided:
+            out.print("· nothing was decided, so only columns were compared: try other symbols or parameters", highlight=False)
         for line in told:
             out.print(f"· {line}", highlight=False)
     if not verdict.is_clean:

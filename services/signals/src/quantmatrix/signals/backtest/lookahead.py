@@ -1,22 +1,23 @@
 """Whether a strategy sees the future: its history is cut at every bar, and the past must not change, bit for bit.
 
 Two things are compared at every cut with what the whole history gives: the value of each column on the last bar, and what
-is decided there, flat and holding. A fresh strategy decides at each cut, so that nothing is remembered from later bars.
+is decided there, flat and holding. A fresh strategy decides at each cut, so that nothing is remembered from later bars. A strategy
+that spreads capital is shown a portfolio of this one symbol, one that trades options the chain of the session and a contract of it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 
 import polars as pl
 
-from quantmatrix.common.values import Money, Quantity
+from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.signals.backtest.history import BacktestError, History
-from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Situation
+from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Leg, Options, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.memory import closed_at
 from quantmatrix.signals.domain.series import series_from
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.ports import OptionStrategy, Strategy
 
 EQUITY = 100_000
 FINDINGS_MAX = 50
@@ -44,10 +45,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """cuts: how many histories were tried. Only the first findings are kept, of each column and of decisions."""
+    """cuts: how many histories were tried; decided: at how many of them something was decided, so that decisions were compared at all.
+
+    Only the first findings are kept, of each column and of decisions.
+    """
 
     strategy: str
     cuts: int
+    decided: int
     findings: tuple[Finding, ...]
 
     @property
@@ -58,17 +63,18 @@ class Verdict:
 def look_ahead(make: Make, histories: Sequence[History], cuts_max: int | None = None) -> Verdict:
     """Cut every history at every bar, or at the last `cuts_max` of them, and name what changed."""
     findings: list[Finding] = []
-    cuts = 0
+    cuts = decided = 0
     for history in histories:
         if not history.bars:
             raise BacktestError(f"{history.symbol} has no bars")
-        found, tried = _of_one(make, history, cuts_max)
+        found, tried, with_decisions = _of_one(make, history, cuts_max)
         findings += found
         cuts += tried
-    return Verdict(make().name, cuts, tuple(findings[:FINDINGS_MAX]))
+        decided += with_decisions
+    return Verdict(make().name, cuts, decided, tuple(findings[:FINDINGS_MAX]))
 
 
-def _of_one(make: Make, history: History, cuts_max: int | None) -> tuple[list[Finding], int]:
+def _of_one(make: Make, history: History, cuts_max: int | None) -> tuple[list[Finding], int, int]:
     whole = make()
     later = _rows(whole, history.frame)
     # One strategy object walks the whole history first, as a backtest does; then fresh ones see only what was known.
@@ -86,7 +92,7 @@ def _of_one(make: Make, history: History, cuts_max: int | None) -> tuple[list[Fi
         then = _decisions(fresh, history, index, known, factors[index])
         if "decide" not in findings and then != decided[index]:
             findings["decide"] = _finding(whole, history, index, "decide", _told(then), _told(decided[index]))
-    return list(findings.values()), len(history.bars) - first
+    return list(findings.values()), len(history.bars) - first, sum(any(each) for each in decided[first:])
 
 
 def _finding(strategy: Strategy, history: History, index: int, where: str, then: object, later: object) -> Finding:
@@ -106,7 +112,7 @@ def _cut(history: History, index: int) -> pl.DataFrame:
 def _decisions(
     strategy: Strategy, history: History, index: int, row: Mapping[str, float | None], factor: float
 ) -> tuple[tuple[Decision, ...], ...]:
-    """What is decided on one bar: flat, freshly bought, and sold down."""
+    """What is decided on one bar: flat, freshly bought, and sold down; and with a contract of the chain, where it is shown."""
     bar = history.bars[index]
     screen = {name.removeprefix(_SCREEN): value for name, value in row.items() if name.startswith(_SCREEN)}
     door = Door(history.tick_size, history.lot_size, history.multiplier, factor)
@@ -117,8 +123,27 @@ def _decisions(
             continue
         equity = Money(EQUITY, history.currency)
         shown = Situation(row, bar.close, holding, pending=False, equity=equity, door=door, at=closed_at(bar.session))
+        if strategy.catalogue.sees_portfolio:
+            shown = replace(shown, portfolio=_portfolio(history, bar.close, holding))
         found.append(tuple(strategy.decide(shown)))
+        if isinstance(strategy, OptionStrategy) and holding is FLAT:
+            found += [tuple(strategy.decide(replace(shown, options=options))) for options in _options(history, bar.session)]
     return tuple(found)
+
+
+def _portfolio(history: History, close: Price, holding: Holding) -> Portfolio:
+    base = Money(EQUITY, history.currency)
+    worth = notional(close, holding.quantity, history.multiplier, history.currency)
+    return Portfolio(history.symbol, base, base - worth, {history.symbol: worth}, {history.symbol: close})
+
+
+def _options(history: History, session: date) -> Iterator[Options]:
+    """The chain of a session alone, and with its first contract held."""
+    chain = history.chains.get(session, ())
+    yield Options(session, chain, ())
+    for quote in chain[:1]:
+        held = Holding(Quantity(2), Quantity(2), None, frozenset(), notional(quote.mid, Quantity(200), Quantity(1), history.currency))
+        yield Options(session, chain, (Leg(quote.instrument_id, quote.contract, Quantity(100), held, False, quote),))
 
 
 def _holdings(level: float) -> tuple[Holding, ...]:
