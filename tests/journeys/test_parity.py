@@ -13,7 +13,7 @@ from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import RunId
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money
-from quantmatrix.operations.backtests import histories, strategy_called
+from quantmatrix.operations.backtests import catalogue, histories, strategy_called
 from quantmatrix.signals.backtest.run import Job, backtest
 
 pytestmark = pytest.mark.long
@@ -21,7 +21,10 @@ SYMBOLS = ("AAPL", "MSFT")
 PERIODS = [(date(2003, 4, 1), date(2003, 9, 30)), (date(2004, 8, 2), date(2005, 4, 29))]
 
 
-@pytest.mark.parametrize("strategy", ["atr_matrix", "moving_average_cross", "signal_bot"])
+BY_DEFAULT = ("atr_matrix", "moving_average_cross", "signal_bot")
+
+
+@pytest.mark.parametrize("strategy", BY_DEFAULT)
 @pytest.mark.parametrize(("first", "last"), PERIODS, ids=["half a year", "over the split of Apple in 2005"])
 async def test_a_backtest_makes_the_trades_of_the_replay(make_platform: Any, database: Any, strategy: str, first: date, last: date) -> None:
     told = {"replay_symbols": SYMBOLS, "replay_from": first, "replay_to": last, "replay_pace_s": 0.0}
@@ -92,6 +95,11 @@ async def test_a_run_that_a_person_starts_makes_the_trades_of_the_backtest(make_
     )
     assert owned.cash == result.outcome.curve[-1].cash and {one["triggered_by"] for one in replayed} <= {owned.triggered_by}
     assert replayed or strategy == "atr_options", "nothing was traded: the test shows nothing"
+
+
+def test_every_strategy_of_the_slot_stands_in_the_table() -> None:
+    """Options besides in `test_option_parity.py`, on chains."""
+    assert {*BY_DEFAULT, *(strategy for strategy, _ in RUNS.values())} == {one["name"] for one in catalogue()}
 
 
 async def _has_account(platform: Platform) -> bool:

@@ -103,6 +103,7 @@ def test_what_is_wrong_is_told_in_a_sentence_and_ends_with_code_4(tmp_path: Path
 def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path) -> None:
     told = answer(tmp_path, "lookahead", "atr_matrix", "--symbols", "AAPL", "--cuts", "40")
 
+    assert told.pop("decided") > 0
     assert told == {"strategy": "atr_matrix", "cuts": 40, "clean": True, "findings": []}
 
 
