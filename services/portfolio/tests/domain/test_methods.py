@@ -272,6 +272,14 @@ def test_lots_that_could_be_any_are_not_chosen(cost: str | None, by_size: bool) 
         identified(lots, Quantity(5), Price.parse(cost) if cost else None, by_size)
 
 
+def test_a_lot_of_just_this_size_is_not_meant_unless_that_is_said() -> None:
+    """L5 beside L6: lots 7@115 and 4@115, 4 sold."""
+    lots = [lot("seven", 7, "805"), lot("four", 4, "460", minute=1)]
+
+    with pytest.raises(LotChoiceError, match="2 lots match, with 11 units; 4 could be any of them"):
+        identified(lots, Quantity(4), Price.parse("115"))
+
+
 def test_a_fill_may_stand_beside_lots_of_the_other_side() -> None:
     """L7: lots 1@115 and 2@116, 5 sold at 117 without matching leave both and a short of 5."""
     lots = [lot("one", 1, "115"), lot("two", 2, "232", minute=1)]

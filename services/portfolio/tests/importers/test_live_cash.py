@@ -6,7 +6,7 @@ from hashlib import sha256
 from uuid import UUID
 
 import pytest
-from services.portfolio.tests.importers.chained_samples import END, JANUARY
+from services.portfolio.tests.importers.chained_samples import END, FEBRUARY, JANUARY
 from services.portfolio.tests.importers.test_breaks import NUMBER, figures, filled, keep, live, shown
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, CapitalReturned
@@ -55,6 +55,36 @@ async def test_cash_that_fills_do_not_bring_is_booked_once(pages: Pages) -> None
         ("deposit", 10000, date(2024, 1, 2)), ("dividend", 30, date(2024, 1, 25)), ("withholding_tax", Decimal("-4.5"), date(2024, 1, 25)),
     ]  # fmt: skip
     assert figures(await shown(pages)) == []
+
+
+async def test_cash_that_changed_otherwise_than_the_statement_prints_is_a_break(pages: Pages) -> None:
+    """No row says so: a fee of the venue is in the ledger alone. When it is taken out, the break is gone."""
+    await opened(pages)
+    fee = derived_id("fee of the venue")
+    await pages.connection.execute(
+        """insert into cash_entry (entry_id, account_id, user_id, kind, about, amount, currency, session, booked_at)
+           values ($1, $2, $3, 'fee', $1, -3.25, 'USD', $4, $5)""",
+        fee, NUMBER, FIRST_ADMINISTRATOR, date(2024, 1, 31), AT,
+    )  # fmt: skip
+
+    assert await keep(pages, JANUARY) == 1
+    assert figures(await shown(pages)) == [("different", "", "change of cash of 8024.5 USD", "change of cash of 8021.25 USD")]
+
+    await pages.connection.execute("delete from cash_entry where entry_id = $1", fee)
+    assert await keep(pages, FEBRUARY) == 2
+    assert {one[0] for one in figures(await shown(pages))} == {"missing"}
+
+
+async def test_cash_is_not_compared_where_another_break_says_why_or_the_account_is_younger(pages: Pages) -> None:
+    await live(pages)
+    assert [one[0] for one in figures(await shown(pages))] == []
+    await keep(pages, JANUARY)
+    assert figures(await shown(pages)) == [("missing", "ABC", "100 at 20, fee 1 USD", None)]
+
+    await pages.connection.execute("update account set opened_at = $2 where account_id = $1", NUMBER, datetime(2024, 1, 1, tzinfo=UTC))
+    await keep(pages, JANUARY + "\n")
+
+    assert figures(await shown(pages)) == [("missing", "ABC", "100 at 20, fee 1 USD", None)]
 
 
 async def test_cash_goes_with_the_file_that_brought_it(pages: Pages) -> None:

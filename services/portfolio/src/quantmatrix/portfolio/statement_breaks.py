@@ -7,7 +7,8 @@ from uuid import UUID
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import FillId, UserId
 from quantmatrix.common.runtime.database import Connection
-from quantmatrix.common.values import Quantity
+from quantmatrix.common.values import Money, Quantity
+from quantmatrix.portfolio.domain.statements_live import cash_apart
 from quantmatrix.portfolio.domain.statements_matching import Break, Side, Told, breaks_of, of_fill, of_statement
 from quantmatrix.portfolio.facts import execution_of_fact, fill_of_fact
 from quantmatrix.portfolio.rows import instrument_of
@@ -31,6 +32,7 @@ class BreakStore:
         entries = await entries_of(self._connection, account.user_id, account.number, account.broker)
         cash = await StatementLedger(self._connection).book_cash(account, entries)
         found = [*breaks_of(of_statement(entries), await self._fills(account)), *cash]
+        found += await self._cash_apart(account, found)
         rows = [(_id(account, one), one) for one in found]
         await self._connection.executemany(
             """insert into statement_break (break_id, account_id, user_id, kind, symbol, session, statement, ledger, broker_key, fill_id, found_at)
@@ -51,6 +53,20 @@ class BreakStore:
             "select count(*) from statement_break where account_id = $1 and resolved_at is null", account.account_id
         )
         return int(still)
+
+    async def _cash_apart(self, account: StatementAccount, found: Sequence[Break]) -> list[Break]:
+        """Files whose cash changed otherwise than here, where no other break of their days says why. The day of opening is not compared."""
+        opened = await self._connection.fetchval("select opened_at from account where account_id = $1", account.account_id)
+        apart: list[Break] = []
+        for chapter in await StatementLedger(self._connection).chapters_of(account):
+            if chapter.first <= opened.date() or any(chapter.covers(one.session) for one in found):
+                continue
+            rows = await self._connection.fetch(
+                "select currency, sum(amount) as amount from cash_entry where account_id = $1 and session between $2 and $3 group by currency",
+                account.account_id, chapter.first, chapter.last,
+            )  # fmt: skip
+            apart += cash_apart(chapter, {row["currency"]: Money(row["amount"], row["currency"]) for row in rows}, account.account_id)
+        return apart
 
     async def _fills(self, account: StatementAccount) -> list[Told]:
         """The account's fills of the days that statements cover; files without trades cover none."""

@@ -1,11 +1,13 @@
 """Cash that a statement prints and fills do not bring: what of it is booked into an account that execution opened, and what is a break."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from quantmatrix.common.ids import derived_id
 from quantmatrix.common.values import Money, plain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind
+from quantmatrix.portfolio.domain.statements_account import Chapter
 from quantmatrix.portfolio.domain.statements_cash import CashLine, cash_lines, moves_of
 from quantmatrix.portfolio.domain.statements_matching import CENTS, Break, BreakKind
 from quantmatrix.portfolio.domain.statements_securities import spelled
@@ -66,6 +68,19 @@ def live_cash(entries: Sequence[Entry], counts_on: Callable[[Entry], date], open
         else:
             booked.append(entry)
     return LiveCash(tuple(cash_lines(booked, counts_on)), tuple(breaks))
+
+
+def cash_apart(chapter: Chapter, ledger: Mapping[str, Money], account_id: str) -> list[Break]:
+    """Currencies of which the cash of a file's days changed otherwise here than between its two ends. ledger: how it changed here, by currency."""
+    printed = {end.currency: end - start for start, end in zip(chapter.cash, chapter.ending_cash, strict=True)}
+    found = []
+    for currency in sorted(printed):
+        own = ledger.get(currency, Money.zero(currency))
+        if abs(printed[currency] - own).amount > CENTS:
+            about = str(derived_id("cash of a statement", account_id, chapter.first, chapter.last, currency))
+            sides = [Moved("change_of_cash", "", chapter.last, amount, about) for amount in (printed[currency], own)]
+            found.append(Break(BreakKind.DIFFERENT, "", chapter.last, (sides[0],), (sides[1],)))
+    return found
 
 
 def _told(printed: Moved, waiting: Sequence[Moved]) -> Moved | None:

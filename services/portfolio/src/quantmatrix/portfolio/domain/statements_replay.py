@@ -14,6 +14,7 @@ from quantmatrix.portfolio.domain.lots import Booked, Closing, Fill, Lot, Premiu
 from quantmatrix.portfolio.domain.methods import LotMethod, picker_for
 from quantmatrix.portfolio.domain.options import without_gain
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, PriorPosition, Statement
+from quantmatrix.portfolio.domain.statements_elections import elected
 from quantmatrix.portfolio.domain.statements_identities import Delivery, delivery_of, is_option
 from quantmatrix.portfolio.domain.statements_securities import (
     MICROSECOND,
@@ -180,7 +181,7 @@ def _trade(replay: Replay, entry: Entry, index: int, course: _Course) -> None:
     key, delivers, option = key_of(entry), _delivers(entry), is_option(entry)
     premium = _premium(entry, course.premiums) if delivers and not option else None
     fill = fill_of(replay.holder, key, entry, index, premium, course.currency)
-    booked = _booked(replay, key, fill, replay.holder.methods.on(fill.session))
+    booked = _booked(replay, key, fill, elected(entry, replay.lots[key], replay.holder.methods.on(fill.session)))
     about = delivery_of(entry)
     if delivers and option and about in course.deliveries:
         amount, units = course.premiums.get(about, (Money.zero(fill.fee.currency), Quantity(0)))
