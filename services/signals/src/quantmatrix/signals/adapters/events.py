@@ -72,12 +72,12 @@ def run_events(written: Events, history: History, cash: Money, rules: FillRules,
     except Exception as error:
         raise BacktestError(f"{name} raised {type(error).__name__} on {_place(history, place)}: {error}") from error
     walked = book.walked
-    equity, left = walked.levels(history, 0, len(history.bars))
+    walked.unit(history)
 
     def why(walked: Walked) -> list[tuple[str, ...]]:
         return [(f"ON_BAR: {name} ordered {wanted} units",) for wanted in walked.wanted.tolist()]
 
-    return ColumnRun(history, cash, 0, walked, equity, left, history.columns.select(), why)
+    return ColumnRun(history, cash, 0, len(history.bars), walked, history.columns.select(), why)
 
 
 def _over(written: Events, history: History, book: WholeBook, place: Place) -> None:

@@ -4,7 +4,6 @@ The same figures as `statistics` and `doubt` make of the objects, to the roundin
 """
 
 import math
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ from quantmatrix.signals.backtest.doubt import Moments
 from quantmatrix.signals.backtest.statistics import CurveFigures, TradeFigures, trade_figures
 
 Floats = npt.NDArray[np.float64]
-_OF_THREAD = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +30,22 @@ class _Sums:
     worst: float
 
 
-def curve_and_moments(run: ColumnRun) -> tuple[CurveFigures, Moments] | None:
-    """The figures of the equity of every bar; None when it does not stay above zero, where returns have no meaning."""
-    rooms = _rooms(len(run.equity))
-    levels, returns = rooms.levels, rooms.returns
+def curve_and_moments(run: ColumnRun) -> tuple[CurveFigures, Moments, int] | None:
+    """The figures of the equity of every bar, and the last of it in 10^-digits; None when it does not stay above zero, where returns have no meaning.
+
+    Only bars on which something is held or filled are looked at: on all others the return is zero.
+    """
+    bars, equity = run.walked.moving(run.history, run.first, run.end)
+    levels = np.empty(len(bars) + 1)
     levels[0] = float(run.opening.amount)
-    np.divide(run.equity, 10**run.digits, out=levels[1:])
+    np.divide(equity, 10**run.digits, out=levels[1:])
     if levels.min() <= 0:
         return None
-    count, opening, last = len(run.equity), float(levels[0]), float(levels[-1])
-    np.divide(levels[1:], levels[:-1], out=returns)
+    count, opening, last = run.end - run.first, float(levels[0]), float(levels[-1])
+    returns = levels[1:] / levels[:-1]
     returns -= 1.0
-    sums = _sums(returns, rooms.powers)
-    largest, longest = _falls(levels)
+    sums = _sums(returns, count)
+    largest, longest = _falls(run, bars, levels)
     deviation = math.sqrt(sums.second / (count - 1)) if count > 1 else 0.0
     below, root = math.sqrt(sums.below / count), math.sqrt(SESSIONS_PER_YEAR)
     cagr = (last / opening) ** (SESSIONS_PER_YEAR / count) - 1.0
@@ -60,44 +61,42 @@ def curve_and_moments(run: ColumnRun) -> tuple[CurveFigures, Moments] | None:
         best_session=sums.best,
         worst_session=sums.worst,
     )
-    return curve, _moments(sums, count)
+    return curve, _moments(sums, count), int(equity[-1]) if len(equity) else run.walked.opening
 
 
 def trades_of_columns(run: ColumnRun) -> TradeFigures:
     """The figures of the closed trades."""
     trades = run.walked.trades()
-    return trade_figures((trades["profit"] / 10**run.digits).tolist(), (trades["closed"] - trades["opened"]).tolist())
+    profits = trades["profit"] / 10**run.digits
+    count = len(profits)
+    if not count:
+        return trade_figures([], [])
+    wins, losses = profits[profits > 0], profits[profits < 0]
+    won, lost = float(wins.sum()), -float(losses.sum())
+    return TradeFigures(
+        trades=count,
+        won=len(wins),
+        lost=len(losses),
+        win_rate=len(wins) / count,
+        profit_factor=won / lost if lost else None,
+        expectancy=float(profits.sum()) / count,
+        average_win=won / len(wins) if len(wins) else None,
+        average_loss=-lost / len(losses) if len(losses) else None,
+        best=float(profits.max()),
+        worst=float(profits.min()),
+        sessions_held=int((trades["closed"] - trades["opened"]).sum()) / count,
+    )
 
 
-def room_for_curve(count: int) -> Ints:
-    """Two rows for the curve of a run over `count` bars; the next run of the same thread writes over them."""
-    return _rooms(count).curve
-
-
-@dataclass(frozen=True, slots=True)
-class _Rooms:
-    """Room to compute in, one set a thread: fresh memory costs more than what is computed in it."""
-
-    curve: Ints
-    levels: Floats
-    returns: Floats
-    powers: Floats
-
-
-def _rooms(count: int) -> _Rooms:
-    known: _Rooms | None = getattr(_OF_THREAD, "rooms", None)
-    if known is None or known.curve.shape[1] != count:
-        known = _OF_THREAD.rooms = _Rooms(np.empty((2, count), np.int64), np.empty(count + 1), np.empty(count), np.empty(count))
-    return known
-
-
-def _sums(returns: Floats, room: Floats) -> _Sums:
-    """`room` is as long as the returns, which are lost."""
-    best, worst = float(returns.max()), float(returns.min())
+def _sums(returns: Floats, count: int) -> _Sums:
+    """Of so many returns, of which those that are not given are zero. The given ones are lost."""
+    still = count - len(returns)
+    best = max(float(returns.max(initial=-math.inf)), 0.0 if still else -math.inf)
+    worst = min(float(returns.min(initial=math.inf)), 0.0 if still else math.inf)
     if best == worst:
-        return _Sums(best, 0.0, 0.0, 0.0, len(returns) * min(best, 0.0) ** 2, best, worst)
-    mean = float(returns.mean())
-    np.minimum(returns, 0.0, out=room)
+        return _Sums(best, 0.0, 0.0, 0.0, count * min(best, 0.0) ** 2, best, worst)
+    mean = float(returns.sum()) / count
+    room = np.minimum(returns, 0.0)
     room *= room
     below = float(room.sum())
     returns -= mean
@@ -106,7 +105,8 @@ def _sums(returns: Floats, room: Floats) -> _Sums:
     returns *= room
     third = float(returns.sum())
     room *= room
-    return _Sums(mean, second, third, float(room.sum()), below, best, worst)
+    fourth = float(room.sum())
+    return _Sums(mean, second + still * mean**2, third - still * mean**3, fourth + still * mean**4, below, best, worst)
 
 
 def _moments(sums: _Sums, count: int) -> Moments:
@@ -116,8 +116,8 @@ def _moments(sums: _Sums, count: int) -> Moments:
     return Moments(count, sums.mean / deviation, sums.third / count / deviation**3, sums.fourth / count / deviation**4)
 
 
-def _falls(levels: Floats) -> tuple[float, int]:
-    """The deepest fall below an earlier peak, zero or less, and the most bars in a row below one.
+def _falls(run: ColumnRun, bars: Ints, levels: Floats) -> tuple[float, int]:
+    """The deepest fall below an earlier peak, zero or less, and the most bars in a row below one. levels: the opening capital, then those of `bars`.
 
     From the first bar of the highest level on, that level is the peak.
     """
@@ -125,5 +125,8 @@ def _falls(levels: Floats) -> tuple[float, int]:
     rising, after = levels[: top + 1], levels[top:]
     peaks = np.maximum.accumulate(rising)
     deepest = min(float((rising / peaks).min()), float(after.min() / levels[top])) - 1.0
-    at_peak = np.concatenate([np.flatnonzero(rising == peaks), top + 1 + np.flatnonzero(after[1:] == levels[top]), [len(levels)]])
-    return deepest, int(np.diff(at_peak).max()) - 1
+    at_peak = np.concatenate([np.flatnonzero(rising == peaks), top + 1 + np.flatnonzero(after[1:] == levels[top])])
+    # Where the equity stands still at a peak it does so until the bar before the next one that moves.
+    until = np.append(bars, run.end) - 1
+    highs = np.unique(np.concatenate([bars[at_peak[1:] - 1], until[at_peak]]))
+    return deepest, int(np.diff(np.append(highs, run.end)).max()) - 1

@@ -59,33 +59,51 @@ class Walked:
             "profit": np.diff(self.cash[lasts], prepend=self.opening),
         }
 
-    def levels(self, history: History, start: int, end: int, room: Ints | None = None) -> tuple[Ints, Ints]:
-        """Equity and cash of the bars from `start` to before `end`, in `room` if there is one.
+    def unit(self, history: History) -> int:
+        """What one unit of a price's last digit is worth, in 10^-digits of money.
 
         Raises NotInColumnsError when an amount may need more than 64 bits.
         """
-        unit = int(history.multiplier.value) * 10 ** (FRACTION_DIGITS_MAX - history.digits) // 10 ** (FRACTION_DIGITS_MAX - self.digits)
-        closes = history.units("close").slice(start, end - start).to_numpy()
+        unit: int = (
+            int(history.multiplier.value) * 10 ** (FRACTION_DIGITS_MAX - history.digits) // 10 ** (FRACTION_DIGITS_MAX - self.digits)
+        )
         most = max(self.opening, int(self.cash.max(initial=0))) + int(self.held.max(initial=0)) * unit * history.largest
         if most > INT64_MAX:
             what = f"{exact(most, self.digits)} {history.currency}"
             raise NotInColumnsError(f"amounts up to {what} do not fit into 64 bits at {self.digits} digits")
-        equity, cash = np.empty((2, end - start), np.int64) if room is None else room
-        equity[:] = cash[:] = 0
+        return unit
+
+    def levels(self, history: History, start: int, end: int) -> tuple[Ints, Ints]:
+        """Equity and cash of the bars from `start` to before `end`. Raises NotInColumnsError as `unit` does."""
+        unit = self.unit(history)
+        equity, cash = np.zeros((2, end - start), np.int64)
         filled = self.decided + (1 - start)
         cash[:1] = self.opening
         cash[filled] += np.diff(self.cash, prepend=self.opening)
         equity[filled] = np.diff(self.held, prepend=0) * unit
         np.cumsum(cash, out=cash)
         np.cumsum(equity, out=equity)
-        equity *= closes
+        equity *= history.units("close").slice(start, end - start).to_numpy()
         equity += cash
         return equity, cash
+
+    def moving(self, history: History, start: int, end: int) -> tuple[Ints, Ints]:
+        """The numbers of the bars on which something is held or was filled, and the equity of each; it stands still on all others.
+
+        At most one fill a bar. Raises NotInColumnsError as `unit` does.
+        """
+        filled = self.decided + 1
+        spans = np.where(self.held > 0, np.diff(filled, append=end), 1)
+        bars = np.repeat(filled - np.cumsum(spans) + spans, spans) + np.arange(int(spans.sum()))
+        equity = history.units("close").to_numpy()[bars]
+        equity *= np.repeat(self.held * self.unit(history), spans)
+        equity += np.repeat(self.cash, spans)
+        return bars, equity
 
 
 @dataclass(frozen=True)
 class ColumnRun:
-    """A finished run over the bars from `first` to before `end`. equity, cash: of every bar, in 10^-digits of money.
+    """A finished run over the bars from `first` to before `end`; its amounts fit into 64 bits.
 
     figures: the strategy's columns on all bars. why: tells the reasons of all fills in words.
     """
@@ -93,9 +111,8 @@ class ColumnRun:
     history: History
     opening: Money
     first: int
+    end: int
     walked: Walked
-    equity: Ints
-    cash: Ints
     figures: pl.DataFrame
     why: Callable[[Walked], list[tuple[str, ...]]]
 
@@ -104,10 +121,16 @@ class ColumnRun:
         return self.walked.digits
 
     @cached_property
+    def levels(self) -> tuple[Ints, Ints]:
+        """Equity and cash of every bar, in 10^-digits of money."""
+        return self.walked.levels(self.history, self.first, self.end)
+
+    @cached_property
     def curve(self) -> pl.DataFrame:
         """session, equity and cash of every bar."""
-        sessions = self.history.columns["session"].slice(self.first, len(self.equity))
-        return pl.DataFrame([sessions, pl.Series("equity", self.equity), pl.Series("cash", self.cash)])
+        sessions = self.history.columns["session"].slice(self.first, self.end - self.first)
+        equity, cash = self.levels
+        return pl.DataFrame([sessions, pl.Series("equity", equity), pl.Series("cash", cash)])
 
     def fills(self) -> pl.DataFrame:
         """number, session, decided_on, side, quantity, price, fee, cash: prices in the history's units, money in 10^-digits.
@@ -163,7 +186,8 @@ class ColumnRun:
                     strength=1.0,
                 )
             )
-        points = zip(sessions[self.first :], self.equity.tolist(), self.cash.tolist(), strict=False)
+        equity, cash = self.levels
+        points = zip(sessions[self.first : self.end], equity.tolist(), cash.tolist(), strict=True)
         found = Outcome(fills, self.walked.refusals)
         found.curve = [Point(day, self._money(equity), self._money(cash)) for day, equity, cash in points]
         if len(w.held) and w.held[-1]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.values import Money, plain
-from quantmatrix.signals.backtest.column_figures import curve_and_moments, room_for_curve, trades_of_columns
+from quantmatrix.signals.backtest.column_figures import curve_and_moments, trades_of_columns
 from quantmatrix.signals.backtest.column_run import ColumnRun, NotInColumnsError
 from quantmatrix.signals.backtest.columns import bounds, run_on, runs_in_columns
 from quantmatrix.signals.backtest.history import History, bars_needed
@@ -38,17 +38,17 @@ def figures_in_columns(kind: type[Strategy], history: History, job: Job) -> tupl
     shelf.check(bars_needed(strategy))
     figures = shelf.columns(strategy, strategy.columns(held=True))
     try:
-        run = run_on(strategy, history, job.cash, job.rules, figures, start, end, room_for_curve(end - start))
+        run = run_on(strategy, history, job.cash, job.rules, figures, start, end)
     except NotInColumnsError:
         return None
     found = curve_and_moments(run)
     if found is None:
         return None
-    curve, moments = found
+    curve, moments, last = found
     told = {
         "curve": asdict(curve),
         "closed_trades": asdict(trades_of_columns(run)),
-        "equity": _told(run, int(run.equity[-1])),
+        "equity": _told(run, last),
         "fees": _told(run, sum(run.walked.fee.tolist())),
         "moments": asdict(moments),
     }

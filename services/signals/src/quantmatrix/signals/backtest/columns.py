@@ -59,11 +59,10 @@ def run_on(
     figures: pl.DataFrame,
     start: int,
     end: int,
-    room: Ints | None = None,
 ) -> ColumnRun:
     """Decide on the closes of the bars from `start` to before `end`, fill at the opens after them. figures: the strategy's columns on all bars.
 
-    room: two rows of as many integers as bars, which the run takes for its curve.
+    Raises NotInColumnsError for amounts beyond 64 bits.
     """
     book = WholeBook(history, cash, rules)
     screen = figures.select(enter=_yes(strategy.may_enter()), leave=_yes(strategy.may_leave()))
@@ -73,7 +72,7 @@ def run_on(
         walked = filled_at_once(history, cash, rules, path_of(entries, leaves, end), units // book.lot * book.lot)
     if walked is None:
         walked = _one_by_one(strategy.sizing, history, book, entries, leaves, end)
-    equity, left = walked.levels(history, start, end, room)
+    walked.unit(history)
 
     def why(walked: Walked) -> list[tuple[str, ...]]:
         rows = figures[walked.decided].iter_rows(named=True)
@@ -81,7 +80,7 @@ def run_on(
         told = (strategy.why_enter(row, Quantity(wanted)) if bought else strategy.why_leave(row) for row, wanted, bought in filled)
         return [tuple(f"{one.code}: {one.text}" for one in because if one.met) for because in told]
 
-    return ColumnRun(history, cash, start, walked, equity, left, figures, why)
+    return ColumnRun(history, cash, start, end, walked, figures, why)
 
 
 def _yes(asked: pl.Expr) -> pl.Expr:

@@ -250,8 +250,9 @@ def _sound(columns: pl.DataFrame) -> bool:
     """Whether all bars are in order and every one's prices lie as they must."""
     days = columns["session"].to_physical().to_numpy()
     opened, high, low, close, volume = (columns[name].to_numpy() for name in _COLUMNS)
-    inside = (low > 0) & (low <= opened) & (low <= close) & (opened <= high) & (close <= high) & (volume >= 0)
-    return bool(inside.all() and (days[1:] > days[:-1]).all())
+    above = low.min(initial=1.0) > 0 and volume.min(initial=0.0) >= 0
+    inside = (one.all() for one in (low <= opened, low <= close, opened <= high, close <= high))
+    return bool(above and all(inside) and (days[1:] > days[:-1]).all())
 
 
 def _wrong_with(bar: PastBar, before: date | None) -> Iterator[str]:

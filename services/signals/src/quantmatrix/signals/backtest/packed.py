@@ -29,7 +29,8 @@ class PackedBars(Sequence[PastBar]):
             raise BacktestError(
                 f"packed bars have a session and Int64 columns with 0 to {DIGITS_MAX} digits; wrong: {', '.join(wrong) or digits}"
             )
-        self.frame, self.digits = frame.select(wanted), digits
+        # In one piece, so that a column becomes an array without being copied.
+        self.frame, self.digits = frame.select(wanted).rechunk(), digits
         figures = [self.frame[name] for name in wanted[1:]]
         largest = max((max(abs(int(one.max() or 0)), abs(int(one.min() or 0))) for one in figures), default=0)  # type: ignore[arg-type]  # integers
         if sum(self.frame.null_count().row(0)) or largest > EXACT_MAX:
