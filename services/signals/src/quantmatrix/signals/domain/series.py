@@ -17,6 +17,8 @@ SCHEMA = {
     "volume": pl.Float64,
 }
 _PRICES = ("open", "high", "low", "close")
+APPENDED_MAX = 64
+_Row = tuple[date, float, float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +45,48 @@ class RawBar:
 
 @dataclass(slots=True)
 class Series:
-    """Columns from the series' start to its latest bar. factor is the product of the splits since the start."""
+    """Columns from the series' start to its latest bar. factor is the product of the splits since the start.
 
-    frame: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCHEMA))
+    Bars that were appended enter the frame together, when somebody looks at it or there are many.
+    """
+
     factor: float = 1.0
     splits: dict[ActionId, Split] = field(default_factory=dict)
+    _frame: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SCHEMA))
+    _appended: list[_Row] = field(default_factory=list)
+    _latest: _Row | None = None
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, factor: float, splits: dict[ActionId, Split]) -> "Series":
+        """A series with this past."""
+        return cls(factor, splits, frame, [], frame.row(-1) if frame.height else None)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """All bars, columns as in SCHEMA."""
+        if self._appended:
+            self._enter()
+        return self._frame
+
+    def _enter(self) -> None:
+        self._frame.extend(pl.DataFrame(self._appended, schema=SCHEMA, orient="row"))
+        self._appended.clear()
 
     @property
     def last_session(self) -> date | None:
-        return self.frame.item(-1, "session") if self.frame.height else None
+        return self._latest[0] if self._latest is not None else None
 
     @property
     def height(self) -> int:
         """How many bars there are."""
-        return self.frame.height
+        return self._frame.height + len(self._appended)
 
     @property
     def latest_bar(self) -> tuple[float, float, float, float, float]:
         """Open, high, low, close and volume of the latest bar. Raises IndexError when there is none."""
-        _, opened, high, low, close, volume = self.frame.row(-1)
+        if self._latest is None:
+            raise IndexError("a series without bars has no latest one")
+        _, opened, high, low, close, volume = self._latest
         return opened, high, low, close, volume
 
     def bars_after(self, session: date) -> list[tuple[date, float, float, float]]:
@@ -81,8 +106,10 @@ class Series:
         if last is not None and bar.session <= last:
             return
         f = self.factor
-        row = (bar.session, bar.open * f, bar.high * f, bar.low * f, bar.close * f, bar.volume / f)
-        self.frame.extend(pl.DataFrame([row], schema=SCHEMA, orient="row"))
+        self._latest = (bar.session, bar.open * f, bar.high * f, bar.low * f, bar.close * f, bar.volume / f)
+        self._appended.append(self._latest)
+        if len(self._appended) >= APPENDED_MAX:
+            self._enter()
 
     def latest(self, columns: Mapping[str, pl.Expr]) -> dict[str, float | None]:
         """The columns' values on the latest bar; all of the series is looked at, so values do not depend on where one starts reading."""
@@ -102,7 +129,7 @@ def series_from(bars: Sequence[RawBar], splits: Sequence[Split]) -> Series:
     for name in _PRICES:
         columns[name] = [getattr(bar, name) * factor for bar, factor in zip(bars, factors, strict=True)]
     columns["volume"] = [bar.volume / factor for bar, factor in zip(bars, factors, strict=True)]
-    series.frame = pl.DataFrame(columns, schema=SCHEMA)
+    series = Series.of(pl.DataFrame(columns, schema=SCHEMA), series.factor, series.splits)
     for split in waiting:
         series.apply(split)
     return series

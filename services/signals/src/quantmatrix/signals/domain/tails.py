@@ -1,9 +1,10 @@
-"""The last bars of many instruments in one frame, with the columns that are carried: what live runs compute the latest bar from.
+"""The last bars of many instruments, with the columns that are carried: what live runs compute the latest bar from.
 
 The values are those of the same expressions over all bars, bit for bit; the contract of the slot tries it on every bar.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -14,41 +15,58 @@ from quantmatrix.signals.domain.series import Series
 
 _BARS = ("open", "high", "low", "close", "volume")
 Row = dict[str, float | None]
-PART = 4
-"""Instruments that take up their past at a stretch."""
 TRIED_EVERY = 16
 """Bars after which a series that was too short to be carried is tried again."""
+PART = 4
+"""Instruments that take up their past at a stretch."""
 
 
 @dataclass(slots=True)
 class _Member:
-    """An instrument whose last bars are block number `place` of the frame, and how far its columns have come."""
+    """An instrument, how far its columns have come, and the last values of each: its bars and what is carried."""
 
     series: Series
     height: int
-    place: int
+    columns: dict[str, deque[float | None]]
     states: list[State]
 
 
 @dataclass(frozen=True, slots=True)
-class _Block:
-    """The last bars of an instrument with its carried columns, after so many bars, and how these go on."""
+class _Wanted:
+    """Expressions of which only the values on the latest bar are wanted; those that are nothing but a column need no calculation."""
 
-    bars: pl.DataFrame
-    height: int
-    states: list[State]
+    plain: Mapping[str, str]
+    computed: Mapping[str, pl.Expr]
+    reads: Collection[str]
+
+    @classmethod
+    def of(cls, expressions: Columns) -> "_Wanted":
+        plain = {name: one.meta.output_name() for name, one in expressions.items() if one.meta.is_column()}
+        computed = {name: one for name, one in expressions.items() if name not in plain}
+        return cls(plain, computed, sorted({root for one in computed.values() for root in one.meta.root_names()}))
+
+    def on(self, members: Sequence[_Member], rows: int) -> dict[str, list[float | None]]:
+        """One value for each of these members, whose columns hold `rows` bars."""
+        found = {name: [member.columns[column][-1] for member in members] for name, column in self.plain.items()}
+        if self.computed:
+            held = {name: [value for member in members for value in member.columns[name]] for name in self.reads or _BARS[:1]}
+            frame = pl.DataFrame(held, schema=dict.fromkeys(held, pl.Float64)).with_columns(**self.computed)
+            found |= {name: frame[name].gather_every(rows, rows - 1).to_list() for name in self.computed}
+        return found
 
 
 class Tails:
     """looks_back: how many bars before the latest the columns read, besides what is carried. makers: the sets of columns, by name."""
 
     def __init__(self, makers: Mapping[str, Callable[[], Columns]], looks_back: int) -> None:
-        self._carried, made = carry(list(makers.values()))
-        self._sets: dict[str, Columns] = dict(zip(makers, made, strict=True))
+        carried, made = carry(list(makers.values()))
+        self._levels = _levels(carried)
+        self._carried = [one for level in self._levels for one in level]
+        self._inputs = [_Wanted.of({one.name: one.from_tail for one in level}) for level in self._levels]
+        self._sets = {name: (tuple(one), _Wanted.of(one)) for name, one in zip(makers, made, strict=True)}
         self._rows = looks_back + 1
         self._members: dict[InstrumentId, _Member] = {}
-        self._frame = pl.DataFrame()
-        self._seen: dict[str, list[Row]] = {}
+        self._seen: dict[str, dict[InstrumentId, Row]] = {}
         self._short: dict[InstrumentId, int] = {}
 
     def advance(self, fresh: Mapping[InstrumentId, Series]) -> None:
@@ -58,100 +76,77 @@ class Tails:
 
     def parts(self, fresh: Mapping[InstrumentId, Series]) -> Iterator[None]:
         """The same, handing back whenever a few instruments have taken up their past: it takes milliseconds for each."""
-        moving, anew = [], []
+        moving, anew = {}, []
         for instrument, series in fresh.items():
-            member = self._members.get(instrument)
-            if member is None or member.series is not series or series.height not in (member.height, member.height + 1):
-                if member is not None or series.height >= self._short.get(instrument, 0):
+            member, height = self._members.get(instrument), series.height
+            if member is None or member.series is not series or height not in (member.height, member.height + 1):
+                if member is not None or height >= self._short.get(instrument, 0):
                     anew.append(instrument)
-            elif series.height > member.height:
-                moving.append(member)
+            elif height > member.height:
+                moving[instrument] = member
         if moving:
             self._seen.clear()
-            stuck = self._step(moving)
-            if stuck:
-                self._start(fresh, {instrument: self._whole(fresh[instrument]) for instrument in stuck})
-        blocks: dict[InstrumentId, _Block | None] = {}
+            for instrument in self._step(moving):
+                self._start(instrument, fresh[instrument])
         for number, instrument in enumerate(anew, start=1):
-            blocks[instrument] = self._whole(fresh[instrument])
+            self._start(instrument, fresh[instrument])
             if number % PART == 0:
                 yield
-        if blocks:
-            self._seen.clear()
-            self._start(fresh, blocks)
 
     def row(self, which: str, instrument: InstrumentId) -> Row | None:
         """One set of columns on an instrument's latest bar; None where it cannot be carried and all bars must be looked at."""
-        member = self._members.get(instrument)
-        if member is None:
+        if instrument not in self._members:
             return None
         if which not in self._seen:
-            last = range(self._rows - 1, self._frame.height, self._rows)
-            self._seen[which] = self._frame.select(**self._sets[which])[list(last)].to_dicts()
-        return self._seen[which][member.place]
+            names, wanted = self._sets[which]
+            found = wanted.on(list(self._members.values()), self._rows)
+            values = zip(*(found[name] for name in names), strict=True)
+            self._seen[which] = {one: dict(zip(names, row, strict=True)) for one, row in zip(self._members, values, strict=True)}
+        return self._seen[which][instrument]
 
-    def _step(self, moving: Sequence[_Member]) -> list[InstrumentId]:
+    def _step(self, moving: Mapping[InstrumentId, _Member]) -> list[InstrumentId]:
         """One bar on for these; the instruments that could not go on are handed back."""
-        count, rows = len(self._members), self._rows
-        order = list(range(count * rows))
-        for place, member in enumerate(moving):
-            start = member.place * rows
-            order[start : start + rows] = [*range(start + 1, start + rows), count * rows + place]
-        bars = pl.DataFrame([member.series.latest_bar for member in moving], schema=dict.fromkeys(_BARS, pl.Float64), orient="row")
-        frame = pl.concat([self._frame.select(_BARS), bars])[order]
-        stuck: set[int] = set()
-        last = [member.place * rows + rows - 1 for member in moving]
-        done = 0
-        for level in _levels(self._carried):
-            inputs = frame.select(**{one.name: one.from_tail for one in level})[last]
-            columns = []
-            for number, one in enumerate(level, start=done):
-                found: list[float | None] = []
-                for member, value in zip(moving, inputs[one.name].to_list(), strict=True):
-                    if value is None:
-                        stuck.add(member.place)
-                    found.append(member.states[number].step(value) if value is not None else None)
-                columns.append(self._frame[one.name].append(pl.Series(found, dtype=pl.Float64))[order])
-            frame = frame.with_columns(columns)
-            done += len(level)
-        self._frame = frame
-        for member in moving:
+        members = list(moving.values())
+        for member in members:
             member.height += 1
-        return [instrument for instrument, member in self._members.items() if member.place in stuck]
+            for name, figure in zip(_BARS, member.series.latest_bar, strict=True):
+                member.columns[name].append(figure)
+        stuck: set[InstrumentId] = set()
+        done = 0
+        for level, wanted in zip(self._levels, self._inputs, strict=True):
+            inputs = wanted.on(members, self._rows)
+            for number, one in enumerate(level, start=done):
+                for (instrument, member), value in zip(moving.items(), inputs[one.name], strict=True):
+                    if value is None:
+                        stuck.add(instrument)
+                    member.columns[one.name].append(member.states[number].step(value) if value is not None else None)
+            done += len(level)
+        return [instrument for instrument in moving if instrument in stuck]
 
-    def _start(self, fresh: Mapping[InstrumentId, Series], found: Mapping[InstrumentId, _Block | None]) -> None:
-        """Blocks of their own for these; those that cannot be carried yet have none."""
-        blocks = {
-            instrument: self._frame[member.place * self._rows : (member.place + 1) * self._rows]
-            for instrument, member in self._members.items()
-            if instrument not in found
-        }
-        members = {instrument: self._members[instrument] for instrument in blocks}
-        for instrument, block in found.items():
-            if block is None:
-                self._short[instrument] = fresh[instrument].height + TRIED_EVERY
-                continue
-            blocks[instrument] = block.bars
-            members[instrument] = _Member(fresh[instrument], block.height, 0, block.states)
-        for place, member in enumerate(members.values()):
-            member.place = place
-        self._members = members
-        self._frame = pl.concat(list(blocks.values())) if blocks else pl.DataFrame()
+    def _start(self, instrument: InstrumentId, series: Series) -> None:
+        """Compute an instrument over all its bars; one that cannot be carried yet is no member."""
+        self._seen.clear()
+        self._members.pop(instrument, None)
+        found = self._whole(series)
+        if found is None:
+            self._short[instrument] = series.height + TRIED_EVERY
+            return
+        frame, states = found
+        columns = {one.name: deque(one.to_list(), maxlen=self._rows) for one in frame}
+        self._members[instrument] = _Member(series, series.height, columns, states)
 
-    def _whole(self, series: Series) -> _Block | None:
-        """Computed over all bars of an instrument; None where it cannot be carried yet."""
+    def _whole(self, series: Series) -> tuple[pl.DataFrame, list[State]] | None:
         if series.height < self._rows:
             return None
-        ordered = [one for level in _levels(self._carried) for one in level]
-        own = series.frame.select(**{one.name: one.whole.cast(pl.Float64) for one in ordered})
-        inputs = series.frame.select(**{one.name: one.values for one in ordered})
+        own = series.frame.select(**{one.name: one.whole.cast(pl.Float64) for one in self._carried})
+        inputs = series.frame.select(**{one.name: one.values for one in self._carried})
         states = []
-        for one in ordered:
+        for one in self._carried:
             state = one.rule.start(inputs[one.name].to_list(), own[one.name].to_list())
             if state is None:
                 return None
             states.append(state)
-        return _Block(pl.concat([series.frame.select(_BARS), own], how="horizontal").tail(self._rows), series.height, states)
+        return pl.concat([series.frame.select(_BARS), own], how="horizontal").tail(self._rows), states
 
 
 def _levels(columns: Sequence[Carried]) -> list[list[Carried]]:
