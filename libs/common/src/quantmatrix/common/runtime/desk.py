@@ -59,7 +59,7 @@ class Desk:
         connect: Callable[[], Awaitable[Own]],
         register: Register,
         hears: Iterable[Hears[Any]],
-        hand_over: Callable[[Sequence[OutboxRow]], None],
+        hand_over: Callable[[Sequence[OutboxRow]], Awaitable[None]],
         metrics: Metrics,
         clock: Clock,
         lease: Lease | None = None,
@@ -187,7 +187,7 @@ class Desk:
                 job.done.set_exception(error)
             return
         self._register.keep(view, numbered)
-        self._committed(page, rows)
+        await self._committed(page, rows)
         self._changed = True
         if not job.done.done():
             job.done.set_result(result)
@@ -244,7 +244,7 @@ class Desk:
             raise
         if worked:
             self._register.keep(view, numbered)
-            self._committed(page, rows)
+            await self._committed(page, rows)
         else:
             self._register.keep_in_memory(view)
         await self._tell(verdicts)
@@ -288,10 +288,10 @@ class Desk:
             await delivery.settle(verdict)
         self._metrics.held.set(len(self._held))
 
-    def _committed(self, page: Page, rows: Sequence[OutboxRow]) -> None:
-        self._hand_over(rows)
+    async def _committed(self, page: Page, rows: Sequence[OutboxRow]) -> None:
         for call in page.afterwards:
             call()
+        await self._hand_over(rows)
 
     async def _take_one(self, delivery: Delivery, page: Page, view: View) -> Verdict:
         if delivery.key is None:

@@ -32,8 +32,9 @@ _MARK = "delete from outbox_waiting where id = any($1)"
 class Relay:
     """Publishes outbox rows with their message id, and marks the prefix that the bus acknowledged.
 
-    Rows committed by this process are handed over in memory; everything else (left by a process that died, refused by
-    the bus) is found by looking. A lost mark only means a second publication, which readers recognise by its number.
+    Rows committed by this process are handed over in memory and go out at once, by the task that committed them; this one
+    waits for what the bus says to them. Everything else (left by a process that died, refused by the bus) is found by
+    looking. A lost mark only means a second publication, which readers recognise by its number.
     """
 
     def __init__(self, *, service: str, database_url: str, js: JetStreamContext, metrics: Metrics) -> None:
@@ -42,18 +43,26 @@ class Relay:
         self._js = js
         self._metrics = metrics
         self._handed: deque[OutboxRow] = deque()
+        self._sent: deque[tuple[OutboxRow, asyncio.Future[PubAck]]] = deque()
+        self._sending = False
         self._level = False
         self._looked_past = False
         self._wake = asyncio.Event()
         self._acknowledged: list[int] = []
         self._marked_at = 0.0
 
-    def hand_over(self, rows: Sequence[OutboxRow]) -> None:
-        """Take rows that were just committed. While older rows wait in the table these are found there in their turn."""
-        if self._level:
+    async def hand_over(self, rows: Sequence[OutboxRow]) -> None:
+        """Take rows that were just committed; those before them go first. While older rows wait in the table these are found there
+        in their turn. Never raises because of the bus: what it does not take is published again from the table.
+        """
+        if not rows:
+            return
+        if not self._level:
+            self._looked_past = True
+        elif self._handed or self._sending or len(self._sent) + len(rows) > BATCH_MAX:
             self._handed.extend(rows)
         else:
-            self._looked_past = True
+            await self._send(rows)
         self._wake.set()
 
     async def run(self) -> None:
@@ -70,6 +79,7 @@ class Relay:
                 finally:
                     self._level = False
                     self._handed.clear()
+                    self._forget_sent()
                     self._acknowledged.clear()
                     await _close(connection)
             except TRANSIENT as error:
@@ -80,11 +90,13 @@ class Relay:
     async def _publish_for_ever(self, connection: Own) -> None:
         while True:
             await self._publish_stored(connection)
-            while self._level:
-                if not self._handed:
+            while self._level or self._sent:
+                if self._sent:
+                    await self._confirm(connection)
+                elif self._handed:
+                    await self._send([self._handed.popleft() for _ in range(min(len(self._handed), BATCH_MAX))])
+                else:
                     await self._rest(connection)
-                    continue
-                await self._publish(connection, [self._handed.popleft() for _ in range(min(len(self._handed), BATCH_MAX))])
 
     async def _rest(self, connection: Own) -> None:
         """Wait to be woken. With time on hand, mark what was acknowledged, and look for what other processes left."""
@@ -92,7 +104,7 @@ class Relay:
         if not await woken(self._wake, MARK_LATE_S if self._acknowledged else IDLE_LOOK_S):
             if self._acknowledged:
                 await self._mark(connection)
-            elif await connection.fetchval("select exists (select from outbox_waiting)") and not self._handed:
+            elif await connection.fetchval("select exists (select from outbox_waiting)") and not (self._handed or self._sent):
                 self._level = False
 
     async def _publish_stored(self, connection: Own) -> None:
@@ -104,30 +116,50 @@ class Relay:
                 self._level = True
                 return
             rows = [OutboxRow(r["id"], r["key"], r["seq"], r["family"], r["subject"], r["message_id"], r["payload"]) for r in records]
-            await self._publish(connection, rows)
+            await self._send(rows)
+            await self._confirm(connection)
 
-    async def _publish(self, connection: Own, rows: Sequence[OutboxRow]) -> None:
-        """Publish in order; raises what stopped it, after marking what the bus acknowledged before that."""
-        acks: list[asyncio.Future[PubAck]] = []
+    async def _send(self, rows: Sequence[OutboxRow]) -> None:
+        """Give rows to the bus in order, without waiting for its word. The first that it does not take ends that, and `_confirm`
+        raises why. It takes many more at a time than are ever under way here.
+        """
+        self._sending = True
         try:
             for row in rows:
-                acks.append(  # noqa: PERF401 - those sent before an error must be let go of
-                    await self._js.publish_async(
-                        row.subject, row.payload, wait_stall=ACK_TIMEOUT_S, stream=row.stream, headers=row.headers()
-                    )
-                )
+                ack = await self._js.publish_async(row.subject, row.payload, stream=row.stream, headers=row.headers())
+                self._sent.append((row, ack))
+        except Exception as error:
+            refused: asyncio.Future[PubAck] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            self._sent.append((row, refused))
+            self._level = False
+        finally:
+            self._sending = False
+
+    async def _confirm(self, connection: Own) -> None:
+        """Wait until the bus has acknowledged what was sent so far; raises what stopped it, after marking what came before that."""
+        try:
             async with asyncio.timeout(ACK_TIMEOUT_S):
-                for row, ack in zip(rows, acks, strict=True):
+                for _ in range(len(self._sent)):
+                    row, ack = self._sent[0]
                     await ack
+                    self._sent.popleft()
                     self._acknowledged.append(row.row_id)
         except Exception as error:
-            for ack in acks:
-                ack.cancel()
+            self._level = False
+            self._forget_sent()
             self._metrics.publish_failures.inc()
             await self._mark(connection)
             raise error if isinstance(error, TRANSIENT) else ConnectionError(repr(error)) from error
         if len(self._acknowledged) >= BATCH_MAX or time.monotonic() - self._marked_at > MARK_LATE_S:
             await self._mark(connection)
+
+    def _forget_sent(self) -> None:
+        """Nobody waits for these any more: they are still in the table."""
+        for _, ack in self._sent:
+            if not ack.cancel() and not ack.cancelled():
+                ack.exception()  # looked at, or the loop complains that nobody did
+        self._sent.clear()
 
     async def _mark(self, connection: Own) -> None:
         """Note what was published, several at a time: a lost note only means a second publication."""
