@@ -9,7 +9,7 @@ import structlog
 
 from quantmatrix.common.names import AccountId, OrderId, OrderState
 from quantmatrix.common.runtime.database import Pool
-from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.errors import TRANSIENT, TryLater
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
@@ -101,7 +101,10 @@ class Dispatcher:
             outcome = await self._submit(order, broker)
             if isinstance(outcome, Unknown):
                 return await self._doubt(order, account, outcome)
-            await self._record(order, account, broker, outcome)
+            try:
+                await self._record(order, account, broker, outcome, as_stored=True)
+            except TryLater:  # something happened to the order since it was stored, a wish to cancel it for example
+                await self._record(order, account, broker, outcome)
         finally:
             self._answered()
         return True
@@ -213,8 +216,10 @@ class Dispatcher:
         await self._do(order, lambda fresh, page, at: move(fresh, kind, page, at=at, session=fresh.session))
         return True
 
-    async def _record(self, order: Order, account: Account, broker: Broker, outcome: Accepted | Rejected) -> None:
-        """Store the broker's answer together with whatever it has filled already."""
+    async def _record(
+        self, order: Order, account: Account, broker: Broker, outcome: Accepted | Rejected, *, as_stored: bool = False
+    ) -> None:
+        """Store the broker's answer together with whatever it has filled already. as_stored: see `_do`."""
 
         async def record(fresh: Order, page: Page, at: datetime) -> None:
             change = Change(fresh, page)
@@ -230,13 +235,15 @@ class Dispatcher:
             if isinstance(outcome, Accepted) and told is None:
                 await take_changes(broker, account, order.created_at, page)
 
-        await self._do(order, record)
+        await self._do(order, record, as_stored=as_stored)
 
-    async def _do(self, order: Order, work: Callable[[Order, Page, datetime], Awaitable[object]]) -> None:
-        """Change an order on a page of its own."""
+    async def _do(self, order: Order, work: Callable[[Order, Page, datetime], Awaitable[object]], *, as_stored: bool = False) -> None:
+        """Change an order on a page of its own. as_stored: start from the order as this process stored it, without reading it again;
+        raises TryLater when it is not the one in the table any more.
+        """
 
         async def job(page: Page) -> None:
-            fresh = await ExecutionStore(page.connection).order(order.order_id)
+            fresh = order if as_stored else await ExecutionStore(page.connection).order(order.order_id)
             if fresh is not None:
                 await work(fresh, page, fresh.created_at)
             page.after_commit(self._answered)

@@ -218,13 +218,14 @@ class ExecutionStore(Books):
     async def change_order(self, order: Order, steps: Sequence[Step], executions: Sequence[Execution]) -> None:
         """Store an order as it stands after these steps, the steps, and its new executions; position and cash move with them.
 
-        Raises TryLater when one of the executions was booked before: whoever did so knows more of the order.
+        Raises TryLater when the order is not the one that these steps started from, or when one of the executions was booked before:
+        whoever did so knows more of it.
         """
         changes = [change_of(order, execution, 1) for execution in executions]
-        booked = await self._connection.fetchval(
+        row = await self._connection.fetchrow(
             """with moved as (update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6,
                broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = $11,
-               cancel_asked_at = $30, lots = $31 where order_id = $1),
+               cancel_asked_at = $30, lots = $31 where order_id = $1 and version = $11 - cardinality($12::text[]) returning 1),
                told as (insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
                select $1, (select count(*) from order_event where order_id = $1) + n.ordinal, n.event, n.state, n.at, n.detail
                from unnest($12::text[], $13::text[], $14::timestamptz[], $15::text[]) with ordinality as n (event, state, at, detail, ordinal)),
@@ -236,7 +237,7 @@ class ExecutionStore(Books):
                held as (insert into position as p (account_id, instrument_id, quantity) select $16, $17, $28 where cardinality($18) > 0
                on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
                paid as (update account set cash = cash - $29 where account_id = $16 and cardinality($18) > 0)
-               select count(*) from booked""",
+               select (select count(*) from moved), (select count(*) from booked)""",
             order.order_id, order.state, order.filled.value, order.quantity.value, order.limit_price and order.limit_price.value,
             order.stop_price and order.stop_price.value, order.broker_order_id, order.code, order.detail, order.last_event, order.version,
             [step.event for step in steps], [step.state for step in steps], [step.at for step in steps], [step.detail for step in steps],
@@ -248,8 +249,8 @@ class ExecutionStore(Books):
             sum((quantity for quantity, _ in changes), Decimal(0)), sum((cash for _, cash in changes), Decimal(0)),
             order.cancel_asked_at, _told_lots(order.lots),
         )  # fmt: skip
-        if booked != len(executions):
-            raise TryLater(f"order {order.order_id}: an execution was booked meanwhile")
+        if row is None or tuple(row) != (1, len(executions)):
+            raise TryLater(f"order {order.order_id} was changed, or an execution booked, meanwhile")
 
     async def order(self, order_id: OrderId) -> Order | None:
         row = await self._connection.fetchrow("select * from orders where order_id = $1 for update", order_id)
