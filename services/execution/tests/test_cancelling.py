@@ -97,6 +97,22 @@ async def test_a_cancel_during_silence_waits_for_the_answer(desk: Desk) -> None:
     await desk.until(order, OrderState.CANCELLED)
 
 
+async def test_a_cancel_while_the_order_is_on_its_way_outlives_the_brokers_answer(desk: Desk) -> None:
+    """The answer belongs to an order that has changed since it was sent: it is booked on the order as it stands now."""
+    gate = desk.broker.gate_before = asyncio.Event()
+    await desk.start(answer_timeout_s=30)
+    order = await desk.place()
+    stored = await desk.until(order, OrderState.SUBMITTING)
+    await desk.cancel(order)
+    await desk.until(order, OrderState.CANCELLING)
+
+    gate.set()
+
+    await desk.until(order, OrderState.CANCELLED)
+    assert desk.broker.orders[stored.client_ref].status == "cancelled"
+    assert desk.broker.received(stored.client_ref) == 1
+
+
 async def test_a_cancel_of_an_order_that_arrives_late_still_cancels_it(desk: Desk) -> None:
     """Killed after sending; cancelled; absent at the first reading, there at the second. Nothing may be left working at the broker."""
     desk.broker.gate_before = asyncio.Event()
