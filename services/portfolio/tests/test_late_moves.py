@@ -121,3 +121,22 @@ async def test_what_is_told_of_the_session_itself_is_counted_once(living: Living
     found = await asked(living.pages)
 
     assert (found.came_in, found.gain) == (usd(101_800), usd(150)) and lines(found) == {PRIOR: usd(150)}
+
+
+@pytest.mark.parametrize("valued_between", [0, 1, 2])
+async def test_an_act_that_was_taken_back_and_brought_back_came_in_once(living: Living, valued_between: int) -> None:
+    """Told, taken back and brought back, with a session at 12 after the first or the second of them, or after none."""
+    taken = await living.tell(arrived(3))
+    if valued_between == 1:
+        await session(living.pages, 3, "12")
+    back = await living.tell(Reversed(reverses=taken.event_id))
+    if valued_between == 2:
+        await session(living.pages, 3, "12")
+    await living.tell(Reversed(reverses=back.event_id))
+    await session(living.pages, 4, "12")
+    await session(living.pages, 5, "13")
+
+    found = await asked(living.pages)
+
+    assert (found.came_in - found.went_out, found.gain, found.unexplained) == (usd(101_200), usd(100), usd(0))
+    assert lines(found) == {PRIOR: usd(100)}

@@ -21,7 +21,8 @@ with since as (
         case when f.kind in ('fill', 'trade') then case when upper(f.body ->> 'side') = 'BUY' then 1 else -1 end
              when f.kind = 'arrival' then 1 when f.kind = 'departure' then -1 else 0 end * coalesce((f.body ->> 'quantity')::numeric, 0) as units
     from since b join fact f on f.account_id = b.account_id and f.day > coalesce(b.session, '-infinity') and f.day <= $1
-    where not exists (select from fact r where r.kind = 'reversal' and r.account_id = f.account_id and r.body ->> 'reverses' = f.fact_id::text)
+    where not exists (select from fact r where r.kind = 'reversal' and r.account_id = f.account_id and r.body ->> 'reverses' = f.fact_id::text
+        and not exists (select from fact b where b.kind = 'reversal' and b.account_id = f.account_id and b.body ->> 'reverses' = r.fact_id::text))
 ), told as (
     select h.account_id, h.instrument_id, coalesce(sum(units) filter (where traded), 0) as traded,
         coalesce(sum(units) filter (where not traded), 0) as came, coalesce(sum(c.amount), 0) as paid,

@@ -135,9 +135,20 @@ async def _correct(act: Act, what: Completion | Reversal, event_id: UUID, accoun
         raise Refused("ACT_INVALID", "a basis is supplied for units that arrived; this is another act")
     if target.kind == FILL:
         raise Refused("ACT_NOT_REVERSIBLE", "a broker's execution is corrected by the broker, not reversed here")
-    async with told_late(page.connection, account.account_id, target.day, target.kind):
+    about = await _at_last(target, facts)
+    async with told_late(page.connection, account.account_id, about.day, about.kind):
         await facts.keep_note(act, event_id, account.account_id, target)
         await book_anew(account, target.instruments, page, lambda one: ("act", event_id, one))
+
+
+async def _at_last(target: StoredFact, facts: FactStore) -> StoredFact:
+    """The fact that a reversal is about, whatever number of reversals lies between."""
+    while isinstance(act := act_of_fact(target.body) if target.day is None else None, Reversed):
+        before = await facts.fact(act.reverses)
+        if before is None:
+            break
+        target = before
+    return target
 
 
 async def _check_names(act: Act, what: What, account: Account, page: Page) -> None:
