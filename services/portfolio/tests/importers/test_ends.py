@@ -144,3 +144,25 @@ def test_columns_may_stand_in_another_order() -> None:
     found = check(out.getvalue())
 
     assert (found["status"], found["booked"], found["not_understood"]) == ("reconciled", 13, 0)
+
+
+@pytest.mark.parametrize("amount", ["NaN", "1e999", '"1,00,0"', "Infinity"])
+def test_a_table_of_one_bad_row_names_its_line_and_column(amount: str) -> None:
+    found = check(f"date,kind,currency,account,amount,text\n2024-01-01,fee,USD,x,{amount},a\n")
+
+    assert (found["status"], found["why"]) == ("rejected", "line 2: column amount: expected a number; nothing else in it can be booked")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"PK\x03\x04aaaa", "(a workbook or an archive; export the statement as text)"),
+        (b"%PDF-1.7 aaaa", "(a PDF; export the statement as CSV or XML)"),
+        (b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><FlexQueryResponse queryName="&b;"/>', "(XML with declarations of its own"),
+        (b"\x89\x00\x01\x02", "(it is binary)"),
+    ],
+)
+def test_a_file_that_nobody_reads_is_named_by_what_it_is(body: bytes, said: str) -> None:
+    (found,) = check_files([File("file", body)])
+
+    assert found.why.startswith(f"no importer knows this kind of file {said}")

@@ -107,10 +107,21 @@ def importer_for(file: File) -> Importer:
     head = file.body[:HEAD_BYTES]
     known = [one for one in every_importer() if one.recognises(file.name, head)]
     if not known:
-        raise StatementError("no importer knows this kind of file: " + ", ".join(one.title for one in every_importer()))
+        raise StatementError(f"no importer knows this kind of file{_looks_like(head)}: " + ", ".join(one.title for one in every_importer()))
     if len(known) > 1:
         raise StatementError("more than one importer takes this for its own: " + ", ".join(one.title for one in known))
     return known[0]
+
+
+def _looks_like(head: bytes) -> str:
+    """What a file that nobody reads is, where its first bytes say so."""
+    if head.startswith(b"PK\x03\x04"):
+        return " (a workbook or an archive; export the statement as text)"
+    if head.startswith(b"%PDF"):
+        return " (a PDF; export the statement as CSV or XML)"
+    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+        return " (XML with declarations of its own, which brokers do not write)"
+    return " (it is binary)" if b"\x00" in head else ""
 
 
 def read_files(files: Sequence[File]) -> Reading:

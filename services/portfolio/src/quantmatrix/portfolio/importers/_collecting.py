@@ -77,8 +77,10 @@ class Collected:
         """All of it as a statement; without a period it is the one that the entries span."""
         days = [entry.session for entry in self.entries]
         if period is None and not days:
-            line = min((one.place.line for one in self.unread), default=None)
-            raise StatementError("there is nothing to book in it and it names no period", line=line)
+            first_unread = min(self.unread, key=lambda one: one.place.line, default=None)
+            if first_unread is not None:
+                raise StatementError(f"{first_unread.why}; nothing else in it can be booked", line=first_unread.place.line)
+            raise StatementError("there is nothing to book in it and it names no period")
         first, last = period or (min(days), max(days))
         named = dict.fromkeys((*accounts, *(entry.account for entry in self.entries)))
         return Statement(
