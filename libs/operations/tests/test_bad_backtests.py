@@ -119,6 +119,11 @@ def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_
         (("run", "atr_matrix", *AAPL, "--set", 'exits={"stop_loss_pct": 5}', "--to", "2000-03-14"), "needs 50 bars"),
         (("sweep", "moving_average_cross", *AAPL, "--grid", "fast=5,NaN"), "fast: Input should be a finite number"),
         (("walk-forward", "moving_average_cross", *AAPL, "--grid", "speed=1,2"), "speed: Extra inputs are not permitted"),
+        (("run", "atr_matrix", *AAPL, "--set", 'exits={"stop": 5}'), "exits.stop: Extra inputs are not permitted"),
+        (("run", "atr_options", *AAPL), "no option chains are there for AAPL; name a file with their quotes in QM_MARKET_CHAINS_FILE"),
+        (("run", "atr_matrix", *AAPL, "--report", "nowhere/page.html"), "--report: there is no folder nowhere"),
+        (("run", "atr_matrix", *AAPL, "--report", "slot"), "--report: slot is a folder; name a file"),
+        (("run", "atr_matrix", *AAPL, "--save", "sitecustomize.py"), "--save: sitecustomize.py is a file; name a folder"),
     ],
 )
 def test_too_little_history_and_wrong_parameters_say_what_is_needed(tmp_path: Path, words: tuple[str, ...], says: str) -> None:

@@ -90,7 +90,7 @@ class Order:
 
     def ready(self) -> Ready:
         """Read options, strategy and bars. Raises BacktestError, FeedError or SettingsError with the place of whatever is wrong."""
-        check_kind(self.kind)
+        check_places(self.kind, self.page, self.folder)
         rules = rules_of(self.slippage_bps, self.volume_pct, self.commission_pct, inside_bar=self.inside_bar)
         job = job_of(self.given, self.cash, self.first, self.last, rules, self.seed)
         chosen = strategy_called(self.strategy)
@@ -161,10 +161,16 @@ def grid_of(given: Sequence[str]) -> dict[str, list[Any]]:
     return found
 
 
-def check_kind(kind: str) -> None:
-    """Raises BacktestError for a kind of tables that is not written."""
+def check_places(kind: str, page: Path | None, folder: Path | None) -> None:
+    """Raises BacktestError for a kind of tables that is not written, and for places where nothing can be, before anything is computed."""
     if kind not in ("csv", "parquet"):
         raise BacktestError(f"--as: tables are written as csv or parquet, not as {kind!r}")
+    if page is not None and not page.parent.is_dir():
+        raise BacktestError(f"--report: there is no folder {page.parent}")
+    if page is not None and page.is_dir():
+        raise BacktestError(f"--report: {page} is a folder; name a file")
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise BacktestError(f"--save: {folder} is a file; name a folder")
 
 
 def symbols_of(given: str) -> tuple[str, ...]:

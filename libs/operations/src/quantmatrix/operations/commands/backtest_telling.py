@@ -1,22 +1,35 @@
 """What commands of `qm backtest` print of a record."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from quantmatrix.operations.commands.backtest_options import rounded
-from quantmatrix.operations.output import out, tell_json, tell_table
+from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.report import report
 from quantmatrix.signals.backtest.tables import save
 
 
+@contextmanager
+def writing(place: Path, *, as_json: bool) -> Iterator[None]:
+    """A place that cannot be written becomes a sentence with exit code 4; what was stored is stored."""
+    try:
+        yield
+    except OSError as error:
+        fail(Exit.CONFIGURATION, f"{place} cannot be written: {error.strerror or error}", as_json=as_json)
+
+
 def hand_over(record: Record, backtest_id: int | None, page: Path | None, folder: Path | None, kind: str, *, as_json: bool) -> None:
     """Write what was asked for, then tell the figures; with the number under which it is stored."""
     if page is not None:
-        page.write_text(report(record), encoding="utf-8")
+        with writing(page, as_json=as_json):
+            page.write_text(report(record), encoding="utf-8")
     if folder is not None:
-        save(record.tables, folder, "parquet" if kind == "parquet" else "csv")
+        with writing(folder, as_json=as_json):
+            save(record.tables, folder, "parquet" if kind == "parquet" else "csv")
     if as_json:
         tried = {"tried": [_combination(one) for one in record.tables["tried"].iter_rows(named=True)]} if "tried" in record.tables else {}
         tell_json({**record.figures, **tried, "id": backtest_id})

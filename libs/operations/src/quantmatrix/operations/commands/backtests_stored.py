@@ -8,7 +8,7 @@ import typer
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.clock import SystemClock
 from quantmatrix.operations.backtests import strategy_called
-from quantmatrix.operations.commands.backtest_options import Folder, Id, Kind, Page, check_kind, progress_bar, refusals, rounded
+from quantmatrix.operations.commands.backtest_options import Folder, Id, Kind, Page, check_places, progress_bar, refusals, rounded
 from quantmatrix.operations.commands.backtest_telling import hand_over
 from quantmatrix.operations.commands.backtests_working import data_of, found, record_of_stored, store_of_backtests
 from quantmatrix.operations.commands.common import AsJson, run
@@ -65,7 +65,7 @@ def show_command(number: Id, page: Page = None, folder: Folder = None, kind: Kin
     """Show a stored backtest again: its figures, its page with plots (--report), its tables (--save)."""
 
     async def shown() -> tuple[Backtest, Record]:
-        check_kind(kind)
+        check_places(kind, page, folder)
         async with store_of_backtests(as_json=as_json) as store:
             return await record_of_stored(store, number)
 

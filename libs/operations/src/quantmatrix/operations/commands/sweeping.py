@@ -18,14 +18,14 @@ from quantmatrix.operations.commands.backtest_options import (
     Ready,
     Seed,
     Workers,
-    check_kind,
+    check_places,
     grid_of,
     ordered,
     progress_bar,
     refusals,
     rounded,
 )
-from quantmatrix.operations.commands.backtest_telling import hand_over
+from quantmatrix.operations.commands.backtest_telling import hand_over, writing
 from quantmatrix.operations.commands.backtests_handed import workers_wait
 from quantmatrix.operations.commands.backtests_working import handed_out, record_of_stored, resumed, store_of_backtests, worked
 from quantmatrix.operations.commands.common import AsJson, run
@@ -108,7 +108,7 @@ def resume_command(
 ) -> None:
     """Go on with a sweep that was cancelled or failed: finished combinations are not run again."""
     with refusals(as_json=as_json):
-        check_kind(kind)
+        check_places(kind, page, folder)
         handed = by_workers and run(workers_wait(as_json=as_json), as_json=as_json)
         record = run(resumed(number, None if handed else workers or cores(), as_json=as_json), as_json=as_json)
     hand_over(record, number, page, folder, kind, as_json=as_json)
@@ -129,10 +129,14 @@ def monte_carlo_command(
             return (await record_of_stored(store, number))[1]
 
     with refusals(as_json=as_json):
+        check_places("csv", page, None)
         record = run(stored(), as_json=as_json)
+        if "trades" not in record.tables:
+            raise BacktestError(f"backtest {number} is a sweep, it has no trades of its own; run one of its combinations, and draw that")
         spread = drawn_anew(record.profits(), float(record.figures["opening_cash"]), method=method, runs=runs, seed=seed)
     if page is not None:
-        page.write_text(luck_page(record, spread), encoding="utf-8")
+        with writing(page, as_json=as_json):
+            page.write_text(luck_page(record, spread), encoding="utf-8")
     if as_json:
         told: dict[str, Any] = asdict(spread)
         tell_json({"id": number, **told})

@@ -39,7 +39,7 @@ from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
 from quantmatrix.signals.backtest.trades import OfSymbol, Tally, tally_of
 from quantmatrix.signals.backtest.whole_fills import WholeFills
 from quantmatrix.signals.ports import ColumnStrategy, OptionStrategy, PlanningStrategy, Strategy
-from quantmatrix.signals.strategies._exits import EXITS, make_strategy, parameters_told
+from quantmatrix.signals.strategies._exits import EXITS, ExitParameters, make_strategy, parameters_told
 
 _CODE = ("domain", "strategies", "backtest")
 
@@ -65,7 +65,8 @@ def made(strategy: type[Strategy], parameters: Mapping[str, Any]) -> Strategy:
     try:
         return make_strategy(strategy, parameters)
     except ValidationError as error:
-        wrong = [f"{'.'.join(str(part) for part in one['loc']) or 'together'}: {one['msg']}" for one in error.errors()]
+        around = (EXITS,) if error.title == ExitParameters.__name__ else ()
+        wrong = [f"{'.'.join(str(part) for part in (*around, *one['loc'])) or 'together'}: {one['msg']}" for one in error.errors()]
         known = ", ".join([*strategy.parameters.model_fields, EXITS])
         raise BacktestError(f"{strategy.name} cannot be made:\n  " + "\n  ".join(wrong) + f"\n  its parameters: {known}") from error
 
