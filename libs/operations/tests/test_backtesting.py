@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from libs.operations.tests.called import called
 
 from quantmatrix.operations.backtests import parameters_of
 from quantmatrix.signals.backtest.history import BacktestError
@@ -94,7 +95,8 @@ def _weekday(day: str) -> int:
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence_and_ends_with_code_4(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
-    done = qm(tmp_path, *words, "--json")
+    unstored = ("--no-store",) if words[0] in ("run", "sweep") else ()
+    done = called(tmp_path, "backtest", *words, *unstored, "--json")
 
     assert done.returncode == 4, done.stdout + done.stderr
     assert says in json.loads(done.stdout)["error"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from libs.operations.tests.called import called
 
 from quantmatrix.common.calendars import TradingCalendar
 
@@ -71,6 +72,14 @@ def many_bars(folder: Path) -> dict[str, str]:
     return {"QM_MARKET_FEED": "csv", "QM_MARKET_CSV_FILE": str(folder / "many.csv")}
 
 
+def refused(folder: Path, *words: str, **settings: str) -> str:
+    """The sentence with which a command of the strategies that are there ends."""
+    done = called(folder, "backtest", *words, "--json", **settings)
+    assert done.returncode == 4, done.stdout + done.stderr
+    error: str = json.loads(done.stdout)["error"]
+    return error
+
+
 def told(folder: Path, code: int, *words: str, **settings: str) -> str:
     done = qm(folder, *words, **settings)
     assert done.returncode == code, done.stdout + done.stderr
@@ -127,7 +136,7 @@ def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_
     ],
 )
 def test_too_little_history_and_wrong_parameters_say_what_is_needed(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
-    said = told(tmp_path, 4, *words, "--no-store")
+    said = refused(tmp_path, *words, "--no-store")
 
     assert says in said
     assert not (tmp_path / ".qm").exists()
@@ -146,7 +155,7 @@ def test_too_little_history_and_wrong_parameters_say_what_is_needed(tmp_path: Pa
 def test_bars_that_cannot_be_are_refused_with_their_line(tmp_path: Path, rows: list[str], says: str) -> None:
     (tmp_path / "own.csv").write_text(HEAD + "\n".join(f"OWN,{row}" for row in rows) + "\n", encoding="utf-8")
 
-    said = told(tmp_path, 4, "run", "dca_conservative", "--no-store", QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"))
+    said = refused(tmp_path, "run", "dca_conservative", "--no-store", QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"))
 
     assert says in said
 
