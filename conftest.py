@@ -59,11 +59,16 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs the servers, and begin with the long files: `make test` gives each worker a file at a time."""
+    """Mark what needs the servers, and begin with the longest files: `make test` gives each worker a file at a time."""
     for item in items:
         if "servers" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.servers)
-    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("long")
+    return 0 if marker is None else marker.args[0]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from tests.benchmarks.statement import ROWS, imported
 
 from quantmatrix.operations.demo import Options
 
-pytestmark = [pytest.mark.servers, pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.long(30)]
 
 
 def test_percentiles_are_those_of_the_values() -> None:

@@ -44,9 +44,9 @@ async def undisturbed(places: Places, options: Options) -> Row:
         return Row("undisturbed", done.result)
 
 
-def killed(seed: int, every_s: float) -> Disturbed:
+def killed(seed: int, every_s: float, kills_max: int | None = None) -> Disturbed:
     async def run(places: Places, options: Options) -> Row:
-        killer = Killer(every_s, seed)
+        killer = Killer(every_s, seed, kills_max)
         async with replayed(places, options, disturb=killer) as done:
             return Row(f"a kill every {every_s:g} s, seed {seed}", done.result, killer.kills)
 

@@ -31,7 +31,7 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 PREPARATION = ("bootstrap", "migrate", "provision")
 READY_S = 60.0
 REPLAY_S = 120.0
-pytestmark = [pytest.mark.servers, pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.long(20)]
 
 
 class Deployment:
@@ -154,7 +154,7 @@ async def deployment(compose: dict[str, Any], tmp_path: Path) -> AsyncIterator[D
 async def test_the_steps_of_compose_lead_to_a_replay_whose_books_agree(deployment: Deployment) -> None:
     await deployment.prepare()
     await deployment.start_services(
-        QM_MARKET_REPLAY_PACE_S="0", QM_MARKET_REPLAY_SYMBOLS="AAPL", QM_MARKET_REPLAY_FROM="2004-01-02", QM_MARKET_REPLAY_TO="2005-03-31"
+        QM_MARKET_REPLAY_PACE_S="0", QM_MARKET_REPLAY_SYMBOLS="AAPL", QM_MARKET_REPLAY_FROM="2004-11-01", QM_MARKET_REPLAY_TO="2005-03-31"
     )
     async with httpx.AsyncClient() as client:
         for service, port in deployment.health_ports.items():
@@ -173,7 +173,7 @@ async def test_the_steps_of_compose_lead_to_a_replay_whose_books_agree(deploymen
     metrics = await _metrics(deployment.health_ports["portfolio"])
 
     assert status is not None
-    assert status.sessions_done == status.sessions_total > 300
+    assert status.sessions_done == status.sessions_total > 100
     assert [one for one in checks if not one.ok] == []
     assert len(checks) >= 5
     assert 0 < metrics["qm_lag_seconds"] < REPLAY_S

@@ -56,17 +56,17 @@ class Platform:
         found: ReplayStatus = await self.asked("market", ReplayStatusAsked())
         return found
 
-    async def until(self, reached: Callable[[ReplayStatus], bool], what: str) -> ReplayStatus:
+    async def until(self, reached: Callable[[ReplayStatus], bool], what: str, within_s: float = 90) -> ReplayStatus:
         async def there() -> ReplayStatus | None:
             found = await self.status()
             return found if reached(found) else None
 
-        found = await wait_until(there, what, within_s=90)
+        found = await wait_until(there, what, within_s=within_s)
         assert found is not None
         return found
 
-    async def finished(self) -> None:
-        await self.until(lambda status: status.state == "finished" and status.settled == status.session, "the replay is over")
+    async def finished(self, within_s: float = 90) -> None:
+        await self.until(lambda status: status.state == "finished" and status.settled == status.session, "the replay is over", within_s)
         await wait_until(self._drained, "everything was heard", within_s=30)
 
     async def _drained(self) -> bool:

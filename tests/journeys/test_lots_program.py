@@ -11,7 +11,7 @@ from tests.journeys.program import Up, answer, qm, until_finished
 
 from quantmatrix.operations.servers.nats import free_port
 
-pytestmark = [pytest.mark.servers, pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.long(20)]
 SHORT = {"QM_MARKET_REPLAY_TO": "2000-06-30", "QM_MARKET_REPLAY_PACE_S": "0"}
 ACCOUNT = "DU0000001"
 

@@ -16,7 +16,7 @@ from quantmatrix.common.values import Money
 from quantmatrix.operations.backtests import catalogue, histories, strategy_called
 from quantmatrix.signals.backtest.run import Job, backtest
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.long(50)
 SYMBOLS = ("AAPL", "MSFT")
 PERIODS = [(date(2003, 4, 1), date(2003, 9, 30)), (date(2004, 8, 2), date(2005, 4, 29))]
 
@@ -50,6 +50,7 @@ async def test_a_backtest_makes_the_trades_of_the_replay(make_platform: Any, dat
 
 
 CAPITAL = Money(20_000, "USD")
+EACH = Money(16_000, "USD")
 WEIGHTS = {"AAPL": 0.6, "MSFT": 0.4}
 RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "atr_matrix with exits": ("atr_matrix", {"alignment": "ema21", "exits": {"stop_loss_pct": 3, "take_profit_pct": 6}}),
@@ -61,40 +62,46 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", RUNS)
-async def test_a_run_that_a_person_starts_makes_the_trades_of_the_backtest(make_platform: Any, ask: Any, database: Any, case: str) -> None:
-    strategy, parameters = RUNS[case]
+async def test_the_runs_that_a_person_starts_make_the_trades_of_their_backtests(make_platform: Any, ask: Any, database: Any) -> None:
+    """All of them in one replay on one account: each trades as if it were alone."""
     first, last = PERIODS[0]
     told = {"replay_symbols": SYMBOLS, "replay_from": first, "replay_to": last, "replay_pace_s": 0.0}
     platform: Platform = make_platform(market=told, signals={"default_strategy": ""})
     await platform.start("execution", "portfolio", "notify", "signals")
     await wait_until(lambda: _has_account(platform), "the paper account is there", within_s=30)
-    run = RunId(derived_id("a person's run", case))
-    await platform.say(
-        StartRun(
-            command_id=run, user_id=USER, account_id=ACCOUNT, run_id=run, strategy=strategy, capital=CAPITAL,
-            parameters={name: json.dumps(value) for name, value in parameters.items()},
-        )
-    )  # fmt: skip
+    for case, (strategy, parameters) in RUNS.items():
+        run = RunId(derived_id("a person's run", case))
+        await platform.say(
+            StartRun(
+                command_id=run, user_id=USER, account_id=ACCOUNT, run_id=run, strategy=strategy, capital=EACH,
+                parameters={name: json.dumps(value) for name, value in parameters.items()},
+            )
+        )  # fmt: skip
     await platform.say.heard_by("signals", ask)
     await platform.start("market")
-    await platform.finished()
+    await platform.finished(within_s=180)
     rows = await database.fetch("execution", "select payload from outbox where type = 'OrderFilled'")
     replayed = [json.loads(row["payload"]) for row in rows]
-    (owned,) = (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs
+    owned = {one.run_id: one for one in (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs}
     await platform.agree()
 
     _, past = histories(SYMBOLS)
-    result = backtest(strategy_called(strategy), past, Job(parameters, CAPITAL, first=first, last=last))
-
-    assert sorted(
-        (str(one.session), one.symbol, one.side.value, str(one.quantity), str(one.price), str(one.fee.amount.normalize()))
-        for one in result.outcome.fills
-    ) == sorted(
-        (one["session"], one["instrument"]["symbol"], one["side"], one["quantity"], one["price"], one["fee"]["amount"]) for one in replayed
-    )
-    assert owned.cash == result.outcome.curve[-1].cash and {one["triggered_by"] for one in replayed} <= {owned.triggered_by}
-    assert replayed or strategy == "atr_options", "nothing was traded: the test shows nothing"
+    assert len({one.triggered_by for one in owned.values()}) == len(RUNS) and {one["triggered_by"] for one in replayed} <= {
+        one.triggered_by for one in owned.values()
+    }
+    for case, (strategy, parameters) in RUNS.items():
+        own = owned[RunId(derived_id("a person's run", case))]
+        result = backtest(strategy_called(strategy), past, Job(parameters, EACH, first=first, last=last))
+        filled = [one for one in replayed if one["triggered_by"] == own.triggered_by]
+        assert sorted(
+            (str(one.session), one.symbol, one.side.value, str(one.quantity), str(one.price), str(one.fee.amount.normalize()))
+            for one in result.outcome.fills
+        ) == sorted(
+            (one["session"], one["instrument"]["symbol"], one["side"], one["quantity"], one["price"], one["fee"]["amount"])
+            for one in filled
+        ), case
+        assert own.cash == result.outcome.curve[-1].cash, case
+        assert filled or strategy == "atr_options", f"{case}: nothing was traded, the test shows nothing"
 
 
 def test_every_strategy_of_the_slot_stands_in_the_table() -> None:

@@ -18,7 +18,7 @@ from quantmatrix.operations.client import asking_at
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.servers.nats import free_port
 
-pytestmark = [pytest.mark.servers, pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.long(50)]
 SHORT = {"QM_MARKET_REPLAY_TO": "2000-12-29", "QM_MARKET_REPLAY_PACE_S": "0"}
 
 

@@ -20,7 +20,7 @@ from tests.ledger.recompute import Execution, Ledger, bars_until, cents, last_cl
 from quantmatrix.operations.demo import Options, Replayed, replayed
 from quantmatrix.operations.places import Places
 
-pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(55)]
 LAST = date(2013, 3, 1) if "QM_TEST_ALL_YEARS" in os.environ else date(2006, 12, 29)
 
 

@@ -14,6 +14,7 @@ from libs.operations.tests.called import called
 from quantmatrix.operations.backtests import parameters_of
 from quantmatrix.signals.backtest.history import BacktestError
 
+pytestmark = pytest.mark.long(35)
 SHORT = ("--symbols", "AAPL,MSFT", "--from", "2003-04-01", "--to", "2004-03-31")
 
 

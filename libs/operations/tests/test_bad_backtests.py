@@ -13,6 +13,7 @@ from libs.operations.tests.called import called
 
 from quantmatrix.common.calendars import TradingCalendar
 
+pytestmark = pytest.mark.long(15)
 SESSIONS = [session.day for session in TradingCalendar().sessions(date(1990, 1, 2), date(2012, 12, 31))][:5_050]
 AAPL = ("--symbols", "AAPL")
 HEAD = "symbol,date,open,high,low,close,volume\n"

@@ -20,6 +20,7 @@ from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.places import Places, SetUpError
 from quantmatrix.operations.supervisor import Plan, Supervisor
 
+pytestmark = pytest.mark.long(35)
 Make = Callable[..., Supervisor]
 
 

@@ -13,7 +13,7 @@ from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(35)]
 EVIL = "<script>alert(1)</script>"
 CROSS = {"strategy": "moving_average_cross", "symbols": ["AAPL", "MSFT"], "capital": "50000", "parameters": {"fast": 2, "slow": 6}}
 

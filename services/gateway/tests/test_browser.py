@@ -7,7 +7,7 @@ from services.gateway.tests.running import Console, Desk
 
 from quantmatrix.common.testing.waiting import wait_until
 
-pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
+pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(45)]
 
 
 async def test_every_page_is_accessible_quiet_and_fits(desk: Desk) -> None:

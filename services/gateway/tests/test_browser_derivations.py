@@ -5,7 +5,7 @@ from playwright.async_api import Page, expect
 from services.gateway.tests.browsing import DESK, NEEDS_CHROMIUM, Seen, browser, log_in, violations
 from services.gateway.tests.running import Desk
 
-pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
+pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(10)]
 
 FIGURES = (
     ("/", '.kpi a[href*="of=equity"]', "closing price"),

@@ -8,7 +8,7 @@ from services.gateway.tests.running import BEHIND, Console, gateway_here
 from quantmatrix.common.testing.here import StartHere
 from quantmatrix.common.testing.waiting import wait_until
 
-pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.long]
+pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.long(20)]
 
 
 async def test_empty_pages_say_what_will_appear(console: Console, start_here: StartHere) -> None:

@@ -16,7 +16,7 @@ from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.output import Exit
 from quantmatrix.operations.testing import Servers
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(30)]
 RUNS = "/api/v1/strategies/runs/"
 
 

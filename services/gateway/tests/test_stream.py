@@ -9,7 +9,7 @@ from services.gateway.tests.running import Desk, add_user
 
 from quantmatrix.gateway.feed import Place, parse_place
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(10)]
 
 
 async def test_every_message_is_heard_once_and_in_order(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from functools import cache
 
 import pytest
 
@@ -11,11 +12,14 @@ from quantmatrix.common.values import Price
 from quantmatrix.market.domain.listing import instrument_id
 from quantmatrix.market.domain.quality import missing_sessions
 from quantmatrix.market.feeds.replay import ReplayFeed
-from quantmatrix.market.ports import FeedError
+from quantmatrix.market.ports import FeedContent, FeedError
 from quantmatrix.market.testing import FeedContract, FixedFeed
 
-ALL = ReplayFeed((), derive=True)
-CONTENT = ALL.content()
+
+@cache
+def everything() -> FeedContent:
+    """All bars and actions, read once."""
+    return ReplayFeed((), derive=True).content()
 
 
 class TestTheReplayFeed(FeedContract):
@@ -27,27 +31,27 @@ class TestTheDouble(FeedContract):
 
 
 def closes(symbol: str) -> dict[date, Price]:
-    return {bar.session: bar.close for bar in CONTENT.bars if bar.instrument_id == instrument_id("XNYS", symbol)}
+    return {bar.session: bar.close for bar in everything().bars if bar.instrument_id == instrument_id("XNYS", symbol)}
 
 
 def test_there_are_five_symbols_and_12154_bars_of_2000_to_2013() -> None:
-    assert [listing.symbol for listing in CONTENT.listings] == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
-    assert len(CONTENT.bars) == 12_154
-    assert (CONTENT.bars[0].session, CONTENT.bars[-1].session) == (date(2000, 3, 1), date(2013, 3, 1))
+    assert [listing.symbol for listing in everything().listings] == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+    assert len(everything().bars) == 12_154
+    assert (everything().bars[0].session, everything().bars[-1].session) == (date(2000, 3, 1), date(2013, 3, 1))
 
 
 def test_every_bar_lies_on_a_session_of_new_york_and_no_session_is_missing() -> None:
     calendar = TradingCalendar()
-    for listing in CONTENT.listings:
-        own = [bar for bar in CONTENT.bars if bar.instrument_id == listing.instrument_id]
+    for listing in everything().listings:
+        own = [bar for bar in everything().bars if bar.instrument_id == listing.instrument_id]
 
         assert all(calendar.is_session(bar.session) for bar in own)
         assert missing_sessions(own, calendar) == []
 
 
 def test_the_three_splits_are_facts_and_there_are_no_others() -> None:
-    symbols = {listing.instrument_id: listing.symbol for listing in CONTENT.listings}
-    splits = [action for action in CONTENT.actions if action.kind is ActionKind.SPLIT]
+    symbols = {listing.instrument_id: listing.symbol for listing in everything().listings}
+    splits = [action for action in everything().actions if action.kind is ActionKind.SPLIT]
 
     assert [(symbols[one.instrument_id], one.effective, one.numerator, one.denominator, one.derived) for one in splits] == [
         ("AAPL", date(2000, 6, 21), 2, 1, False),
@@ -75,11 +79,11 @@ def test_the_fall_of_apple_of_52_percent_is_in_the_prices_and_no_action() -> Non
     own, apple = closes("AAPL"), instrument_id("XNYS", "AAPL")
 
     assert (own[date(2000, 9, 28)], own[date(2000, 9, 29)]) == (Price.parse("53.5"), Price.parse("25.75"))
-    assert not [one for one in CONTENT.actions if one.instrument_id == apple and one.effective == date(2000, 9, 29)]
+    assert not [one for one in everything().actions if one.instrument_id == apple and one.effective == date(2000, 9, 29)]
 
 
 def test_dividends_are_marked_as_derived_and_come_only_where_asked_for() -> None:
-    dividends = [action for action in CONTENT.actions if action.kind is ActionKind.DIVIDEND]
+    dividends = [action for action in everything().actions if action.kind is ActionKind.DIVIDEND]
 
     assert dividends and all(one.derived for one in dividends)
     assert not [one for one in ReplayFeed((), derive=False).content().actions if one.kind is ActionKind.DIVIDEND]
@@ -90,7 +94,7 @@ def test_derived_dividends_agree_with_what_companies_paid() -> None:
 
     Within two percent: the adjusted column is rounded to cents, which is why these are marked and never booked.
     """
-    by_place = {(one.instrument_id, one.effective): one.amount for one in CONTENT.actions if one.kind is ActionKind.DIVIDEND}
+    by_place = {(one.instrument_id, one.effective): one.amount for one in everything().actions if one.kind is ActionKind.DIVIDEND}
 
     assert by_place[instrument_id("XNYS", "MSFT"), date(2004, 11, 15)].value == pytest.approx(Decimal("3.08"), rel=Decimal("0.02"))
     assert by_place[instrument_id("XNYS", "AAPL"), date(2012, 8, 9)].value == pytest.approx(Decimal("2.65"), rel=Decimal("0.02"))
@@ -99,7 +103,7 @@ def test_derived_dividends_agree_with_what_companies_paid() -> None:
 def test_companies_that_never_paid_have_no_dividends() -> None:
     never = {instrument_id("XNYS", symbol) for symbol in ("FB", "GOOG")}
 
-    assert not [one for one in CONTENT.actions if one.kind is ActionKind.DIVIDEND and one.instrument_id in never]
+    assert not [one for one in everything().actions if one.kind is ActionKind.DIVIDEND and one.instrument_id in never]
 
 
 def test_a_symbol_the_feed_does_not_have_is_refused_with_what_it_has() -> None:

@@ -38,14 +38,15 @@ class Kills:
 class Killer:
     """Every `every_s` seconds: choose a victim, stop it for an instant to see whether it is at work, and kill it if so."""
 
-    def __init__(self, every_s: float, seed: int) -> None:
+    def __init__(self, every_s: float, seed: int, kills_max: int | None = None) -> None:
         self._every_s = every_s
+        self._kills_max = kills_max
         self._random = random.Random(seed)  # noqa: S311 - chaos, not secrets
         self.kills = Kills()
 
     async def __call__(self, supervisor: Supervisor) -> None:
-        """Work until cancelled."""
-        while True:
+        """Work until cancelled, or until there were `kills_max`."""
+        while self._kills_max is None or self.kills.total < self._kills_max:
             await asyncio.sleep(self._every_s)
             await self._kill_one(supervisor)
 

@@ -1,6 +1,7 @@
 """Documents made from the code: nobody writes them by hand, and a test notices when they are out of date."""
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 from quantmatrix.operations.documents import asyncapi, dependencies, deployment, messages, openapi, questions, settings, streams
@@ -20,8 +21,9 @@ _MAKERS: tuple[Callable[[], Documents], ...] = (
 )
 
 
-def all_documents() -> dict[Path, str]:
-    """Every generated document as it should be."""
+@cache
+def all_documents() -> Documents:
+    """Every generated document as it should be; the code does not change while a process runs."""
     return {path: text for make in _MAKERS for path, text in make().items()}
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 
 from quantmatrix.common.ids import derived_id, short_token
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
@@ -82,6 +83,7 @@ class CorporateAction:
     source: str
 
 
+@lru_cache(maxsize=4_096)
 def instrument_id(calendar: str, first_symbol: str) -> InstrumentId:
     """The lasting id of what was first listed under this symbol; later renames do not change it."""
     return InstrumentId(short_token("instrument", calendar, first_symbol, length=12))
