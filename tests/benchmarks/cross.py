@@ -262,7 +262,14 @@ def nautilus(folder: Path) -> Callable[[], Found]:
     return run
 
 
-ENGINES = {one.__name__: one for one in (columns, events, compiled, vectorbt, backtesting, nautilus)}
+def freqtrade(folder: Path) -> Callable[[], Found]:
+    """A class of frames by the loop of freqtrade."""
+    from tests.benchmarks.freqtrades import frames_of_freqtrade
+
+    return frames_of_freqtrade(folder, {"FAST": FAST, "SLOW": SLOW, "UNITS": UNITS, "FEE": FEE, "CASH": CASH}, DIGITS)
+
+
+ENGINES = {one.__name__: one for one in (columns, events, compiled, vectorbt, backtesting, freqtrade, nautilus)}
 
 
 def main() -> None:

@@ -22,10 +22,10 @@ from tests.benchmarks.cross import DIGITS
 
 ROOT = Path(__file__).parents[2]
 PEERS = ROOT / ".venv-peers" / "bin" / "python"
-OURS, THEIRS = ("columns", "events"), ("compiled", "vectorbt", "backtesting", "nautilus")
+OURS, THEIRS = ("columns", "events"), ("compiled", "vectorbt", "backtesting", "freqtrade", "nautilus")
 SEED, SIGMA = 7, 0.0005
 TIMEOUT_S = 300.0
-SLOW = {"nautilus": 90.0}
+SLOW = {"freqtrade": 120.0, "nautilus": 90.0}
 """Engines that run once, in one process, and are given up after so many seconds."""
 COLUMNS_RATIO_MIN, EVENTS_RATIO_MIN, NAUTILUS_RATIO_MIN = 3.0, 1.0, 10.0
 SYMBOLS, YEARS, SESSIONS = 500, 10, 252
@@ -107,7 +107,10 @@ def make_wide(folder: Path, symbols: int = SYMBOLS, sessions: int = YEARS * SESS
 
 def measure_all(folder: Path) -> list[Timed]:
     """250,000 bars through every engine, a million through those that go by columns."""
-    return [*measure_cross(folder, 250_000, 5), *measure_cross(folder, 1_000_000, 3, without=("events", "backtesting", "nautilus"))]
+    return [
+        *measure_cross(folder, 250_000, 5),
+        *measure_cross(folder, 1_000_000, 3, without=("events", "backtesting", "freqtrade", "nautilus")),
+    ]
 
 
 def measure_cross(folder: Path, count: int, repeats: int, without: Sequence[str] = ()) -> list[Timed]:

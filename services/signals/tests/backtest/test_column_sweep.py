@@ -1,9 +1,11 @@
 """Sweeps by columns: every figure is that of the single run, however many threads, and whatever is known already."""
 
+import gc
 import math
 import pickle
 from dataclasses import asdict, replace
 from typing import Any
+from weakref import ref
 
 import numpy as np
 import polars as pl
@@ -145,3 +147,18 @@ def test_a_shelf_computes_what_it_cannot_tell_apart_anew() -> None:
     found = shelf.columns(one, doubled)
 
     assert np.allclose(found["twice"].to_numpy(), past.frame["close"].to_numpy() * 2)
+
+
+def test_bars_are_given_back_with_their_columns_at_once() -> None:
+    past = walk(3, 300)
+    sweep(STRATEGY, [past], JOB, GRID)
+    there, collecting = ref(past), gc.isenabled()
+    gc.disable()
+
+    try:
+        del past
+
+        assert there() is None
+    finally:
+        if collecting:
+            gc.enable()

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from functools import cached_property
+from weakref import ref
 
 import polars as pl
 
@@ -23,11 +24,19 @@ class Shelf:
     """Columns stay, those used last the longest, up to `bytes_max`. Several threads may use it."""
 
     def __init__(self, history: History, bytes_max: int = BYTES_MAX) -> None:
-        self._history, self._bytes_max = history, bytes_max
+        # The bars keep their shelf; if it kept them too, both would stay until Python looks for rings.
+        self._of, self._bytes_max = ref(history), bytes_max
         self._kept: dict[bytes, pl.Series] = {}
         self._bytes = 0
         self._passed: set[int] = set()
         self._lock = threading.Lock()
+
+    @property
+    def _history(self) -> History:
+        history = self._of()
+        if history is None:
+            raise ReferenceError("the bars of this shelf are gone")
+        return history
 
     def __reduce__(self) -> "tuple[type[Shelf], tuple[History, int]]":
         return Shelf, (self._history, self._bytes_max)
