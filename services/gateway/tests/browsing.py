@@ -1,13 +1,12 @@
 """The console in a real browser: launching it, logging in, what axe and the browser complain about."""
 
-import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from services.gateway.tests.running import PASSWORD, Console
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -60,23 +59,29 @@ class Seen:
 
 
 @asynccontextmanager
-async def browser(size: tuple[int, int], scheme: str) -> AsyncIterator[BrowserContext]:
-    """Chromium with an empty profile."""
-    with tempfile.TemporaryDirectory(prefix="qm-browser-") as folder:
-        async with async_playwright() as playwright:
-            context = await playwright.chromium.launch_persistent_context(
-                folder,
-                executable_path=CHROMIUM,
-                headless=True,
-                args=FLAGS,
-                viewport={"width": size[0], "height": size[1]},
-                color_scheme=scheme,  # type: ignore[arg-type]
-                reduced_motion="reduce",
-            )
-            try:
-                yield context
-            finally:
-                await context.close()
+async def launched() -> AsyncIterator[Browser]:
+    """Chromium, for as many profiles as are wanted."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, headless=True, args=FLAGS)
+        try:
+            yield chromium
+        finally:
+            await chromium.close()
+
+
+@asynccontextmanager
+async def browser(size: tuple[int, int], scheme: str, chromium: Browser | None = None) -> AsyncIterator[BrowserContext]:
+    """An empty profile, in a Chromium that runs or in one of its own."""
+    async with AsyncExitStack() as stack:
+        context = await (chromium or await stack.enter_async_context(launched())).new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            reduced_motion="reduce",
+        )
+        try:
+            yield context
+        finally:
+            await context.close()
 
 
 async def log_in(page: Page, console: Console) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser
+from services.gateway.tests.browsing import launched
 from services.gateway.tests.running import BEHIND, Console, Desk, drained, gateway_here, replay_done
 
 from quantmatrix.common.runtime.asking import Ask
@@ -49,6 +51,13 @@ async def desk(servers: Servers) -> AsyncIterator[Desk]:
             await start_here.stop_all()
             await bus.close()
             await database.drop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser in which every test of a module has a profile of its own."""
+    async with launched() as running:
+        yield running
 
 
 @pytest.fixture

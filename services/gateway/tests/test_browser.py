@@ -1,7 +1,7 @@
 """The console after a replay: accessible, quiet, drawn; in light and dark, on a desk and on a phone."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 from services.gateway.tests.browsing import DESK, NEEDS_CHROMIUM, PAGES, PHONE, Seen, browser, log_in, settled, violations
 from services.gateway.tests.running import Console, Desk
 
@@ -10,14 +10,14 @@ from quantmatrix.common.testing.waiting import wait_until
 pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(45)]
 
 
-async def test_every_page_is_accessible_quiet_and_fits(desk: Desk) -> None:
+async def test_every_page_is_accessible_quiet_and_fits(desk: Desk, chromium: Browser) -> None:
     order = (await desk.get("/api/v1/orders/?limit=1")).json()["orders"][0]["order_id"]
     ran = [await _backtest(desk, **more) for more in ({}, {"grid": GRID}, {"grid": GRID, "windows": {"inside": 40, "outside": 20}})]
     backtests = [*(f"/backtests/{number}" for number in ran), f"/backtests/compare?id={ran[0]}&id={ran[2]}"]
     wrong: list[str] = []
     for size in (DESK, PHONE):
         for scheme in ("light", "dark"):
-            async with browser(size, scheme) as context:
+            async with browser(size, scheme, chromium) as context:
                 page = await context.new_page()
                 look = f"{size[0]} px, {scheme}:"
                 wrong += [
@@ -62,10 +62,10 @@ async def _complaints(page: Page, console: Console, width_max: int, paths: tuple
     return wrong + seen.wrong
 
 
-async def test_candles_averages_ladder_and_fills_are_drawn(desk: Desk) -> None:
+async def test_candles_averages_ladder_and_fills_are_drawn(desk: Desk, chromium: Browser) -> None:
     fills = (await desk.get("/api/v1/market/chart/AAPL?limit=600")).json()["fills"]
     assert fills, "the replay has fills of AAPL"
-    async with browser(DESK, "light") as context:
+    async with browser(DESK, "light", chromium) as context:
         page = await context.new_page()
         await log_in(page, desk)
         await page.goto(f"{desk.url}/symbols/AAPL")
@@ -102,8 +102,8 @@ _COLOURS = """() => {
 }"""
 
 
-async def test_the_console_is_worked_by_keyboard(desk: Desk) -> None:
-    async with browser(DESK, "light") as context:
+async def test_the_console_is_worked_by_keyboard(desk: Desk, chromium: Browser) -> None:
+    async with browser(DESK, "light", chromium) as context:
         page = await context.new_page()
         await log_in(page, desk)
         await page.goto(desk.url + "/")
@@ -121,8 +121,8 @@ async def test_the_console_is_worked_by_keyboard(desk: Desk) -> None:
         await expect(dialog).to_be_hidden()
 
 
-async def test_zen_hides_amounts_and_the_theme_is_remembered(desk: Desk) -> None:
-    async with browser(DESK, "light") as context:
+async def test_zen_hides_amounts_and_the_theme_is_remembered(desk: Desk, chromium: Browser) -> None:
+    async with browser(DESK, "light", chromium) as context:
         page = await context.new_page()
         await log_in(page, desk)
         await page.get_by_role("button", name="Hide amounts").click()
@@ -135,8 +135,8 @@ async def test_zen_hides_amounts_and_the_theme_is_remembered(desk: Desk) -> None
         assert await amount.evaluate("(cell) => getComputedStyle(cell).filter") == "none"
 
 
-async def test_the_inbox_is_read_with_one_press(desk: Desk) -> None:
-    async with browser(PHONE, "dark") as context:
+async def test_the_inbox_is_read_with_one_press(desk: Desk, chromium: Browser) -> None:
+    async with browser(PHONE, "dark", chromium) as context:
         page = await context.new_page()
         seen = Seen(page, desk)
         await log_in(page, desk)
@@ -151,8 +151,8 @@ async def test_the_inbox_is_read_with_one_press(desk: Desk) -> None:
         assert seen.wrong == []
 
 
-async def test_older_items_come_page_by_page(desk: Desk) -> None:
-    async with browser(DESK, "light") as context:
+async def test_older_items_come_page_by_page(desk: Desk, chromium: Browser) -> None:
+    async with browser(DESK, "light", chromium) as context:
         page = await context.new_page()
         await log_in(page, desk)
         await page.goto(desk.url + "/notifications")

@@ -1,7 +1,7 @@
 """Every kind of figure leads to where it comes from: pressed one by one, until an execution, a row of a file or a closing price."""
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 from services.gateway.tests.browsing import DESK, NEEDS_CHROMIUM, Seen, browser, log_in, violations
 from services.gateway.tests.running import Desk
 
@@ -25,8 +25,8 @@ FIGURES = (
 )
 
 
-async def test_one_figure_of_each_kind_is_pressed(desk: Desk) -> None:
-    async with browser(DESK, "light") as context:
+async def test_one_figure_of_each_kind_is_pressed(desk: Desk, chromium: Browser) -> None:
+    async with browser(DESK, "light", chromium) as context:
         page = await context.new_page()
         seen = Seen(page, desk)
         await log_in(page, desk)
@@ -40,8 +40,8 @@ async def test_one_figure_of_each_kind_is_pressed(desk: Desk) -> None:
         assert seen.wrong == []
 
 
-async def test_a_line_that_stands_for_many_leads_on_to_them(desk: Desk) -> None:
-    async with browser(DESK, "light") as context:
+async def test_a_line_that_stands_for_many_leads_on_to_them(desk: Desk, chromium: Browser) -> None:
+    async with browser(DESK, "light", chromium) as context:
         page = await context.new_page()
         await log_in(page, desk)
         await page.goto(desk.url + "/performance/derivation?of=equity")
