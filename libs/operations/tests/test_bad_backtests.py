@@ -132,11 +132,14 @@ def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_
         (("run", "atr_matrix", *AAPL, "--set", 'exits={"stop": 5}'), "exits.stop: Extra inputs are not permitted"),
         (("run", "atr_options", *AAPL), "no option chains are there for AAPL; name a file with their quotes in QM_MARKET_CHAINS_FILE"),
         (("run", "atr_matrix", *AAPL, "--report", "nowhere/page.html"), "--report: there is no folder nowhere"),
-        (("run", "atr_matrix", *AAPL, "--report", "slot"), "--report: slot is a folder; name a file"),
-        (("run", "atr_matrix", *AAPL, "--save", "sitecustomize.py"), "--save: sitecustomize.py is a file; name a folder"),
+        (("run", "atr_matrix", *AAPL, "--report", "folder"), "--report: folder is a folder; name a file"),
+        (("run", "atr_matrix", *AAPL, "--save", "file.txt"), "--save: file.txt is a file; name a folder"),
     ],
 )
 def test_too_little_history_and_wrong_parameters_say_what_is_needed(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file.txt").touch()
+
     said = refused(tmp_path, *words, "--no-store")
 
     assert says in said

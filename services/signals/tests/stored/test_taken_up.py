@@ -19,8 +19,6 @@ from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 from quantmatrix.signals.store import SignalsStore
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 async def two(database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess) -> AsyncIterator[list[ServiceProcess]]:
@@ -44,7 +42,7 @@ async def test_one_that_is_killed_leaves_its_backtest_to_the_other(
     here = Installation(database, bus, ask, start_process)
     whole = await here.ended(await here.ordered())
     number = await here.ordered()
-    await wait_until(lambda: _some(here, number), "a part is there", within_s=60)
+    await wait_until(lambda: _some(here, number), "a part is there", within_s=60, look_max_s=0.01)
     (doomed,) = [one for one in two if children_of(one.pid)]
     hands = children_of(doomed.pid)
 
@@ -68,7 +66,7 @@ async def test_one_that_is_asked_to_stop_puts_its_backtest_back(
 ) -> None:
     here = Installation(database, bus, ask, start_process)
     number = await here.ordered()
-    await wait_until(lambda: _some(here, number), "a part is there", within_s=60)
+    await wait_until(lambda: _some(here, number), "a part is there", within_s=60, look_max_s=0.01)
     (stopping,) = [one for one in two if children_of(one.pid)]
 
     assert await stopping.stop() == 0
