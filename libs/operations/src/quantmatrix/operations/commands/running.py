@@ -15,6 +15,7 @@ from quantmatrix.operations.answering import SupervisorAnswers
 from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json
 from quantmatrix.operations.places import Places, SetUpError
+from quantmatrix.operations.servers.nats import NO_AUTHORITIES
 from quantmatrix.operations.supervisor import Plan, Supervisor
 
 STOP_TIMEOUT_S = 15.0
@@ -82,7 +83,7 @@ async def _unless(stop: asyncio.Event, work: Any, supervisor: Supervisor) -> Non
 
 
 async def _until_console_answers(supervisor: Supervisor) -> None:
-    async with httpx.AsyncClient(timeout=2) as http, asyncio.timeout(READY_TIMEOUT_S):
+    async with httpx.AsyncClient(timeout=2, verify=NO_AUTHORITIES) as http, asyncio.timeout(READY_TIMEOUT_S):
         while True:
             try:
                 answer = await http.get(f"http://127.0.0.1:{supervisor.console_port}/login")
