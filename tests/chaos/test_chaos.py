@@ -7,7 +7,7 @@ from tests.chaos.run import Row, emptied_while_down, emptied_while_running, kill
 from quantmatrix.operations.demo import Options
 
 pytestmark = [pytest.mark.servers, pytest.mark.chaos, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(100)]
-OPTIONS = Options(last="2000-09-29")
+OPTIONS = Options(last="2000-12-29")
 KILLS_MAX = 8
 """On a busy machine the replay takes longer, and without an end to the kills it would take ever longer."""
 
