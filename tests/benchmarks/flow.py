@@ -19,7 +19,7 @@ LOOK_S = 0.02
 
 @dataclass(frozen=True)
 class Flow:
-    """Messages a second, by the database's clock: into the outbox, and into the inbox of the hearer (both from the first row)."""
+    """Messages a second, by the database's clock: into the outbox, and through to the inbox of the hearer (both from the first row)."""
 
     count: int
     out_per_s: float
@@ -51,21 +51,17 @@ async def flow(folder: Path, count: int) -> Flow:
 
 async def _counted(url: str, count: int) -> Flow:
     connection = await asyncpg.connect(url)
-    began = said = 0.0
     try:
         async with asyncio.timeout(DEADLINE_S):
             while True:
-                now, out, heard = await connection.fetchrow(
-                    "select extract(epoch from clock_timestamp())::float8,"
-                    " coalesce((select seq from market.outbox_key where key = $1), 0), coalesce((select seq from signals.inbox where key = $1), 0)",
-                    KEY,
-                )
-                if out >= PER_PAGE and not began:
-                    began = now
-                if out >= count and not said:
-                    said = now
-                if heard >= count:
-                    return Flow(count, count / (said - began), count / (now - began))
+                if (await connection.fetchval("select max(seq) from signals.inbox where key = $1", KEY) or 0) >= count:
+                    break
                 await asyncio.sleep(LOOK_S)
+        out_s, in_s = await connection.fetchrow(
+            """select extract(epoch from max(said_at) - min(said_at))::float8, extract(epoch from clock_timestamp() - min(said_at))::float8
+               from market.outbox where key = $1""",
+            KEY,
+        )
+        return Flow(count, count / out_s, count / in_s)
     finally:
         await connection.close()
