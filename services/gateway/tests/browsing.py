@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
@@ -21,6 +21,7 @@ FLAGS = [
     "--disable-sync",
 ]
 DESK, PHONE = (1440, 900), (390, 844)
+Scheme = Literal["light", "dark"]
 PAGES = (
     "/",
     "/positions",
@@ -70,12 +71,12 @@ async def launched() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
-async def browser(size: tuple[int, int], scheme: str, chromium: Browser | None = None) -> AsyncIterator[BrowserContext]:
+async def browser(size: tuple[int, int], scheme: Scheme, chromium: Browser | None = None) -> AsyncIterator[BrowserContext]:
     """An empty profile, in a Chromium that runs or in one of its own."""
     async with AsyncExitStack() as stack:
         context = await (chromium or await stack.enter_async_context(launched())).new_context(
             viewport={"width": size[0], "height": size[1]},
-            color_scheme=scheme,  # type: ignore[arg-type]
+            color_scheme=scheme,
             reduced_motion="reduce",
         )
         try:
@@ -95,7 +96,18 @@ async def log_in(page: Page, console: Console) -> None:
 async def violations(page: Page) -> list[str]:
     """What axe finds against WCAG 2.2 A and AA and its own best practices."""
     await page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: list[dict[str, Any]] = await page.evaluate("axe.run(document, {resultTypes: ['violations']}).then((found) => found.violations)")
+    return await _found(page, {})
+
+
+async def colour_violations(page: Page) -> list[str]:
+    """What axe finds about colours only, on a page that `violations` has looked at."""
+    return await _found(page, {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}})
+
+
+async def _found(page: Page, more: dict[str, Any]) -> list[str]:
+    found: list[dict[str, Any]] = await page.evaluate(
+        "(options) => axe.run(document, options).then((found) => found.violations)", {"resultTypes": ["violations"], **more}
+    )
     return [f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}" for one in found for node in one["nodes"]]
 
 

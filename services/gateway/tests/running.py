@@ -23,6 +23,8 @@ from quantmatrix.operations.servers.nats import free_port
 from quantmatrix.operations.testing import FreshDatabase
 
 PASSWORD = "correct horse battery"
+MEMORY_MIB = 19
+"""The least that a password may take: hundreds of logins are made here, and none is guessed at."""
 OTHER = UserId(derived_id("user", "somebody else"))
 BEHIND = ("market", "signals", "execution", "portfolio", "notify")
 REPLAY = {"replay_from": "2004-01-02", "replay_to": "2004-04-30", "replay_pace_s": 0.0}
@@ -71,7 +73,9 @@ class Desk(Console):
 async def gateway_here(start_here: StartHere, **told: Any) -> AsyncIterator[Console]:
     """Start a gateway with these settings, and wait until it answers."""
     port = told.setdefault("port", free_port())
-    await start_here("gateway", **{"admin_password": SecretStr(PASSWORD), "cookie_secure": False, **told})
+    await start_here(
+        "gateway", **{"admin_password": SecretStr(PASSWORD), "cookie_secure": False, "password_memory_mib": MEMORY_MIB, **told}
+    )
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
         await wait_until(lambda: _answers(client), "the gateway answers")
         yield Console(port, client)
@@ -120,7 +124,7 @@ async def add_user(database: FreshDatabase, name: str, role: str, user_id: UserI
         "insert into users (user_id, name, password_hash, role, created_at) values ($1, $2, $3, $4, $5)",
         user_id,
         name,
-        await Passwords().hashed(PASSWORD),
+        await Passwords(MEMORY_MIB).hashed(PASSWORD),
         role,
         datetime(2024, 1, 2, tzinfo=UTC),
     )

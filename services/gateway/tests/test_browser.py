@@ -2,7 +2,19 @@
 
 import pytest
 from playwright.async_api import Browser, Page, expect
-from services.gateway.tests.browsing import DESK, NEEDS_CHROMIUM, PAGES, PHONE, Seen, browser, log_in, settled, violations
+from services.gateway.tests.browsing import (
+    DESK,
+    NEEDS_CHROMIUM,
+    PAGES,
+    PHONE,
+    Scheme,
+    Seen,
+    browser,
+    colour_violations,
+    log_in,
+    settled,
+    violations,
+)
 from services.gateway.tests.running import Console, Desk
 
 from quantmatrix.common.testing.waiting import wait_until
@@ -15,15 +27,12 @@ async def test_every_page_is_accessible_quiet_and_fits(desk: Desk, chromium: Bro
     ran = [await _backtest(desk, **more) for more in ({}, {"grid": GRID}, {"grid": GRID, "windows": {"inside": 40, "outside": 20}})]
     backtests = [*(f"/backtests/{number}" for number in ran), f"/backtests/compare?id={ran[0]}&id={ran[2]}"]
     wrong: list[str] = []
-    for size in (DESK, PHONE):
-        for scheme in ("light", "dark"):
-            async with browser(size, scheme, chromium) as context:
-                page = await context.new_page()
-                look = f"{size[0]} px, {scheme}:"
-                wrong += [
-                    f"{look} {one}"
-                    for one in await _complaints(page, desk, size[0], (*PAGES, *backtests, f"/orders/{order}", "/no-such-page"))
-                ]
+    schemes: tuple[tuple[tuple[int, int], Scheme, Scheme], ...] = ((DESK, "light", "dark"), (PHONE, "dark", "light"))
+    for size, first, second in schemes:
+        async with browser(size, first, chromium) as context:
+            page = await context.new_page()
+            paths = (*PAGES, *backtests, f"/orders/{order}", "/no-such-page")
+            wrong += [f"{size[0]} px: {one}" for one in await _complaints(page, desk, size[0], paths, second)]
 
     assert wrong == []
 
@@ -43,8 +52,8 @@ async def _backtest(desk: Desk, **more: object) -> int:
     return number
 
 
-async def _complaints(page: Page, console: Console, width_max: int, paths: tuple[str, ...]) -> list[str]:
-    """What axe finds, what the browser's console says, and how far a page is too wide."""
+async def _complaints(page: Page, console: Console, width_max: int, paths: tuple[str, ...], other_scheme: Scheme) -> list[str]:
+    """What axe finds, about colours in the other scheme too, what the browser's console says, and how far a page is too wide."""
     seen = Seen(page, console)
     await page.goto(f"{console.url}/login")
     wrong = [f"/login {one}" for one in await violations(page)]
@@ -57,9 +66,17 @@ async def _complaints(page: Page, console: Console, width_max: int, paths: tuple
             del seen.wrong[said:]  # the browser writes the expected 404 to its console
         await settled(page)
         wrong += [f"{path} {one}" for one in await violations(page)]
+        paper = await page.evaluate(_PAPER)
+        await page.emulate_media(color_scheme=other_scheme)
+        assert await page.evaluate(_PAPER) != paper, f"{path} looks the same in {other_scheme}"
+        wrong += [f"{path} {other_scheme}: {one}" for one in await colour_violations(page)]
+        await page.emulate_media(color_scheme="light" if other_scheme == "dark" else "dark")
         width = await page.evaluate("document.documentElement.scrollWidth")
         wrong += [f"{path} is {width} px wide"] if width > width_max else []
     return wrong + seen.wrong
+
+
+_PAPER = "() => getComputedStyle(document.body).backgroundColor"
 
 
 async def test_candles_averages_ladder_and_fills_are_drawn(desk: Desk, chromium: Browser) -> None:

@@ -93,10 +93,10 @@ class TurnedAway:
 
 
 class Passwords:
-    """Argon2id in threads, a few at a time: each takes 64 MiB and a fifth of a second."""
+    """Argon2id in threads, a few at a time: each takes its memory, and of 64 MiB a fifth of a second."""
 
-    def __init__(self) -> None:
-        self._hash = PasswordHash((Argon2Hasher(),))
+    def __init__(self, memory_mib: int) -> None:
+        self._hash = PasswordHash((Argon2Hasher(memory_cost=memory_mib * 1_024),))
         self.turn = asyncio.Semaphore(HASHING_AT_ONCE)
         self._nobody: str | None = None
 
@@ -118,7 +118,7 @@ class People:
     def __init__(self, parts: Parts, settings: GatewaySettings) -> None:
         self._parts = parts
         self._settings = settings
-        self._passwords = Passwords()
+        self._passwords = Passwords(settings.password_memory_mib)
 
     async def make_first_administrator(self) -> None:
         """On the first start. Raises ConfigurationError when there is neither a user nor a password for one."""

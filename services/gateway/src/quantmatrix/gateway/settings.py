@@ -22,6 +22,12 @@ class GatewaySettings(ServiceSettings):
     session_hours: int = Field(12, ge=1, le=720, description="Hours after which a login ends.")
     login_failures_max: int = Field(5, ge=1, le=100, description="Wrong passwords for one account or from one address before a pause.")
     login_pause_minutes: int = Field(15, ge=1, le=1_440, description="Minutes in which wrong passwords are counted.")
+    password_memory_mib: int = Field(
+        64,
+        ge=19,
+        le=1_024,
+        description="Memory in MiB that one try of a password takes (Argon2id); less is cheaper, also for whoever guesses. What was set before keeps its own.",
+    )
     order_usd_min: int = Field(10, ge=1, le=10_000, description="Smallest order in US dollars that a person may place.")
     feed_rows_kept: int = Field(20_000, ge=1_000, le=10_000_000, description="Events kept for pages that come back.")
     streams_per_user_max: int = Field(24, ge=1, le=1_000, description="Open event streams of one user.")
