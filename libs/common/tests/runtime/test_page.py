@@ -1,5 +1,6 @@
 """What a page says has an id that follows from its cause, so that a replay says the same thing under the same id."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from quantmatrix.common.contracts.fills import OrderFilled
@@ -66,3 +67,20 @@ def test_several_causes_on_one_page_are_kept_apart() -> None:
     assert [first, third] == list(_told()[:2])
     assert second.caused_by == EXAMPLES[OrderAccepted].head.message_id
     assert [message.head for message in page.said] == [first, second, third]
+
+
+async def test_what_a_page_gathers_for_a_writer_is_written_in_one_call_and_in_order() -> None:
+    written: list[tuple[str, tuple[int, ...]]] = []
+
+    async def feed(_: object, rows: Sequence[int]) -> None:
+        written.append(("feed", tuple(rows)))
+
+    async def book(_: object, rows: Sequence[int]) -> None:
+        written.append(("book", tuple(rows)))
+
+    page = _page()
+    for writer, row in ((feed, 1), (book, 2), (feed, 3)):
+        page.gather(writer, row)
+    await page.write_gathered()
+
+    assert written == [("feed", (1, 3)), ("book", (2,))]

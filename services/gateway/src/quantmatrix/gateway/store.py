@@ -1,6 +1,7 @@
 """The gateway's tables: people, sessions, the audit trail, the feed, and the answers to repeated requests."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -65,6 +66,16 @@ class AuditRow:
     before: object | None = None
     after: object | None = None
     id: int = field(default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """What pages of a user are told. event: the name that they know it by; payload: the message as JSON."""
+
+    user_id: UserId
+    event: str
+    payload: str
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +228,20 @@ class GatewayStore:
         found: UUID = await self._connection.fetchval("select epoch from feed_epoch")
         return found
 
-    async def add_event(self, user_id: UserId, event: str, payload: str, at: datetime) -> None:
-        """Append to the feed. Writers take turns, so that ids become visible in their order."""
+    async def add_events(self, events: Sequence[FeedEvent]) -> None:
+        """Append to the feed, in this order. Writers take turns, so that ids become visible in their order."""
         await self._connection.execute(
             """with turn as materialized (select pg_advisory_xact_lock(hashtext('feed')))
-               insert into feed (user_id, event, payload, occurred_at) select $1, $2, $3, $4 from turn""",
-            user_id, event, payload, at,
-        )  # fmt: skip
+               insert into feed (user_id, event, payload, occurred_at)
+               select e.user_id, e.event, e.payload, e.occurred_at
+               from turn, unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) with ordinality
+                 as e (user_id, event, payload, occurred_at, place)
+               order by e.place""",
+            [one.user_id for one in events],
+            [one.event for one in events],
+            [one.payload for one in events],
+            [one.occurred_at for one in events],
+        )
 
     async def events_after(self, user_id: UserId, after: int, limit: int) -> list[FeedRow]:
         rows = await self._connection.fetch(

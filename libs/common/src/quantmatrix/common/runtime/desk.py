@@ -195,6 +195,7 @@ class Desk:
     async def _job_page(self, page: Page, transaction: Transaction, job: _Job) -> tuple[Any, list[OutboxRow], Numbered]:
         try:
             result = await job.work(page)
+            await page.write_gathered()
             rows, numbered = await self._register.settle(page.connection, page.view, page.said, self._fence())
             await self._transactions.commit(transaction)
         except BaseException:
@@ -233,6 +234,7 @@ class Desk:
             verdicts = [(delivery, await self._take_one(delivery, page, view)) for delivery in batch]
             worked = view.worked or bool(page.said)
             if worked:
+                await page.write_gathered()
                 rows, numbered = await self._register.settle(connection, view, page.said, self._fence())
                 await self._transactions.commit(transaction)
             else:

@@ -1,9 +1,9 @@
 """One transaction of a service: what it heard, what it changed and what it says, all or nothing."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.register import Standing, View
 
 _M = TypeVar("_M", bound=Message)
+_Row = TypeVar("_Row")
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class Page:
     said: list[Message] = field(default_factory=list)
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _counts: dict[tuple[UUID, str], int] = field(default_factory=dict)
+    _gathered: dict[Callable[[Connection, Sequence[Any]], Awaitable[None]], list[Any]] = field(default_factory=dict)
 
     def say(self, message: _M, *, identity: object | None = None, occurred_at: datetime | None = None, starts_trace: bool = False) -> _M:
         """Put a message into the outbox of this transaction and return it with its head.
@@ -63,6 +65,15 @@ class Page:
     def after_commit(self, call: Callable[[], None]) -> None:
         """Call this once the transaction is committed; never when it is not. It must not fail and not wait."""
         self.afterwards.append(call)
+
+    def gather(self, write: Callable[[Connection, Sequence[_Row]], Awaitable[None]], row: _Row) -> None:
+        """Have this row written before the commit, in one call with all that the page gathers for the same function."""
+        self._gathered.setdefault(write, []).append(row)
+
+    async def write_gathered(self) -> None:
+        """Write what was gathered. What fails here fails the page, as a handler does."""
+        for write, rows in self._gathered.items():
+            await write(self.connection, rows)
 
     def because_of(self, cause: Head) -> None:
         """From here on, this message is the cause of what is said."""

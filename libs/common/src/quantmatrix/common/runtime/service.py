@@ -77,6 +77,7 @@ class Parts:
             await register.load(connection)
             page = Page(connection, start, register.view(), from_message=False)
             await work(page)
+            await page.write_gathered()
             await register.settle(connection, page.view, page.said, None)
 
     async def tell(self, message: Message) -> None:
