@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from quantmatrix.common.testing.process import is_alive
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.processes import Child
+from quantmatrix.operations.servers.nats import OUTGOING_FROM, PORTS, free_port
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
 PARENT = """
@@ -120,3 +122,13 @@ async def test_a_child_dies_with_its_parent_however_that_went(parent: "subproces
     parent.kill()
 
     await wait_until(lambda: not is_alive(pid), "the child is gone", within_s=5)
+
+
+def test_a_free_port_is_none_that_is_taken_or_that_an_outgoing_connection_may_get() -> None:
+    first = free_port()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", first + 1 if first + 1 < OUTGOING_FROM else OUTGOING_FROM - PORTS))
+        found = [free_port() for _ in range(20)]
+
+        assert taken.getsockname()[1] not in found and len({first, *found}) == 21
+    assert all(OUTGOING_FROM - PORTS <= one < OUTGOING_FROM for one in found)

@@ -1,6 +1,8 @@
 """A real nats-server as a child process, configured from the table of streams."""
 
 import asyncio
+import contextlib
+import itertools
 import os
 import shutil
 import socket
@@ -26,15 +28,23 @@ UNREADABLE_S = 2.0
 """How long the server must say so before its store is given up."""
 NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts nobody, for calls that are never encrypted: reading the machine's authorities at each look would take 20 ms."""
+OUTGOING_FROM = 32_768
+"""The first port that Linux gives to outgoing connections; one of those could be taken between a look and a start."""
+PORTS = 12_000
+_looked_at = itertools.count(101 * os.getpid())
+"""Every process looks in another order, and never soon again at what it has given out."""
 
 log = structlog.get_logger(__name__)
 
 
 def free_port() -> int:
-    """A port of the loopback interface that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that is free now and stays so: no outgoing connection is given it by chance."""
+    for number in itertools.islice(_looked_at, PORTS):
+        port = OUTGOING_FROM - PORTS + number % PORTS
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise SetUpError(f"none of the ports {OUTGOING_FROM - PORTS} to {OUTGOING_FROM - 1} of 127.0.0.1 is free")
 
 
 class NatsServer:
