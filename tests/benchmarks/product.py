@@ -91,9 +91,10 @@ async def whole(folder: Path) -> Whole:
 
 
 async def _start(places: Places) -> dict[str, float]:
-    async with replayed(places, Options(last="2000-03-31")):
+    options = Options(last="2000-03-31")
+    async with replayed(places, options):
         pass
-    supervisor = Supervisor(places, Plan(environment=Options().as_environment()))
+    supervisor = Supervisor(places, Plan(environment=options.as_environment()))
     began = time.perf_counter()
     starting = asyncio.ensure_future(supervisor.start())
     try:
