@@ -73,7 +73,9 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
-            print(f"qm: {error.format_message()}", file=sys.stderr)  # noqa: T201
+            if not (wrong := error.format_message()):  # nothing was given: its help was shown
+                sys.exit(0)
+            print(f"qm: {wrong}", file=sys.stderr)  # noqa: T201
             sys.exit(4)
         raise
 
