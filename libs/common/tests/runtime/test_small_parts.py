@@ -22,7 +22,7 @@ from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.keys import pattern_of
 from quantmatrix.common.runtime.logs import REDACTED, configure_logs
 from quantmatrix.common.runtime.slot import UnknownExtensionError, load, names_in
-from quantmatrix.common.runtime.waiting import ended, woken
+from quantmatrix.common.runtime.waiting import done_before, ended, woken
 from quantmatrix.common.testing.clock import NOON, SetClock
 from quantmatrix.common.testing.waiting import wait_until
 
@@ -139,6 +139,26 @@ async def test_a_task_that_loses_a_cancellation_ends_all_the_same() -> None:
 
     assert tasks[0].cancelled() and tasks[1].done()
     await ended(())
+
+
+async def test_work_is_done_unless_an_event_comes_first() -> None:
+    never, comes = asyncio.Event(), asyncio.Event()
+    ends: list[str] = []
+
+    async def long() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ends.append("ended")
+
+    async def wrong() -> None:
+        raise ValueError("by itself")
+
+    assert await done_before(asyncio.sleep(0), never, comes)
+    asyncio.get_running_loop().call_soon(comes.set)
+    assert not await done_before(long(), never, comes) and ends == ["ended"]
+    with pytest.raises(ValueError, match="by itself"):
+        await done_before(wrong(), never)
 
 
 async def test_waiting_for_a_condition_tells_what_it_saw_last() -> None:

@@ -42,7 +42,7 @@ from quantmatrix.common.runtime.relay import Relay
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.runtime.streams import heard_by
 from quantmatrix.common.runtime.subscribing import Answering, hear_streams, make_broker, start_patiently
-from quantmatrix.common.runtime.waiting import ended
+from quantmatrix.common.runtime.waiting import done_before, ended
 
 log = structlog.get_logger(__name__)
 RETRY_S = 0.2
@@ -148,7 +148,7 @@ class _Runner:
     async def _work(self, parts: Parts, broker: NatsBroker, client: Client, stop: asyncio.Event) -> None:
         if self._lease is not None:
             self._not_ready = None  # a process that stands by is well: it waits for the one that works to end
-            if not await _unless_stopped(self._lease.acquire(), stop):
+            if not await done_before(self._lease.acquire(), stop):
                 return
             self._not_ready = STARTING
         hearings = heard_by(self._service)
@@ -286,17 +286,6 @@ def _checks(parts: Parts, client: Client) -> dict[str, Check]:
 async def _load(register: Register, pool: Pool) -> None:
     async with pool.acquire(timeout=5) as connection:
         await register.load(connection)
-
-
-async def _unless_stopped(work: Awaitable[None], stop: asyncio.Event) -> bool:
-    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if working.done():
-        working.result()
-        return True
-    working.cancel()
-    return False
 
 
 async def _stop_broker(broker: NatsBroker) -> None:

@@ -1,7 +1,7 @@
 """Waiting for an event with a limit, and for tasks that are to end."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from typing import Any, Final
 
 CANCEL_AGAIN_S: Final = 0.5
@@ -27,3 +27,18 @@ async def ended(tasks: Iterable["asyncio.Future[Any]"]) -> None:
         for task in working:
             task.cancel()
         _, working = await asyncio.wait(working, timeout=CANCEL_AGAIN_S)
+
+
+async def done_before(work: Awaitable[Any], *events: asyncio.Event) -> bool:
+    """Do the work; when one of the events is set first, end it and return False. Raises what the work raises by itself."""
+    working = asyncio.ensure_future(work)
+    waiting = {asyncio.ensure_future(event.wait()) for event in events}
+    await asyncio.wait({working, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if working.done():
+        await ended(waiting)
+        working.result()
+        return True
+    await ended({working, *waiting})
+    if not working.cancelled():
+        working.exception()  # it was to end: how it did is no concern, but the loop complains that nobody looked
+    return False

@@ -10,7 +10,7 @@ import httpx
 import typer
 from rich.status import Status
 
-from quantmatrix.common.runtime.waiting import ended
+from quantmatrix.common.runtime.waiting import done_before
 from quantmatrix.operations.answering import SupervisorAnswers
 from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
 from quantmatrix.operations.output import Exit, err, fail, out, tell_json
@@ -52,7 +52,7 @@ async def _up(where: Places, plan: Plan, *, as_json: bool) -> None:
         if not stop.is_set():
             await answers.start()
             _welcome(supervisor, time.monotonic() - began, as_json=as_json)
-            await _until_over(supervisor, answers, stop)
+            await done_before(answers.work(), stop, supervisor.failed)
     finally:
         err.print("stopping", style="dim")
         await answers.stop()
@@ -69,15 +69,7 @@ def _step(status: Status, text: str) -> None:
 
 async def _unless(stop: asyncio.Event, work: Any, supervisor: Supervisor) -> None:
     """Do the work unless a stop is asked for meanwhile."""
-    working, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
-    failed = asyncio.ensure_future(supervisor.failed.wait())
-    await asyncio.wait({working, stopped, failed}, return_when=asyncio.FIRST_COMPLETED)
-    if working.done():
-        await ended((stopped, failed))
-        working.result()
-        return
-    await ended((stopped, failed, working))
-    if supervisor.failed.is_set():
+    if not await done_before(work, stop, supervisor.failed) and supervisor.failed.is_set():
         await supervisor.stop()
         raise SetUpError(supervisor.failure)
 
@@ -92,15 +84,6 @@ async def _until_console_answers(supervisor: Supervisor) -> None:
             except httpx.TransportError:
                 pass
             await asyncio.sleep(LOOK_S / 2)
-
-
-async def _until_over(supervisor: Supervisor, answers: SupervisorAnswers, stop: asyncio.Event) -> None:
-    working = asyncio.ensure_future(answers.work())
-    waits = {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(supervisor.failed.wait()), working}
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    await ended(waits)
-    if working.done() and not working.cancelled() and (error := working.exception()) is not None:
-        raise error
 
 
 def _welcome(supervisor: Supervisor, seconds: float, *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from nats.aio.client import Client
 from quantmatrix.common.runtime.errors import ConfigurationError
 from quantmatrix.common.runtime.logs import configure_logs
 from quantmatrix.common.runtime.permissions import WORKER_USER
-from quantmatrix.common.runtime.waiting import ended
+from quantmatrix.common.runtime.waiting import done_before
 from quantmatrix.operations.client import NotRunningError
 from quantmatrix.operations.commands.common import AsJson, places, read_settings, run
 from quantmatrix.operations.connecting import connect
@@ -77,8 +77,4 @@ async def _until_stopped(worker: Worker, processes: int) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    working, stopped = asyncio.ensure_future(worker.run(processes)), asyncio.ensure_future(stop.wait())
-    await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    await ended((working, stopped))
-    if not working.cancelled():
-        working.result()
+    await done_before(worker.run(processes), stop)
