@@ -97,22 +97,8 @@ class Filling:
         if own.side is Side.BUY:
             lane.stop_level = decision.stop_level
             lane.target_level = float(decision.targets[0].value) * lane.factor if decision.targets else None
-        self._fills.append(
-            Fill(
-                number=len(self._fills) + 1,
-                session=lane.session,
-                decided_on=decided_on,
-                symbol=lane.history.symbol,
-                side=own.side,
-                kind=decision.kind,
-                quantity=own.quantity,
-                price=own.price,
-                fee=own.fee,
-                held_after=lane.holding.quantity,
-                reasons=tuple([f"{because.code}: {because.text}" for because in decision.reasons if because.met]),
-                strength=decision.strength,
-            )
-        )
+        number, held = len(self._fills) + 1, lane.holding.quantity
+        self._fills.append(Fill.of(number, lane.session, lane.history.symbol, decision, decided_on, own, held))
 
 
 def _resting(kind: SignalKind, quantity: Quantity, level: Price | None) -> Decision:

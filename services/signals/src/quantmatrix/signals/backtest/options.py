@@ -121,22 +121,8 @@ class OptionEngine:
     def _fill(self, contract: Contract, decision: Decision, own: RunFill, session: date) -> None:
         self._cash = cash_after(self._cash, own)
         contract.holding = holding_after(contract.holding, own, decision.stop_level)
-        self._fills.append(
-            Fill(
-                number=len(self._fills) + 1,
-                session=session,
-                decided_on=contract.decided_on,
-                symbol=contract.quote.contract,
-                side=own.side,
-                kind=decision.kind,
-                quantity=own.quantity,
-                price=own.price,
-                fee=own.fee,
-                held_after=contract.holding.quantity,
-                reasons=tuple(f"{because.code}: {because.text}" for because in decision.reasons if because.met),
-                strength=decision.strength,
-            )
-        )
+        number, held = len(self._fills) + 1, contract.holding.quantity
+        self._fills.append(Fill.of(number, session, contract.quote.contract, decision, contract.decided_on, own, held))
 
     def _equity(self) -> Money:
         """Free cash, and what is held at the middle of its latest quotes."""

@@ -6,6 +6,7 @@ from datetime import date
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.signals.domain.book import RunFill
 from quantmatrix.signals.domain.decisions import Decision
 
 
@@ -25,6 +26,26 @@ class Fill:
     held_after: Quantity
     reasons: tuple[str, ...]
     strength: float
+
+    @classmethod
+    def of(
+        cls, number: int, session: date, symbol: str, decision: Decision, decided_on: date, own: RunFill, held_after: Quantity
+    ) -> "Fill":
+        """What a decision became."""
+        return cls(
+            number=number,
+            session=session,
+            decided_on=decided_on,
+            symbol=symbol,
+            side=own.side,
+            kind=decision.kind,
+            quantity=own.quantity,
+            price=own.price,
+            fee=own.fee,
+            held_after=held_after,
+            reasons=tuple([f"{because.code}: {because.text}" for because in decision.reasons if because.met]),
+            strength=decision.strength,
+        )
 
 
 @dataclass(frozen=True, slots=True)
