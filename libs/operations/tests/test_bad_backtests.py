@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from libs.operations.tests.called import called
+from services.signals.tests.stored.broken import LOOP, RAISE, spoil_slot
 
 from quantmatrix.common.calendars import TradingCalendar
 
@@ -17,50 +18,11 @@ pytestmark = pytest.mark.long(15)
 SESSIONS = [session.day for session in TradingCalendar().sessions(date(1990, 1, 2), date(2012, 12, 31))][:5_050]
 AAPL = ("--symbols", "AAPL")
 HEAD = "symbol,date,open,high,low,close,volume\n"
-SPOILED = """
-import quantmatrix.signals.strategies as slot
-
-slot.__path__.append({folder!r})
-"""
-STRATEGY = '''
-"""A moving-average cross that breaks on one bar."""
-
-from collections.abc import Mapping
-
-import polars as pl
-
-from quantmatrix.signals.strategies.moving_average_cross import MovingAverageCross
-
-
-class Broken(MovingAverageCross):
-    name = {name!r}
-
-    def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
-        return {{**super().columns(), "number": pl.int_range(1, pl.len() + 1).cast(pl.Float64)}}
-
-    screen_columns = columns
-    may_enter = may_leave = None
-
-    def nothing_can_happen(self, row, holding):
-        return False
-
-    def decide(self, situation):
-        if situation.row["number"] == {bar}:
-            {what}
-        return super().decide(situation)
-
-
-STRATEGY = Broken
-'''
 
 
 def qm(folder: Path, *words: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """A command, with two broken strategies in the slot."""
-    (folder / "slot").mkdir(exist_ok=True)
-    broken = {"raises": (5_000, "raise LookupError('no such level')"), "endless": (3, "while True: pass")}
-    for name, (bar, what) in broken.items():
-        (folder / "slot" / f"{name}.py").write_text(STRATEGY.format(name=name, bar=bar, what=what), encoding="utf-8")
-    (folder / "sitecustomize.py").write_text(SPOILED.format(folder=str(folder / "slot")), encoding="utf-8")
+    spoil_slot(folder, {"raises": (5_000, RAISE), "endless": (3, LOOP)})
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder)} | settings
     command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words, "--json"]
     return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False)

@@ -5,52 +5,18 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import pytest
 from services.signals.tests.floor import SESSIONS
-from services.signals.tests.stored.test_workers import Installation, _answers, columns
+from services.signals.tests.stored.broken import LOOP, RAISE, spoil_slot
+from services.signals.tests.stored.installed import Installation, answers, market_behind
 
 from quantmatrix.common.contracts.asking.backtests import BacktestWanted
-from quantmatrix.common.contracts.asking.market import BarsAsked
-from quantmatrix.common.contracts.asking.question import Reply
-from quantmatrix.common.contracts.codec import decode_as, encode
-from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.asking import Ask
-from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.process import StartProcess
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
-from quantmatrix.signals.store import SignalsStore
-
-SPOILED = "import quantmatrix.signals.strategies as slot\n\nslot.__path__.append({folder!r})\n"
-STRATEGY = """
-import polars as pl
-
-from quantmatrix.signals.strategies.moving_average_cross import MovingAverageCross
-
-
-class Broken(MovingAverageCross):
-    name = {name!r}
-
-    def columns(self, *, held=False):
-        return {{**super().columns(), "number": pl.int_range(1, pl.len() + 1).cast(pl.Float64)}}
-
-    screen_columns = columns
-    may_enter = may_leave = None
-
-    def nothing_can_happen(self, row, holding):
-        return False
-
-    def decide(self, situation):
-        if situation.row["number"] == {bar}:
-            {what}
-        return super().decide(situation)
-
-
-STRATEGY = Broken
-"""
 
 
 @pytest.fixture
@@ -58,21 +24,10 @@ async def here(
     database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess, tmp_path: Path
 ) -> AsyncIterator[Installation]:
     """Signals with two broken strategies in its slot, and twelve seconds for a backtest."""
-    slot = tmp_path / "slot"
-    slot.mkdir()
-    for name, bar, what in (("raises", 400, "raise LookupError('no such level')"), ("endless", 3, "while True: pass")):
-        (slot / f"{name}.py").write_text(STRATEGY.format(name=name, bar=bar, what=what), encoding="utf-8")
-    (tmp_path / "sitecustomize.py").write_text(SPOILED.format(folder=str(slot)), encoding="utf-8")
-    market = await bus.connect("market")
-
-    async def bars(message: object) -> None:
-        assert decode_as(BarsAsked, message.data).instrument_id == INSTRUMENT.instrument_id  # type: ignore[attr-defined]
-        await message.respond(encode(Reply(msgspec.Raw(encode(columns())))))  # type: ignore[attr-defined]
-
-    await market.subscribe("svc.market.bars", cb=bars)
-    await SignalsStore(await database.connect("signals")).keep_instrument(like(InstrumentListed))
+    spoil_slot(tmp_path, {"raises": (400, RAISE), "endless": (3, LOOP)})
+    await market_behind(database, bus)
     await start_process("signals", PYTHONPATH=str(tmp_path), QM_SIGNALS_BACKTEST_LIMIT_S="12")
-    await wait_until(lambda: _answers(ask), "signals answers", within_s=60)
+    await wait_until(lambda: answers(ask), "signals answers", within_s=60)
     yield Installation(database, bus, ask, start_process)
 
 

@@ -4,35 +4,21 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
 import pytest
-from services.signals.tests.stored.test_workers import PARTS, Installation, _answers, columns
+from services.signals.tests.stored.installed import PARTS, Installation, answers, market_behind
 
-from quantmatrix.common.contracts.asking.market import BarsAsked
-from quantmatrix.common.contracts.asking.question import Reply
-from quantmatrix.common.contracts.codec import decode_as, encode
-from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.runtime.asking import Ask
-from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.process import ServiceProcess, StartProcess, children_of, is_alive
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
-from quantmatrix.signals.store import SignalsStore
 
 
 @pytest.fixture
 async def two(database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess) -> AsyncIterator[list[ServiceProcess]]:
     """Two processes of signals with a market behind them."""
-    market = await bus.connect("market")
-
-    async def bars(message: object) -> None:
-        assert decode_as(BarsAsked, message.data).instrument_id == INSTRUMENT.instrument_id  # type: ignore[attr-defined]
-        await message.respond(encode(Reply(msgspec.Raw(encode(columns())))))  # type: ignore[attr-defined]
-
-    await market.subscribe("svc.market.bars", cb=bars)
-    await SignalsStore(await database.connect("signals")).keep_instrument(like(InstrumentListed))
+    await market_behind(database, bus)
     started = [await start_process("signals"), await start_process("signals")]
-    await wait_until(lambda: _answers(ask), "signals answers", within_s=30)
+    await wait_until(lambda: answers(ask), "signals answers", within_s=30)
     yield started
 
 
@@ -42,7 +28,7 @@ async def test_one_that_is_killed_leaves_its_backtest_to_the_other(
     here = Installation(database, bus, ask, start_process)
     whole = await here.ended(await here.ordered())
     number = await here.ordered()
-    await wait_until(lambda: _some(here, number), "a part is there", within_s=60, look_max_s=0.01)
+    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=60, look_max_s=0.01)
     (doomed,) = [one for one in two if children_of(one.pid)]
     hands = children_of(doomed.pid)
 
@@ -57,16 +43,12 @@ async def test_one_that_is_killed_leaves_its_backtest_to_the_other(
     assert [(row["backtest_id"], row["tries"]) for row in rows] == [(whole.line.backtest_id, 1), (number, 2)]
 
 
-async def _some(here: Installation, number: int) -> bool:
-    return await here.parts(number) > 0
-
-
 async def test_one_that_is_asked_to_stop_puts_its_backtest_back(
     two: list[ServiceProcess], database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess
 ) -> None:
     here = Installation(database, bus, ask, start_process)
     number = await here.ordered()
-    await wait_until(lambda: _some(here, number), "a part is there", within_s=60, look_max_s=0.01)
+    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=60, look_max_s=0.01)
     (stopping,) = [one for one in two if children_of(one.pid)]
 
     assert await stopping.stop() == 0
