@@ -13,6 +13,7 @@ from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Price, Quantity
 from quantmatrix.execution.domain.orders import client_ref_of
+from quantmatrix.execution.ports import Rejected
 from quantmatrix.execution.testing import request
 
 
@@ -146,6 +147,24 @@ async def test_a_cancel_of_an_order_that_never_left_ends_it(desk: Desk) -> None:
 
     await desk.until(order, OrderState.CANCELLED)
     assert desk.broker.requests == []
+
+
+async def test_a_cancel_of_an_order_that_the_broker_had_refused_ends_it_as_refused(desk: Desk) -> None:
+    """Killed before the no arrived, cancelled meanwhile: nothing is left that could be worked."""
+    desk.broker.gate_after = asyncio.Event()
+    desk.broker.refuse = Rejected("FUNDS", "not enough")
+    await desk.start(answer_timeout_s=30)
+    order = await desk.place()
+    await wait_until(lambda: desk.broker.requests, "the order is in the broker's book")
+    await desk.cancel(order)
+    await desk.until(order, OrderState.CANCELLING)
+    await desk.die()
+    desk.broker.gate_after = desk.broker.refuse = None
+
+    await desk.start()
+
+    found = await desk.until(order, OrderState.REJECTED, OrderState.ACCEPTED, OrderState.CANCELLED)
+    assert (found.state, found.code, found.detail) == (OrderState.REJECTED, "FUNDS", "not enough")
 
 
 async def in_doubt(desk: Desk, **lost: bool) -> OrderId:

@@ -7,7 +7,7 @@ import pytest
 from quantmatrix.common.contracts.prices import Bar
 from quantmatrix.common.values import Price, Quantity
 from quantmatrix.execution.brokers.paper import PaperBroker
-from quantmatrix.execution.ports import Broker, PriceDriven
+from quantmatrix.execution.ports import Broker, Moment, PriceDriven
 from quantmatrix.execution.testing import CLOSED_AT, STOCK, BrokerContract, FakeBroker
 
 HUNDRED_AND_ONE = Bar(STOCK.instrument_id, "ABC", "USD", Price(101), Price(102), Price(99), Price(100), Quantity(1_000))
@@ -37,4 +37,4 @@ class TestThePaperBroker(BrokerContract):
         assert isinstance(broker, PriceDriven)
         self._day += 1
         closed = CLOSED_AT + timedelta(days=self._day)
-        await broker.bars_closed(closed.date(), closed - timedelta(hours=6, minutes=30), closed, [HUNDRED_AND_ONE])
+        await broker.bars_closed(Moment(closed.date(), closed - timedelta(hours=6, minutes=30), closed), [HUNDRED_AND_ONE])

@@ -72,3 +72,12 @@ async def test_a_bid_on_the_last_day_is_taken_and_a_stock_that_does_not_trade_se
 
     assert (await paper.changed_since(ACCOUNT, CLOSED_AT))[1][-1].price == Price.parse("0.20")
     assert [(await found(paper, number)).status for number in (2, 3)] == ["filled", "expired"]
+
+
+async def test_an_option_is_settled_by_a_close_that_came_with_other_bars_of_the_session(paper: PaperBroker) -> None:
+    await _held(paper)
+    await _order(paper, 2, Side.SELL, 3, 2)
+
+    await day(paper, 3, bar("7", instrument="XNYS-ZZZ"), closes={"ABC": Price.parse("21.50")})
+
+    assert (await paper.changed_since(ACCOUNT, CLOSED_AT))[1][-1].price == Price.parse("1.50")

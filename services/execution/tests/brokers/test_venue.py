@@ -11,7 +11,7 @@ from quantmatrix.common.names import AccountId, ActionKind, InstrumentId, OrderT
 from quantmatrix.common.testing.examples import like
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.brokers.paper import PaperBroker, make
-from quantmatrix.execution.ports import Accepted, BrokerOrder, BrokerPosition, Rejected
+from quantmatrix.execution.ports import Accepted, BrokerOrder, BrokerPosition, Moment, Rejected
 from quantmatrix.execution.settings import ExecutionSettings
 from quantmatrix.execution.testing import CLOSED_AT, STOCK, request
 
@@ -24,9 +24,9 @@ def bar(opened: str, high: str | None = None, low: str | None = None, instrument
     )  # fmt: skip
 
 
-async def day(broker: PaperBroker, number: int, *bars: Bar) -> bool:
+async def day(broker: PaperBroker, number: int, *bars: Bar, **more: Any) -> bool:
     closed = CLOSED_AT + timedelta(days=number)
-    return await broker.bars_closed(closed.date(), closed - timedelta(hours=6, minutes=30), closed, bars)
+    return await broker.bars_closed(Moment(closed.date(), closed - timedelta(hours=6, minutes=30), closed, **more), bars)
 
 
 async def found(broker: PaperBroker, number: int = 1) -> BrokerOrder:
@@ -74,6 +74,19 @@ async def test_a_day_order_that_did_not_fill_expires_and_a_gtc_order_stays(paper
 
     await day(paper, 2, bar("95", "96", "89"))
     assert [(await found(paper, number)).status for number in (1, 2)] == ["expired", "filled"]
+
+
+async def test_a_day_order_waits_for_the_last_bars_of_its_session(paper: PaperBroker) -> None:
+    """Of many instruments the bars of a session come in parts: what one part does not fill, the next one may."""
+    await paper.submit(request(1))
+    await paper.submit(request(2, order_type=OrderType.LIMIT, limit_price=Price(20)))
+
+    await day(paper, 1, bar("7", instrument="XNYS-AAA"), last=False)
+    first = [(await found(paper, number)).status for number in (1, 2)]
+    await day(paper, 1, bar("25"))
+
+    assert first == ["working", "working"]
+    assert [(await found(paper, number)).status for number in (1, 2)] == ["filled", "expired"]
 
 
 async def test_the_venue_remembers_when_execution_dies(paper: PaperBroker, database: Any) -> None:

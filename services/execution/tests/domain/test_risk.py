@@ -74,6 +74,17 @@ def approved(wanted: Intent, limits: Limits = LIMITS, **standing: object) -> App
     return verdict
 
 
+def test_a_stop_to_buy_is_worth_what_it_costs_once_it_is_touched() -> None:
+    """460 at the last price of 100 are within 50,000, at the stop of 109 they are not; a stop to sell is worth the last price."""
+    stop = {"order_type": OrderType.STOP, "stop_price": Price(109)}
+
+    assert denial(intent(460, **stop)).code == "ORDER_NOTIONAL"
+    assert denial(intent(460, **stop), cash=Money(50_000, "USD"), position=Quantity(0)).code == "ORDER_NOTIONAL"
+    assert denial(intent(450, **stop), cash=Money(46_000, "USD")).code == "BUYING_POWER"
+    assert approved(intent(450, **stop))
+    assert approved(intent(460, Side.SELL, order_type=OrderType.STOP, stop_price=Price(91)), position=Quantity(460))
+
+
 def test_an_intent_within_every_limit_is_approved_at_the_last_price() -> None:
     order = approved(intent())
 

@@ -22,7 +22,7 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
     return Bus(
         hears=(
             Hears(InstrumentListed, handlers.instrument_listed),
-            Hears(CorporateActionAnnounced, handlers.action_announced),
+            Hears(CorporateActionAnnounced, handlers.action_announced, when=handlers.may_apply),
             Hears(BarsClosed, handlers.bars_closed, patience_s=BARS_PATIENCE_S),
             Hears(PricesWatermark, handlers.prices_reached),
             Hears(SignalRaised, handlers.signal_raised, when=handlers.may_act_on),

@@ -28,7 +28,7 @@ from quantmatrix.execution.ports import (
     SubmitOutcome,
     Unknown,
 )
-from quantmatrix.execution.reconcile import Brokers, take_changes
+from quantmatrix.execution.reconcile import Brokers, is_ahead, take_changes
 from quantmatrix.execution.store import Account, ExecutionStore
 
 log = structlog.get_logger(__name__)
@@ -210,8 +210,8 @@ class Dispatcher:
             kind = {"cancelled": OrderEventKind.CANCEL_CONFIRMED, "expired": OrderEventKind.EXPIRED}.get(
                 found.status, OrderEventKind.CANCEL_REFUSED
             )
-        if isinstance(found, BrokerOrder) and found.status == "filled":
-            await self._record(order, account, broker, Accepted(found.broker_order_id))
+        if isinstance(found, BrokerOrder) and found.status in ("filled", "rejected"):
+            await self._record(order, account, broker, _as_outcome(found))
             return True
         await self._do(order, lambda fresh, page, at: move(fresh, kind, page, at=at, session=fresh.session))
         return True
@@ -233,6 +233,8 @@ class Dispatcher:
             if (await change.store()).state is OrderState.CANCELLING:
                 page.after_commit(self._wake.set)
             if isinstance(outcome, Accepted) and told is None:
+                if await is_ahead(broker, ExecutionStore(page.connection)):
+                    raise TryLater("the broker has followed a split that is not heard here yet")
                 await take_changes(broker, account, order.created_at, page)
 
         await self._do(order, record, as_stored=as_stored)

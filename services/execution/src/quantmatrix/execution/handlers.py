@@ -18,6 +18,7 @@ from quantmatrix.execution.domain.orders import Intent, Order
 from quantmatrix.execution.domain.risk import Denial, Limits, assess, unowned
 from quantmatrix.execution.domain.states import OrderEventKind
 from quantmatrix.execution.lifecycle import Change, is_over, move, store_approved, store_denial
+from quantmatrix.execution.ports import Moment
 from quantmatrix.execution.reconcile import CASH, Brokers, say_resolved, take_changes
 from quantmatrix.execution.store import ExecutionStore
 
@@ -35,6 +36,10 @@ class Handlers:
 
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
         await ExecutionStore(page.connection).keep_instrument(listed)
+
+    async def may_apply(self, _: CorporateActionAnnounced, page: Page) -> bool:
+        """A split waits for an order that is on its way: it would reach the broker after the split, in units from before it."""
+        return not (self._dispatcher.sending or page.says(OrderSubmitted))
 
     async def action_announced(self, action: CorporateActionAnnounced, page: Page) -> None:
         """A split reaches the venue first, then our positions, marks and working orders; each of them once."""
@@ -55,8 +60,10 @@ class Handlers:
     async def bars_closed(self, closed: BarsClosed, page: Page) -> None:
         """Venues fill on these bars; what they filled is booked with the message, however often either is tried."""
         store = ExecutionStore(page.connection)
+        closes = await store.closes_of(closed.session) if closed.part > 1 else {}
+        moment = Moment(closed.session, closed.opened_at, closed.closed_at, last=closed.part == closed.parts, closes=closes)
         for name, broker in self._brokers.price_driven_by_name().items():
-            if await broker.bars_closed(closed.session, closed.opened_at, closed.closed_at, closed.bars):
+            if await broker.bars_closed(moment, closed.bars):
                 for account in [one for one in await store.accounts() if one.broker == name]:
                     await take_changes(self._brokers.of(account), account, closed.opened_at, page)
         await store.keep_marks(closed.bars, closed.session, closed.closed_at)

@@ -1,9 +1,10 @@
 """What execution needs from the outside: brokers, and the outcomes a call to one may have."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.instruments import Instrument
@@ -113,6 +114,17 @@ class Broker(Protocol):
         """What the broker says the account has."""
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The session that bars belong to. last: no more of it come. closes: by symbol, of its bars that came before these."""
+
+    session: date
+    opened_at: datetime
+    closed_at: datetime
+    last: bool = True
+    closes: Mapping[str, Price] = field(default_factory=dict)
+
+
 @runtime_checkable
 class PriceDriven(Protocol):
     """A broker that lives on our prices: it fills on them, and corporate actions must be brought to it."""
@@ -120,11 +132,14 @@ class PriceDriven(Protocol):
     async def open_account(self, account_id: AccountId, cash: Money) -> None:
         """Open an account with this cash; again with the same name changes nothing."""
 
-    async def bars_closed(self, session: date, opened_at: datetime, closed_at: datetime, bars: Sequence[Bar]) -> bool:
-        """Fill what these bars fill; returns whether the book changed on them. Hearing the same bars again changes nothing."""
+    async def bars_closed(self, moment: "Moment", bars: Sequence[Bar]) -> bool:
+        """Fill what these bars of a session fill; returns whether the book changed on them. Hearing them again changes nothing."""
 
     async def action_effective(self, action: CorporateActionAnnounced) -> None:
         """Split positions and working orders. Hearing it again changes nothing."""
+
+    async def actions_applied(self) -> frozenset[UUID]:
+        """Which corporate actions its book has followed."""
 
     async def book(self) -> "VenueBook":
         """Everything the venue remembers, for checks."""

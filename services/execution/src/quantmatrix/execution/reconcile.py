@@ -44,6 +44,14 @@ class Brokers:
         return list(self._brokers.values())
 
 
+async def is_ahead(broker: Broker, store: ExecutionStore) -> bool:
+    """Whether a broker that lives on our prices has followed a split that is not in our books yet.
+
+    So it is when we died between the two. What it tells is then in new units, and waits until we have heard of the split again.
+    """
+    return isinstance(broker, PriceDriven) and not await store.all_applied(await broker.actions_applied())
+
+
 async def take_changes(broker: Broker, account: Account, since: datetime, page: Page) -> int:
     """Book what a broker reports since an instant: executions first, they are the truth; then orders that ended unfilled."""
     orders, executions = await broker.changed_since(account.account_id, since)
@@ -72,6 +80,9 @@ async def _end(reported: BrokerOrder, page: Page) -> None:
 async def reconcile(account: Account, broker: Broker, page: Page, now: datetime) -> list[str]:
     """Bring our books up to the broker's, then compare positions and cash. Returns the open differences in words."""
     store = ExecutionStore(page.connection)
+    if await is_ahead(broker, store):
+        log.info("reconcile.ahead", account_id=account.account_id)
+        return []
     last = await store.last_execution_at(account.account_id)
     since = last - OVERLAP if last is not None else datetime.min.replace(tzinfo=now.tzinfo)
     booked = await take_changes(broker, account, since, page)

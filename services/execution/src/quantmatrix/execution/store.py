@@ -1,7 +1,7 @@
 """Execution's tables: accounts, orders and their events, marks; what books hold stands in `books.py`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -95,6 +95,13 @@ class ExecutionStore(Books):
             at,
         )
 
+    async def closes_of(self, session: date) -> dict[str, Price]:
+        """The closes of a session that were heard so far, by symbol."""
+        rows = await self._connection.fetch(
+            "select i.symbol, m.price from mark m join instrument i using (instrument_id) where m.session = $1", session
+        )
+        return {row["symbol"]: Price(row["price"]) for row in rows}
+
     async def calendar_of(self, instrument: InstrumentId) -> str | None:
         found: str | None = await self._connection.fetchval("select calendar from instrument where instrument_id = $1", instrument)
         return found
@@ -105,6 +112,11 @@ class ExecutionStore(Books):
             "insert into action_applied (action_id) values ($1) on conflict do nothing returning true", action_id
         )
         return bool(new)
+
+    async def all_applied(self, actions: Collection[UUID]) -> bool:
+        """Whether our books have followed all of these corporate actions."""
+        known = await self._connection.fetchval("select count(*) from action_applied where action_id = any($1)", list(actions))
+        return bool(known == len(actions))
 
     async def split(self, instrument: InstrumentId, numerator: int, denominator: int) -> None:
         """Positions and the mark follow a split."""
@@ -166,7 +178,8 @@ class ExecutionStore(Books):
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'SELL') as sells,
               (select count(*) from o) as open_orders,
               (select array_agg(distinct n ->> 0) from o, jsonb_array_elements(o.lots) n) as named_lots,
-              (select coalesce(sum((quantity - filled) * multiplier * coalesce(limit_price, reference_price)), 0) from o where side = 'BUY') as reserved,
+              (select coalesce(sum((quantity - filled) * multiplier * coalesce(limit_price, greatest(stop_price, reference_price))), 0)
+                 from o where side = 'BUY') as reserved,
               (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
               (select price from mark where instrument_id = $2) as price,
               (select count(*) from instrument where instrument_id = $2) as known

@@ -182,4 +182,6 @@ def _cash_says_no(intent: Intent, standing: Standing, price: Price, *, reducing:
 
 
 def _value(intent: Intent, price: Price) -> Money:
-    return notional(intent.limit_price or price, intent.quantity, intent.instrument.multiplier, intent.instrument.currency)
+    """What the order is worth at its limit, else at the last price; a stop to buy is not touched below its own price."""
+    at = intent.limit_price or (max(price, intent.stop_price) if intent.stop_price and intent.side is Side.BUY else price)
+    return notional(at, intent.quantity, intent.instrument.multiplier, intent.instrument.currency)

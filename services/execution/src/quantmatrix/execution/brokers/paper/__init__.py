@@ -1,8 +1,9 @@
 """The paper broker: an adapter like any other, in front of a venue with its own storage and its own database role."""
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.names import AccountId, ActionKind
@@ -16,6 +17,7 @@ from quantmatrix.execution.ports import (
     Absent,
     BrokerOrder,
     BrokerPosition,
+    Moment,
     OrderRequest,
     SubmitOutcome,
     Unknown,
@@ -80,12 +82,15 @@ class PaperBroker:
     async def open_account(self, account_id: AccountId, cash: Money) -> None:
         await self._open_venue().open_account(account_id, cash)
 
-    async def bars_closed(self, session: date, opened_at: datetime, closed_at: datetime, bars: Sequence[Bar]) -> bool:
-        return await self._open_venue().bars_closed(session, opened_at, closed_at, bars)
+    async def bars_closed(self, moment: Moment, bars: Sequence[Bar]) -> bool:
+        return await self._open_venue().bars_closed(moment, bars)
 
     async def action_effective(self, action: CorporateActionAnnounced) -> None:
         if action.kind is ActionKind.SPLIT:
             await self._open_venue().action_effective(action)
+
+    async def actions_applied(self) -> frozenset[UUID]:
+        return await self._open_venue().actions_applied()
 
     async def book(self) -> VenueBook:
         return await self._open_venue().book()

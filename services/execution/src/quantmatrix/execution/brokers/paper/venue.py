@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from uuid import UUID
 
 import asyncpg
 
@@ -27,6 +28,7 @@ from quantmatrix.execution.ports import (
     Accepted,
     BrokerOrder,
     BrokerPosition,
+    Moment,
     OrderRequest,
     Rejected,
     SubmitOutcome,
@@ -155,34 +157,34 @@ class PaperVenue:
             return Money.zero("USD")
         return Money(row["cash"], row["currency"])
 
-    async def bars_closed(self, session: date, opened_at: datetime, closed_at: datetime, bars: Sequence[Bar]) -> bool:
-        """Fill working orders on these bars; a day order that found its session and did not fill expires at the close.
+    async def bars_closed(self, moment: Moment, bars: Sequence[Bar]) -> bool:
+        """Fill working orders on these bars; a day order that no bar of its session filled expires with the last of them.
 
         Orders are matched by time and then by reference, so the same book gives the same fills. An order that was
         accepted after the open is left alone, which is also why hearing the same bars again changes nothing.
         """
-        by_instrument, closes = {bar.instrument_id: bar for bar in bars}, {bar.symbol: bar.close for bar in bars}
+        by_instrument, closes = {bar.instrument_id: bar for bar in bars}, {**moment.closes, **{bar.symbol: bar.close for bar in bars}}
         async with self._pool.acquire(timeout=5) as connection:
             look = (
                 "select exists (select from venue_order where status = 'working'), exists (select from venue_order where changed_at >= $1)"
             )
-            working_any, changed = await connection.fetchrow(look, opened_at) or (False, False)
+            working_any, changed = await connection.fetchrow(look, moment.opened_at) or (False, False)
             if not working_any:
                 return bool(changed)
             async with connection.transaction():
                 working = await connection.fetch(
                     "select * from venue_order where status = 'working' and accepted_at <= $1 order by accepted_at, client_ref for update",
-                    opened_at,
+                    moment.opened_at,
                 )
                 for order in working:
-                    price = _matched(order, by_instrument.get(order["instrument_id"]), closes, session, opened_at)
+                    price = _matched(order, by_instrument.get(order["instrument_id"]), closes, moment)
                     if price is not None:
-                        await self._fill(connection, order, price, session, opened_at)
-                    elif order["time_in_force"] == TimeInForce.DAY:
+                        await self._fill(connection, order, price, moment.session, moment.opened_at)
+                    elif moment.last and order["time_in_force"] == TimeInForce.DAY:
                         await connection.execute(
                             "update venue_order set status = 'expired', changed_at = $2 where venue_order_id = $1",
                             order["venue_order_id"],
-                            closed_at,
+                            moment.closed_at,
                         )
         return True
 
@@ -202,6 +204,10 @@ class PaperVenue:
                    where instrument_id = $1 and status = 'working'""",
                 *numbers,
             )
+
+    async def actions_applied(self) -> frozenset[UUID]:
+        async with self._pool.acquire(timeout=5) as connection:
+            return frozenset(row["action_id"] for row in await connection.fetch("select action_id from action_applied"))
 
     async def book(self) -> VenueBook:
         async with self._pool.acquire(timeout=5) as connection:
@@ -302,13 +308,13 @@ def _refuses(request: OrderRequest, look: asyncpg.Record) -> Rejected | None:
     return Rejected("FUNDS", f"the order needs {value}, the account has {cash}") if value > cash else None
 
 
-def _matched(order: asyncpg.Record, bar: Bar | None, closes: Mapping[str, Price], session: date, opened_at: datetime) -> Price | None:
+def _matched(order: asyncpg.Record, bar: Bar | None, closes: Mapping[str, Price], moment: Moment) -> Price | None:
     """The price that an order meets; of an option by its quote, and on its last day by the close of what it is on."""
     side, prices = Side(order["side"]), (bar.open, bar.high, bar.low) if bar is not None else None
     market = (bar.bid, bar.ask) if bar is not None and bar.bid is not None and bar.ask is not None else None
     if market is not None or (bar is None and is_option(order["symbol"])):
         terms = terms_of(order["symbol"])
-        met = price_met(side, market, terms, session, closes.get(terms.root))
+        met = price_met(side, market, terms, moment.session, closes.get(terms.root))
         prices = (met, met, met) if met is not None else None
     if prices is None:
         return None
@@ -318,6 +324,6 @@ def _matched(order: asyncpg.Record, bar: Bar | None, closes: Mapping[str, Price]
         Price(order["limit_price"]) if order["limit_price"] is not None else None,
         Price(order["stop_price"]) if order["stop_price"] is not None else None,
         order["accepted_at"],
-        opened_at,
+        moment.opened_at,
         prices,
     )
