@@ -10,7 +10,7 @@ from services.gateway.tests.running import Desk, add_user
 
 from quantmatrix.common.contracts.asking.backtests import BacktestWanted
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.common.values import Money
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(35)]
@@ -25,7 +25,7 @@ async def _ended(desk: Desk, number: int) -> dict[str, Any]:
         found.update((await desk.get(f"/api/v1/backtests/{number}")).json())
         return found["line"]["state"] not in ("queued", "running")
 
-    await wait_until(ended, within_s=60)
+    await wait_until(ended, f"backtest {number} has ended", within_s=GIVES_WAY_S)
     return found
 
 

@@ -17,7 +17,7 @@ from services.gateway.tests.browsing import (
 )
 from services.gateway.tests.running import Console, Desk
 
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 
 pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(45)]
 
@@ -48,7 +48,7 @@ async def _backtest(desk: Desk, **more: object) -> int:
     async def done() -> bool:
         return (await desk.get(f"/api/v1/backtests/{number}")).json()["line"]["state"] == "done"
 
-    await wait_until(done, within_s=60)
+    await wait_until(done, f"backtest {number} is done", within_s=GIVES_WAY_S)
     return number
 
 

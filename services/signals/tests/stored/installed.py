@@ -23,7 +23,7 @@ from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.process import ServiceProcess, StartProcess
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.common.values import Money
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 from quantmatrix.signals.store import SignalsStore
@@ -93,7 +93,7 @@ class Installation:
         async def over() -> bool:
             return (await self.seen(number)).line.state not in ("queued", "running")
 
-        await wait_until(over, f"backtest {number} has ended", within_s=180)
+        await wait_until(over, f"backtest {number} has ended", within_s=GIVES_WAY_S)
         return await self.seen(number)
 
     async def parts(self, number: int) -> int:
