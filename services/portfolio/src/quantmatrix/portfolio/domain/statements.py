@@ -179,7 +179,8 @@ class Figures:
     value: where there is one; values: of every account and period that the file has. again: lines of the change in value as other
     sections print them. prior: None where no section says what was held before. wash_sales: the file says that its gains follow that rule.
     open_ended: none of the sections is there that such files end with. ending: what was held at the end, where a section tells it beside
-    the positions. sections: those that the file has rows of, of kinds of files that have some.
+    the positions. sections: those that the file has rows of, of kinds of files that have some. whole_trades: its trades make the sums that it
+    prints over those of each symbol.
     """
 
     value: Summary | None = None
@@ -194,6 +195,7 @@ class Figures:
     open_ended: bool = False
     ending: tuple[PriorPosition, ...] | None = None
     sections: frozenset[str] = frozenset()
+    whole_trades: bool = False
     unknown_sections: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
 

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from quantmatrix.common.values import Money, plain
-from quantmatrix.portfolio.domain.statements import EntryKind, Statement, Summary
+from quantmatrix.portfolio.domain.statements import Statement, Summary
 from quantmatrix.portfolio.domain.statements_cash import is_marked_daily, moves_of
 from quantmatrix.portfolio.domain.statements_closings import Ends
 from quantmatrix.portfolio.domain.statements_identities import CENTS, Cause, Difference
 
-TRADES = "Trades"
+TRADES, ACTIONS = "Trades", "Corporate Actions"
+TAXES = frozenset({"GST", "HST", "Sales Tax", "VAT"})
+"""Taxes on commissions, which are part of a trade's commission, and on fees, of which no row tells."""
 _CENT = Decimal("0.01")
 
 
@@ -24,32 +26,29 @@ class _Group:
 
     lines: frozenset[str]
     sections: frozenset[str]
-    kinds: frozenset[EntryKind]
 
 
 _GROUPS = (
     _Group(
-        frozenset({"Trades (Sales)", "Trades (Purchase)", "Commissions", "Commission Adjustments"}), frozenset({TRADES}),
-        frozenset({EntryKind.TRADE, EntryKind.CONVERSION, EntryKind.COMMISSION_ADJUSTMENT}),
+        frozenset({
+            "Trades (Sales)", "Trades (Purchase)", "Net Trades (Sales)", "Net Trades (Purchase)", "Commissions", "Commission Adjustments",
+            "Transaction Fees", *TAXES,
+        }),
+        frozenset({TRADES, ACTIONS, "Commission Adjustments", "Transaction Fees", "Sales Tax"}),
     ),
-    _Group(frozenset({"Deposits", "Withdrawals"}), frozenset({"Deposits & Withdrawals"}), frozenset({EntryKind.DEPOSIT, EntryKind.WITHDRAWAL})),
+    _Group(frozenset({"Deposits", "Withdrawals"}), frozenset({"Deposits & Withdrawals"})),
     _Group(
         frozenset({"Dividends", "Payment In Lieu of Dividends", "Payment in Lieu of Dividends"}),
         frozenset({"Dividends", "Payment In Lieu Of Dividends"}),
-        frozenset({EntryKind.DIVIDEND, EntryKind.PAYMENT_IN_LIEU, EntryKind.RETURN_OF_CAPITAL}),
     ),
-    _Group(
-        frozenset({"Withholding Tax", "871(m) Withholding"}), frozenset({"Withholding Tax", "871(m) Withholding"}),
-        frozenset({EntryKind.WITHHOLDING_TAX}),
-    ),
+    _Group(frozenset({"Withholding Tax", "871(m) Withholding"}), frozenset({"Withholding Tax", "871(m) Withholding"})),
     _Group(
         frozenset({"Broker Interest Paid and Received", "Bond Interest Paid and Received"}),
         frozenset({"Interest", "Broker Interest Paid", "Broker Interest Received", "Bond Interest Paid", "Bond Interest Received"}),
-        frozenset({EntryKind.INTEREST}),
     ),
     _Group(
-        frozenset({"Other Fees", "Broker Fees", "Advisor Fees", "Transaction Fees", "Sales Tax"}),
-        frozenset({"Fees", "Other Fees", "Broker Fees", "Advisor Fees", "Transaction Fees", "Sales Tax"}), frozenset({EntryKind.FEE}),
+        frozenset({"Other Fees", "Broker Fees", "Advisor Fees", "Client Fees"}),
+        frozenset({"Fees", "Other Fees", "Broker Fees", "Advisor Fees", "CYEP/Broker Fees"}),
     ),
 )  # fmt: skip
 
@@ -58,10 +57,12 @@ def without_sections(statement: Statement, positions: Ends, cash: Ends) -> tuple
     """Positions and cash, where the file lacks the sections whose rows would make them, with that cause."""
     if not _is_judged(statement):
         return positions, cash
-    lacking = {
-        one.name for one, groups in _guilty(statement, cash) if not any(group.sections & statement.figures.sections for group in groups)
+    causes = {
+        one.name: Cause.UNTOLD_TAX if all(_is_tax(statement, one, group) for group in groups) else Cause.NOT_EXPORTED
+        for one, groups in _guilty(statement, cash)
+        if not any(_is_contradicted(statement, one, group) for group in groups)
     }
-    told = tuple(replace(one, cause=Cause.NOT_EXPORTED, note="") if one.about in lacking else one for one in cash.differences)
+    told = tuple(replace(one, cause=causes[one.about], note="") if one.about in causes else one for one in cash.differences)
     held = positions.differences
     if TRADES not in statement.figures.sections:
         held = tuple(replace(one, cause=Cause.NOT_EXPORTED) for one in held)
@@ -81,10 +82,27 @@ def contradictions(statement: Statement, cash: Ends, totals: Ends) -> list[str]:
     found += [
         f"{one.name} is printed as {plain(one.end.amount)} and the rows make {plain((one.start + _made(statement, one)).amount)}"
         f" ({_named(groups, statement, one)})"
-        for one, groups in _guilty(statement, cash)
-        if any(group.sections & statement.figures.sections for group in groups)
+        for one, guilty in _guilty(statement, cash)
+        if (groups := [group for group in guilty if _is_contradicted(statement, one, group)])
     ]
     return found
+
+
+def _is_contradicted(statement: Statement, summary: Summary, group: _Group) -> bool:
+    """Whether the file has the rows that should make a group's lines, so that some are missing or were changed.
+
+    Where the trades make the sums below them, none is missing: what differs is cash of corporate actions, if these were not exported.
+    """
+    if not group.sections & statement.figures.sections or _is_tax(statement, summary, group):
+        return False
+    return TRADES not in group.sections or ACTIONS in statement.figures.sections or not statement.figures.whole_trades
+
+
+def _is_tax(statement: Statement, summary: Summary, group: _Group) -> bool:
+    """Whether a group is off by no more than sales tax that the cash report prints, of which rows tell only in commissions."""
+    tax = sum((one.amount for one in summary.lines if one.name in TAXES & group.lines), Money.zero(summary.end.currency))
+    gap = _gap(statement, summary, group)
+    return tax.amount * gap.amount > 0 and abs(gap).amount <= abs(tax).amount + _CENT
 
 
 def _is_judged(statement: Statement) -> bool:
@@ -129,7 +147,7 @@ def _printed(summary: Summary, group: _Group) -> Money:
 def _made(statement: Statement, summary: Summary, group: _Group | None = None) -> Money:
     total = Money.zero(summary.end.currency)
     for entry in statement.entries:
-        if group is None or entry.kind in group.kinds:
+        if group is None or entry.place.section in group.sections:
             total = sum((amount for amount in moves_of(entry) if amount.currency == total.currency), total)
     return total
 

@@ -38,6 +38,7 @@ class Cause(StrEnum):
     ROUNDING = "rounding by the broker, below two cents"
     UNVESTED_GRANT = "grant that has not vested"
     NOT_EXPORTED = "section that the file was exported without"
+    UNTOLD_TAX = "sales tax on fees, of which no row tells"
 
 
 COMMISSION_LEFT_OUT = "as large as the commission, as if it had been left out"

@@ -78,5 +78,7 @@ _SHARES: dict[str, Share] = {
     "Broker Interest Paid and Received": _amounts(EntryKind.INTEREST),
     "Trades (Sales)": _sold,
     "Trades (Purchase)": _bought,
+    "Net Trades (Sales)": _sold,
+    "Net Trades (Purchase)": _bought,
     "Commissions": _commission,
 }

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quantmatrix.common.values import Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Printed
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, day_of, moment_of, zone
+from quantmatrix.portfolio.importers.ibkr_activity.sections import asset_in
 
 _SECURITY = re.compile(r"([^()]+)\(([A-Z0-9]+)\)")
 _REFUND = re.compile(r"Refund \(([^,()]+),")
@@ -58,7 +59,10 @@ def fee(row: Row, about: About) -> Entry:
 
 
 def transaction_fee(row: Row, about: About) -> Entry:
-    return _moved(row, about, EntryKind.FEE, "Date/Time" if row.has("Date/Time") else "Date", row.text("Symbol") or None)
+    """A stamp duty or the like, with the moment of its trade where it is told."""
+    stamp = "Date/Time" if row.has("Date/Time") else "Date"
+    at = moment_of(row.needed(stamp), stamp, *MOMENTS).replace(tzinfo=zone(EXCHANGE_ZONE)) if stamp == "Date/Time" else None
+    return replace(_moved(row, about, EntryKind.FEE, stamp, row.text("Symbol") or None), at=at)
 
 
 def commission_adjustment(row: Row, about: About) -> Entry:
@@ -91,7 +95,7 @@ def transfer(row: Row, about: About) -> Entry:
     return Entry(
         EntryKind.TRANSFER, "", row.place, about.account_of(row), day_of(row.needed("Date"), "Date", *MOMENTS), None,
         row.money("Cash Amount", currency), symbol=row.text("Symbol") if signed else None, quantity=signed,
-        realised=row.money("Realized P/L", currency), text=f"{row.text('Type')} {direction}", asset=row.text("Asset Category"),
+        realised=row.money("Realized P/L", currency), text=f"{row.text('Type')} {direction}", asset=asset_in(row),
     )  # fmt: skip
 
 
@@ -105,7 +109,7 @@ def corporate_action(row: Row, about: About) -> Entry:
     return Entry(
         EntryKind.CORPORATE_ACTION, "", row.place, about.account_of(row), at.date(), at, row.money("Proceeds", currency),
         symbol=affected[1].strip() if affected else symbol_in(text), quantity=row.quantity("Quantity"),
-        realised=row.money("Realized P/L", currency), text=text, asset=row.text("Asset Category"), printed=Printed(codes=codes_of(row)),
+        realised=row.money("Realized P/L", currency), text=text, asset=asset_in(row), printed=Printed(codes=codes_of(row)),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.statements import OpenPosition, PrintedLine, PrintedTotal, PriorPosition, Summary
 from quantmatrix.portfolio.importers._reading import Row, decimal_of, money
 from quantmatrix.portfolio.importers.ibkr_activity.cash import About
-from quantmatrix.portfolio.importers.ibkr_activity.sections import INSTRUMENTS, Rows, is_total
+from quantmatrix.portfolio.importers.ibkr_activity.sections import INSTRUMENTS, Rows, asset_in, is_total
 
 NAV = "Change in NAV"
 CASH = "Cash Report"
@@ -17,6 +17,12 @@ OPEN = "Open Positions"
 ACCRUALS = "Change in Dividend Accruals"
 STARTING, ENDING = "Starting Value", "Ending Value"
 _BASE = "Base Currency Summary"
+_START, _END = "Starting Cash", "Ending Cash"
+_BESIDE = {
+    "Ending Settled Cash", "Starting Collateral Value", "Net Securities Lent Activity", "Ending Collateral Value", "Net Cash Balance",
+    "Net Settled Cash Balance",
+}  # fmt: skip
+"""Lines of the cash report that move no cash: what settled of it, and collateral for shares that were lent out."""
 _IN_VALUE = {"Deposits": "Deposits & Withdrawals", "Withdrawals": "Deposits & Withdrawals", "Broker Interest Paid and Received": "Interest"}
 """Lines of the cash report that the change in value prints under another name."""
 
@@ -66,14 +72,20 @@ def again(rows: Rows, about: About) -> tuple[PrintedLine, ...]:
 
 
 def cash(rows: Rows) -> tuple[Summary, ...]:
-    """Start, moves and end of each currency's cash; the summary in base currency is left out."""
+    """Start, moves and end of each currency's cash; the summary in base currency is left out, and what was lent out beside it.
+
+    A block runs from its starting to its ending cash: the one in base currency may name another currency inside.
+    """
     ends: dict[str, dict[str, Decimal]] = defaultdict(dict)
     moves: dict[str, dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    block = ""
     for row in rows.of(CASH):
         currency, name, amount = row.text("Currency"), row.text("Currency Summary"), row.decimal("Total")
-        if currency == _BASE or amount is None or name == "Ending Settled Cash":
+        block = currency if name == _START else block
+        within, block = block or currency, "" if name == _END else block
+        if _BASE in (currency, within) or amount is None or name in _BESIDE:
             continue
-        if name in ("Starting Cash", "Ending Cash"):
+        if name in (_START, _END):
             ends[currency][name] = ends[currency].get(name, Decimal(0)) + amount
         else:
             moves[currency][name] += amount
@@ -81,7 +93,7 @@ def cash(rows: Rows) -> tuple[Summary, ...]:
 
 
 def _cash(currency: str, ends: dict[str, Decimal], moves: Mapping[str, Decimal]) -> Summary:
-    start, end = money(ends["Starting Cash"], currency, CASH), money(ends["Ending Cash"], currency, CASH)
+    start, end = money(ends[_START], currency, CASH), money(ends[_END], currency, CASH)
     total = sum(moves.values(), Decimal(0))
     return Summary(f"cash {currency}", start, money(total, currency, CASH), end, _lines(moves, currency))
 
@@ -100,7 +112,7 @@ def _marked(rows: Rows, about: About, column: str) -> tuple[PriorPosition, ...]:
     return tuple(
         PriorPosition(about.account_of(row), row.text("Symbol"), quantity)
         for row in rows.of(MARKED)
-        if not is_total(row) and row.text("Asset Category") != "Forex"
+        if not is_total(row) and asset_in(row) != "Forex"
         if (quantity := row.quantity(column)) is not None and row.text("Symbol")
     )
 

@@ -1,13 +1,14 @@
 """A whole Activity Statement: its sections in turn, every data row accounted for."""
 
 import re
+from dataclasses import replace
 from typing import ClassVar
 
 from quantmatrix.common.values import NotExactError
-from quantmatrix.portfolio.domain.statements import ClosedLot, Figures, Statement
+from quantmatrix.portfolio.domain.statements import ClosedLot, Entry, EntryKind, Figures, Statement
 from quantmatrix.portfolio.importers._collecting import Collected
 from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError, text_of
-from quantmatrix.portfolio.importers.ibkr_activity import cash, figures, trades
+from quantmatrix.portfolio.importers.ibkr_activity import cash, figures, levies, trades
 from quantmatrix.portfolio.importers.ibkr_activity.cash import About
 from quantmatrix.portfolio.importers.ibkr_activity.sections import (
     ACCOUNT,
@@ -55,7 +56,8 @@ class ActivityImporter:
             if not about.account or not about.currency:
                 raise StatementError(f"section {ACCOUNT} names no account or no base currency")
             closed = self._book(rows, about, collected)
-            said = self._figures(rows, about, closed)
+            whole = trades.are_whole(rows.subtotals.get(trades.SECTION, []), collected.entries)
+            said = replace(self._figures(rows, about, closed), whole_trades=whole)
             held = figures.positions(rows, about)
         except StatementError:
             raise
@@ -79,9 +81,10 @@ class ActivityImporter:
                     collected.ignore(row.place, TOTAL)
             if section == trades.SECTION:
                 closed = trades.read_trades(bookable, about, collected)
-                continue
-            for row in bookable:
-                self._book_row(section, row, about, collected)
+            elif section != levies.SECTION:
+                for row in bookable:
+                    self._book_row(section, row, about, collected)
+        self._book_levies([row for row in rows.of(levies.SECTION) if not is_total(row)], rows, about, collected)
         return closed
 
     def _book_row(self, section: str, row: Row, about: About, collected: Collected) -> None:
@@ -94,7 +97,26 @@ class ActivityImporter:
         except ValueError as error:
             collected.damaged(row, error)
             return
+        self._keep(section, entry, collected)
+
+    def _keep(self, section: str, entry: Entry, collected: Collected) -> None:
         collected.book(entry, section, entry.symbol, entry.session, entry.at, entry.quantity, entry.amount, entry.text)
+
+    def _book_levies(self, found: list[Row], rows: Rows, about: About, collected: Collected) -> None:
+        """Fees of trades, after the trades: those that a commission has in it already are not booked again."""
+        fees: list[Entry] = []
+        for row in found:
+            try:
+                fees.append(cash.SECTIONS[levies.SECTION](row, about))
+            except ValueError as error:
+                collected.damaged(row, error)
+        traded = [entry for entry in collected.entries if entry.kind in (EntryKind.TRADE, EntryKind.CONVERSION)]
+        inside = levies.within_commissions(fees, traded, figures.cash(rows)) if fees else set()
+        for fee in fees:
+            if fee.place.line in inside:
+                collected.ignore(fee.place, levies.RESTATED)
+            else:
+                self._keep(levies.SECTION, fee, collected)
 
     def _figures(self, rows: Rows, about: About, closed: list[ClosedLot]) -> Figures:
         unknown = [

@@ -35,6 +35,7 @@ _MONTHS = {
     )
 }
 _DAY = re.compile(r"(?P<month>\w+) (?P<day>\d{1,2}), (?P<year>\d{4})", re.ASCII)
+_HELD_WITH = " - Held with "
 _ENGLISH_ONLY = "export the statement in English (in the portal: Settings, Language) and import that"
 
 
@@ -43,6 +44,7 @@ class Rows:
     """The data rows of a file by section, in the file's order, and what stands beside them."""
 
     by_section: dict[str, list[Row]] = field(default_factory=dict)
+    subtotals: dict[str, list[Row]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def of(self, section: str) -> list[Row]:
@@ -73,6 +75,8 @@ def sort_rows(text: str, collected: Collected) -> Rows:
             continue
         elif kind == "Data":
             raise StatementError("a data row before the header of its section", line=line)
+        elif kind == "SubTotal" and section in headers:
+            rows.subtotals.setdefault(section, []).append(Row(Place(line, section), headers[section][0], cells))
         elif section in PSEUDO_SECTIONS:
             rows.notes.append(" ".join(cells))
         elif kind not in STRUCTURE:
@@ -91,7 +95,8 @@ def _refuse_cut_off(text: str, last: tuple[int, list[str], int] | None) -> None:
 def period_of(rows: Rows) -> tuple[date, date]:
     """First and last day, from the row Period. Raises StatementError when it is missing or in another language."""
     place = rows.line_of(STATEMENT, "Period")
-    days = [_day(match, place) for match in _DAY.finditer(rows.field(STATEMENT, "Period"))]
+    said = next((",".join(row.cells[3:]) for row in rows.of(STATEMENT) if row.place.line == place), "")
+    days = [_day(match, place) for match in _DAY.finditer(said)]
     if not days:
         raise StatementError(f"the statement names no period that can be read; {_ENGLISH_ONLY}", line=place)
     return days[0], days[-1]
@@ -113,6 +118,11 @@ def refuse_other_languages(rows: Rows) -> None:
         others = [section for section in rows.by_section if section != STATEMENT]
         if others:
             raise StatementError(f"there is no section {ACCOUNT}; if the statement is in another language, {_ENGLISH_ONLY}")
+
+
+def asset_in(row: Row) -> str:
+    """The broker's word for the class, without the custodian that statements of some years name behind it (`Stocks - Held with …`)."""
+    return row.text("Asset Category").split(_HELD_WITH)[0].strip()
 
 
 def is_information(section: str) -> bool:

@@ -8,12 +8,14 @@ from quantmatrix.portfolio.domain.statements import ClosedLot, Entry, EntryKind,
 from quantmatrix.portfolio.importers._collecting import Collected
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, day_of, moment_of, zone
 from quantmatrix.portfolio.importers.ibkr_activity.cash import MOMENTS, About, codes_of
+from quantmatrix.portfolio.importers.ibkr_activity.sections import asset_in
 
 SECTION = "Trades"
 NOTHING = "a trade of nothing: neither quantity nor proceeds"
 RESTATED = "an order whose executions are booked"
 CLOSED_LOT = "a closed lot: the opening side of the trade above it"
 _OPTION_MULTIPLIER = Quantity(100)
+_CENT = Decimal("0.01")
 
 _Group = tuple[str, str, str, str]
 
@@ -34,7 +36,7 @@ def read_trades(rows: list[Row], about: About, collected: Collected) -> list[Clo
             elif level in ("Order", "Trade") and not row.decimal("Quantity") and not row.decimal("Proceeds"):
                 collected.ignore(row.place, NOTHING)
             elif level in ("Order", "Trade"):
-                entry = _forex(row, about) if row.text("Asset Category") == "Forex" else _trade(row, about)
+                entry = _forex(row, about) if asset_in(row) == "Forex" else _trade(row, about)
                 (executed if level == "Trade" else ordered)[_group(row, about)] += entry.quantity.value if entry.quantity else Decimal(0)
                 read.append((row, entry))
             else:
@@ -60,7 +62,20 @@ def _book(
 
 
 def _group(row: Row, about: About) -> _Group:
-    return about.account_of(row), row.text("Asset Category"), row.text("Currency"), row.text("Symbol")
+    return about.account_of(row), asset_in(row), row.text("Currency"), row.text("Symbol")
+
+
+def are_whole(subtotals: list[Row], entries: list[Entry]) -> bool:
+    """Whether the trades of every symbol make the sums that the section prints below them; not where it prints none."""
+    printed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    made: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for row in subtotals:
+        column = "Notional Value" if row.has("Notional Value") else "Proceeds"
+        printed[row.text("Currency"), row.text("Symbol")] += row.decimal(column) or Decimal(0)
+    for entry in entries:
+        if entry.place.section == SECTION and entry.symbol and entry.amount is not None:
+            made[entry.amount.currency, entry.symbol] += entry.amount.amount
+    return bool(made) and printed.keys() == made.keys() and all(abs(printed[key] - made[key]) <= _CENT for key in made)
 
 
 def _trade(row: Row, about: About) -> Entry:
@@ -75,7 +90,7 @@ def _trade(row: Row, about: About) -> Entry:
         EntryKind.TRADE, "", row.place, about.account_of(row), at.date(), at, _value(row, quantity, currency),
         fee=-commission if commission is not None else None, symbol=symbol, quantity=quantity,
         price=Price(row.needed_decimal("T. Price")), basis=row.money("Basis", currency), realised=row.money("Realized P/L", currency),
-        asset=row.text("Asset Category"), multiplier=_multiplier(row, symbol, about),
+        asset=asset_in(row), multiplier=_multiplier(row, symbol, about),
         printed=Printed(row.price("C. Price"), row.money("MTM P/L", currency), codes),
     )  # fmt: skip
 
@@ -92,7 +107,7 @@ def _multiplier(row: Row, symbol: str, about: About) -> Quantity | None:
     known = about.multipliers.get(symbol)
     if known is not None:
         return known
-    asset = row.text("Asset Category")
+    asset = asset_in(row)
     if "Option" in asset:
         return _OPTION_MULTIPLIER
     return Quantity(1) if asset in ("Stocks", "Warrants", "Funds", "Mutual Funds", "Cryptocurrencies", "Structured Products") else None

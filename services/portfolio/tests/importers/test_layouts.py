@@ -1,0 +1,138 @@
+"""Layouts of other countries and years: what they print in other places is read for what it is."""
+
+import pytest
+from services.portfolio.tests.importers.layout_samples import ACTIONS, CASH, FEES, LEVIES, TRADES, cash, order, statement
+
+from quantmatrix.portfolio.domain.statements import EntryKind, Statement
+from quantmatrix.portfolio.domain.statements_identities import Cause
+from quantmatrix.portfolio.import_report import ImportTold, told
+from quantmatrix.portfolio.importers.ibkr_activity import ActivityImporter
+from quantmatrix.portfolio.importers.ibkr_activity.levies import RESTATED
+from quantmatrix.portfolio.importing import File, check_files
+
+STAMP = 'Transaction Fees,Data,Stocks,GBP,"2024-02-05, 09:06:18",AWE,UK Stamp Tax,{units},0.988,{amount},'
+BOUGHT = order("AWE", '"10,000"', "0.988", "-9880", "-54.34", currency="GBP")
+STAMPS = "\n".join([LEVIES, STAMP.format(units='"8,900"', amount="-43.966"), STAMP.format(units='"1,100"', amount="-5.434")])
+PAID = "\n".join([CASH, cash("GBP", "20000", "10065.66", purchases="-9880", commissions="-4.94", levies="-49.40")])
+
+
+def check(text: str) -> ImportTold:
+    found = told(check_files([File("file.csv", text.encode())])[0])
+    assert found["booked"] + found["ignored"] + found["not_understood"] == found["rows"]
+    return found
+
+
+def read(text: str) -> Statement:
+    return ActivityImporter().read(text.encode())
+
+
+@pytest.mark.parametrize("sections", [(PAID, TRADES, BOUGHT, STAMPS), (TRADES, BOUGHT, STAMPS), (STAMPS, TRADES, BOUGHT)])
+def test_a_stamp_duty_inside_the_commission_is_not_paid_twice(sections: tuple[str, ...]) -> None:
+    """4.94 of commission and 49.40 of duty are the 54.34 of the trade's column; the section breaks them down."""
+    found = check(statement(*sections, base="GBP"))
+
+    assert (found["status"], found["entries"]) == ("reconciled", {"trade": 1})
+    assert found["ignored_by_rule"][RESTATED] == 2
+
+
+def test_a_tax_beside_the_commission_is_paid() -> None:
+    """The French tax is charged in the evening for the day, and is larger than the commission of the trade."""
+    tax = 'Transaction Fees,Data,Stocks,EUR,"2024-02-05, 20:20:00",ALO,French Daily Trade Charge Tax,40,19.29,-3.09,'
+    bought = order("ALO", "40", "19.29", "-771.6", "-3", currency="EUR")
+    report = "\n".join([CASH, cash("EUR", "1000", "222.31", purchases="-771.6", commissions="-3", levies="-3.09")])
+
+    for sections in ((report, TRADES, bought, LEVIES, tax), (TRADES, bought, LEVIES, tax)):
+        found = check(statement(*sections, base="EUR"))
+        assert (found["status"], found["entries"]) == ("reconciled", {"trade": 1, "fee": 1})
+
+
+def test_where_the_moment_does_not_tell_the_cash_report_does() -> None:
+    """The same duty with the evening's time: by the cash report the column had it already."""
+    late = STAMPS.replace("09:06:18", "20:20:00")
+
+    assert check(statement(PAID, TRADES, BOUGHT, late, base="GBP"))["entries"] == {"trade": 1}
+    assert check(statement(TRADES, BOUGHT, late, base="GBP"))["entries"] == {"trade": 1, "fee": 2}
+
+
+GST_FEE = "Fees,Data,Other Fees,AUD,2024-02-10,Withdrawal Fee,-15"
+GST_BOUGHT = order("BHP", "100", "45", "-4500", "-6.6", currency="AUD")
+
+
+def gst(tax: str, end: str) -> str:
+    return "\n".join([CASH, cash("AUD", "5000", end, purchases="-4500", commissions="-6", other_fees="-15", gst=tax)])
+
+
+def test_sales_tax_on_a_commission_is_in_it_and_on_a_fee_is_told_by_no_row() -> None:
+    """Ten percent of 6 stand in the 6.60 of the trade; ten percent of the fee of 15 are paid and in no row."""
+    found = check(statement(gst("-2.1", "476.9"), TRADES, GST_BOUGHT, FEES, GST_FEE, base="AUD"))
+
+    (difference,) = found["cash"]["differences"]
+    assert (found["status"], difference["cause"], difference["difference"]) == (
+        "reconciled with 1 explained differences", Cause.UNTOLD_TAX.value, "-1.5",
+    )  # fmt: skip
+
+
+def test_more_than_the_sales_tax_is_a_contradiction() -> None:
+    found = check(statement(gst("-2.1", "474.3"), TRADES, GST_BOUGHT, FEES, GST_FEE, base="AUD"))
+    dropped = check(statement(gst("-2.1", "476.9"), TRADES, GST_BOUGHT, FEES, base="AUD"))
+
+    assert [one["cause"] for one in found["cash"]["differences"]] == [None]
+    assert dropped["cash"]["differences"][0]["cause"] in (None, Cause.NOT_EXPORTED.value)
+
+
+HELD = " - Held with Example Broker (U.K.) Limited carried by Example Broker LLC"
+
+
+def test_the_custodian_behind_an_asset_class_is_no_class_of_its_own() -> None:
+    """Statements of some years name it behind every class: pounds sold for dollars stay a conversion, options stay options."""
+    forex = TRADES.replace("C. Price,Proceeds,Comm/Fee,Basis,Realized P/L,MTM P/L", ",Proceeds,Comm in GBP,,,MTM in GBP")
+    pounds = f'Trades,Data,Order,Forex{HELD},USD,GBP.USD,"2024-02-01, 09:00:00","-1,000",1.25,,1250,-2,,,0,'
+    bought = order("ABC", "10", "20", "-200", "-1", asset=f"Stocks{HELD}")
+    told_of = statement(TRADES, bought, forex, pounds, base="GBP")
+
+    entries = read(told_of).entries
+
+    assert [(entry.kind, entry.asset) for entry in entries] == [(EntryKind.TRADE, "Stocks"), (EntryKind.CONVERSION, "Forex")]
+    assert [entry.broker_key for entry in entries] == [entry.broker_key for entry in read(told_of.replace(HELD, "")).entries]
+
+
+def test_a_line_of_the_block_in_base_currency_counts_for_no_other_currency() -> None:
+    """The summary in base currency may name a currency beside a line: it is the sum over all, once more."""
+    base = cash("Base Currency Summary", "100", "85", other_fees="-15").replace("Other Fees,Base Currency Summary", "Other Fees,USD")
+    report = "\n".join([CASH, base, cash("USD", "100", "85", other_fees="-15", collateral="900")])
+
+    (summary,) = read(statement(report, FEES, "Fees,Data,Other Fees,USD,2024-02-10,Snapshot,-15")).figures.cash
+
+    assert [(line.name, line.amount.amount) for line in summary.lines] == [("Other Fees", -15)]
+
+
+MERGER = (
+    'Corporate Actions,Data,Stocks,USD,2024-02-20,"2024-02-19, 20:25:00",'
+    '"ABC(US0000000001) Merged(Acquisition) for USD 30.00 per Share (ABC, ABC CORP, US0000000001)",-10,300,0,99,'
+)
+
+
+def test_cash_of_a_merger_is_among_the_sales() -> None:
+    bought = order("ABC", "10", "20", "-200", "-1")
+    report = "\n".join([CASH, cash("USD", "1000", "1099", purchases="-200", sales="300", commissions="-1")])
+
+    whole = check(statement(report, TRADES, bought, ACTIONS, MERGER))
+    subtotal = "Trades,SubTotal,,Stocks,USD,ABC,,10,,,-200,-1,,0,0,"
+    without_actions = check(statement(report, TRADES, bought, subtotal))
+    without_the_row = check(statement(report, TRADES, bought))
+    without_the_trade = check(statement(report, TRADES, ACTIONS, MERGER))
+
+    assert (whole["status"], whole["cash"]["equal"]) == ("reconciled", 1)
+    assert [one["cause"] for one in without_actions["cash"]["differences"]] == [Cause.NOT_EXPORTED.value]
+    assert without_actions["status"] == "reconciled with 1 explained differences"
+    assert (without_the_trade["status"], without_the_row["status"]) == ("rejected", "rejected")
+
+
+def test_older_names_of_lines_belong_to_the_same_rows() -> None:
+    report = "\n".join([CASH, cash("USD", "1000", "799", net_purchases="-200", commissions="-1")])
+    bought = order("ABC", "10", "20", "-200", "-1")
+
+    assert check(statement(report, TRADES, bought))["status"] == "reconciled"
+    dropped = check(statement(report, TRADES, order("ABC", "1", "20", "-20", "-1")))
+    assert dropped["status"] == "rejected"
+    assert "Net Trades (Purchase)" in dropped["why"]
