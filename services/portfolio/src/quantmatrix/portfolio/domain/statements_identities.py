@@ -23,7 +23,7 @@ REFUND_SUMS_MAX = 4096
 _ONE = Quantity(1)
 _PERCENT = Decimal("0.01")
 _OCC = re.compile(r"(?P<root>[A-Z0-9. ]{1,6})\d{6}(?P<right>[CP])(?P<strike>\d{8})")
-_SPELLED = re.compile(r"(?P<root>[A-Z0-9.]+) \d{2}[A-Z]{3}\d{2} (?P<strike>\d+(\.\d+)?) (?P<right>[CP])")
+_SPELLED = re.compile(r"(?P<root>[A-Z0-9. ]+?) \d{2}[A-Z]{3}\d{2} (?P<strike>\d+(\.\d+)?) (?P<right>[CP])")
 
 
 class Cause(StrEnum):
@@ -195,6 +195,11 @@ def option_terms(symbol: str) -> tuple[str, str, Decimal] | None:
         return occ["root"].strip(), occ["right"], Decimal(occ["strike"]).scaleb(-3)
     spelled = _SPELLED.fullmatch(symbol)
     return (spelled["root"], spelled["right"], Decimal(spelled["strike"])) if spelled else None
+
+
+def named_contract(symbol: str, description: str) -> str:
+    """The symbol, or the broker's spelling in the description where the symbol of an option is its exchange's own, as in `P ABCE 20230317 69 M`."""
+    return description if option_terms(symbol) is None and option_terms(description) is not None else symbol
 
 
 Delivery = tuple[str, str, date, Decimal]

@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.values import Money, NotExactError
-from quantmatrix.portfolio.domain.statements import Entry, Figures, Ignored, OpenPosition, Place, Statement, Unread
+from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Figures, Ignored, OpenPosition, Place, Statement, Unread
+from quantmatrix.portfolio.domain.statements_securities import MICROSECOND
 from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError
 from quantmatrix.portfolio.ports import StatementError
 
 KEY_CHARACTERS = 25
+_TRADED = (EntryKind.TRADE, EntryKind.ASSIGNMENT, EntryKind.EXERCISE, EntryKind.EXPIRY)
 SAID_BEFORE = "a row that the file holds twice under one id of the broker"
 
 
@@ -63,6 +65,21 @@ class Collected:
     def strange(self, place: Place, why: str, raw: Sequence[str]) -> None:
         """A row of a kind that nobody taught this importer."""
         self.unread.append(Unread(place, why, damaged=False, raw=tuple(raw)))
+
+    def turn_around(self) -> None:
+        """Give the trades of a file that begins with its latest day the order in which they happened, where only their days are printed.
+
+        The first of a day in the file happened last. The times are made up, a microsecond a row after midnight: only their order counts.
+        """
+        if not self.entries or self.entries[0].session < self.entries[-1].session:
+            return
+        count = len(self.entries)
+        self.entries = [
+            replace(entry, at=datetime.combine(entry.session, time(), UTC) + (count - index) * MICROSECOND)
+            if entry.at is None and entry.kind in _TRADED
+            else entry
+            for index, entry in enumerate(self.entries)
+        ]
 
     def statement(
         self,

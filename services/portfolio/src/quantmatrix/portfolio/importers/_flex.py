@@ -13,17 +13,18 @@ from enum import StrEnum
 
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, OpenPosition, Printed
+from quantmatrix.portfolio.domain.statements_identities import named_contract
 from quantmatrix.portfolio.importers._collecting import Collected
 from quantmatrix.portfolio.importers._flex_figures import FlexFigures
+from quantmatrix.portfolio.importers._flex_taxes import Read, reasons, taxes_in
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, moment_of, money, zone
 
 PATTERNS = (
     "%Y%m%d;%H%M%S", "%Y-%m-%d;%H:%M:%S", "%Y%m%d;%H:%M:%S", "%Y-%m-%d, %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y%m%d %H%M%S", "%Y%m%d,%H%M%S",
-    "%Y-%m-%dT%H:%M:%S", "%Y%m%d", "%Y-%m-%d",
+    "%Y-%m-%dT%H:%M:%S", "%Y%m%d", "%Y-%m-%d", "%d-%b-%y;%H:%M:%S", "%d-%b-%y;%H%M%S", "%d-%b-%y %H:%M:%S", "%d-%b-%y",
 )  # fmt: skip
-SUMMARY_LEVELS = {"SUMMARY", "SYMBOL_SUMMARY", "ASSET_SUMMARY", "CURRENCY", "BASE_CURRENCY"}
+SUMMARY_LEVELS = frozenset({"SUMMARY", "SYMBOL_SUMMARY", "ASSET_SUMMARY", "CURRENCY", "BASE_CURRENCY"})
 _ZONE_NAME = re.compile(r"\s+[A-Z]{3,4}$")
-_TAXES = ("taxes", "tax", "salestax", "tradecharge", "othertax")
 _CASH_KINDS = {
     "dividends": EntryKind.DIVIDEND, "paymentinlieuofdividends": EntryKind.PAYMENT_IN_LIEU, "withholdingtax": EntryKind.WITHHOLDING_TAX,
     "871mwithholding": EntryKind.WITHHOLDING_TAX, "brokerinterestreceived": EntryKind.INTEREST, "brokerinterestpaid": EntryKind.INTEREST,
@@ -58,7 +59,8 @@ class FlexRows:
 
     def __init__(self, collected: Collected) -> None:
         self._collected = collected
-        self._trades: list[tuple[Row, str, Entry]] = []
+        self._trades: list[Read] = []
+        self._taxes: list[Read] = []
         self._keys: dict[str, str] = {}
         self.positions: list[OpenPosition] = []
         self.figures = FlexFigures()
@@ -77,7 +79,9 @@ class FlexRows:
                     self._trade(row, level)
                 case Section.POSITION:
                     self._position(row, level)
-                case Section.CASH | Section.ACTION | Section.TRANSFER | Section.TAX:
+                case Section.TAX:
+                    self._taxes.append((row, level, tax(row)))
+                case Section.CASH | Section.ACTION | Section.TRANSFER:
                     self._other(section, row, level)
         except ValueError as error:
             self._collected.damaged(row, error)
@@ -136,6 +140,12 @@ class FlexRows:
                 self._collected.ignore(row.place, "an order whose executions are booked")
             else:
                 self._book(row, entry)
+        told_elsewhere = reasons(self._taxes, self._trades, SUMMARY_LEVELS)
+        for row, _, entry in self._taxes:
+            if row.place.line in told_elsewhere:
+                self._collected.ignore(row.place, told_elsewhere[row.place.line])
+            else:
+                self._book(row, entry)
 
 
 def text_in(row: Row, *names: str) -> str:
@@ -166,7 +176,7 @@ def _currency(row: Row) -> str:
 
 
 def _symbol(row: Row) -> str | None:
-    return text_in(row, "symbol", "isin", "securityid", "cusip", "conid") or None
+    return named_contract(text_in(row, "symbol", "isin", "securityid", "cusip", "conid"), row.text("description")) or None
 
 
 def trade(row: Row) -> Entry:
@@ -212,7 +222,7 @@ def _fee(row: Row, currency: str) -> Money | None:
     column = _name_in(row, "ibcommission", "commission")
     commission = row.decimal(column)
     charged = text_in(row, "ibcommissioncurrency", "commissioncurrency") or currency
-    taxes = sum((row.decimal(name) or Decimal(0) for name in _TAXES), Decimal(0)) if charged == currency else Decimal(0)
+    taxes = taxes_in(row) if charged == currency else Decimal(0)
     if commission is None and not taxes:
         return None
     return money(-((commission or Decimal(0)) + taxes), charged, column)
@@ -278,5 +288,4 @@ _READERS: dict[Section, Callable[[Row], Entry]] = {
     Section.CASH: cash,
     Section.ACTION: action,
     Section.TRANSFER: transfer,
-    Section.TAX: tax,
 }

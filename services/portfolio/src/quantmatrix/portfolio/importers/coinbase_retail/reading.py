@@ -42,30 +42,36 @@ class CoinbaseRetailImporter:
 
     def read(self, body: bytes) -> Statement:
         collected = Collected()
+        found: list[tuple[int, list[str]]] = []
         header: dict[str, int] | None = None
         width = 0
         for line, cells in rows_of(text_of(body)):
-            if header is None:
-                if _is_header(cells):
-                    header = columns_of([_NAMES.get(cell.strip(), cell.strip()) for cell in cells])
-                    width = len(cells)
-                continue
-            row = Row(Place(line), header, cells)
-            try:
-                if len(cells) != width:
-                    raise UnreadableCellError("(all)", f"{width} cells as in the header, not {len(cells)}")
-                entries = _entries(row)
-            except ValueError as error:
-                collected.damaged(row, error)
-                continue
-            if not entries:
-                collected.strange(row.place, "a type of transaction that is not known", cells)
-            for number, entry in enumerate(entries):
-                collected.book(entry, row.text("ID"), number, entry.at, entry.symbol, entry.quantity, entry.amount, entry.fee)
+            if header is not None:
+                found.append((line, cells))
+            elif _is_header(cells):
+                header = columns_of([_NAMES.get(cell.strip(), cell.strip()) for cell in cells])
+                width = len(cells)
         if header is None:
             raise StatementError("it has not the columns of Coinbase's report", line=1)
+        rows = [Row(Place(line), header, cells) for line, cells in found]
+        signed = any(row.text("Quantity Transacted").startswith("-") for row in rows)
+        for row in rows:
+            self._book(row, width, collected, signed=signed)
         currency = next((entry.amount.currency for entry in collected.entries if entry.amount), "USD")
         return collected.statement(self.name, currency)
+
+    def _book(self, row: Row, width: int, collected: Collected, *, signed: bool) -> None:
+        try:
+            if len(row.cells) != width:
+                raise UnreadableCellError("(all)", f"{width} cells as in the header, not {len(row.cells)}")
+            entries = _entries(row, signed=signed)
+        except ValueError as error:
+            collected.damaged(row, error)
+            return
+        if not entries:
+            collected.strange(row.place, "a type of transaction that is not known", row.cells)
+        for number, entry in enumerate(entries):
+            collected.book(entry, row.text("ID"), number, entry.at, entry.symbol, entry.quantity, entry.amount, entry.fee)
 
 
 def _is_header(cells: Sequence[str]) -> bool:
@@ -79,8 +85,8 @@ def _amount(row: Row, column: str, currency: str) -> Money:
     return abs(money(found, currency, column)) if found is not None else Money.zero(currency)
 
 
-def _entries(row: Row) -> list[Entry]:
-    """What one row means; nothing for a type that is not known."""
+def _entries(row: Row, *, signed: bool) -> list[Entry]:
+    """What one row means; nothing for a type that is not known. signed: quantities have the sign of what they do, in this file."""
     said, asset = row.needed("Transaction Type"), row.needed("Asset")
     currency = row.text("Price Currency") or "USD"
     units = abs(Quantity(row.needed_decimal("Quantity Transacted")))
@@ -100,17 +106,17 @@ def _entries(row: Row) -> list[Entry]:
     if said in _INCOME:
         return [replace(plain, kind=EntryKind.INTEREST, amount=value, quantity=None, price=None), replace(plain, fee=None)]
     if said in _OUT or said in _IN:
-        return [_moved(plain, asset, units, outgoing=said == "Send" or said in _OUT)]
+        outgoing = row.text("Quantity Transacted").startswith("-") if signed else said in _OUT
+        return [_moved(plain, asset, units, outgoing=outgoing)]
     return []
 
 
 def _moved(plain: Entry, asset: str, units: Quantity, *, outgoing: bool) -> Entry:
     """Coins that came or went without a price; for money that is a deposit or a withdrawal."""
     if asset in _FIAT:
-        leaving = plain.text in ("Withdrawal", "Send")
         amount = Money(units.value, asset)
-        kind = EntryKind.WITHDRAWAL if leaving else EntryKind.DEPOSIT
-        return replace(plain, kind=kind, amount=-amount if leaving else amount, quantity=None, price=None, symbol=None)
+        kind = EntryKind.WITHDRAWAL if outgoing else EntryKind.DEPOSIT
+        return replace(plain, kind=kind, amount=-amount if outgoing else amount, quantity=None, price=None, symbol=None)
     return replace(plain, kind=EntryKind.TRANSFER, amount=None, price=None, quantity=-units if outgoing else units)
 
 

@@ -1,4 +1,4 @@
-"""E*TRADE's rows: amounts net of commission, two-digit years, reinvestments as a dividend and a purchase at price zero."""
+"""E*TRADE's rows: newest first, amounts net of commission, two-digit years, reinvestments as a dividend and a purchase at price zero."""
 
 import re
 from collections.abc import Sequence
@@ -58,6 +58,7 @@ class EtradeImporter:
                 self._book(Row(Place(line), columns, cells), width, account, collected)
         if columns is None:
             raise StatementError("it has not the columns of E*TRADE's transactions", line=1)
+        collected.turn_around()
         return collected.statement(self.name, CURRENCY)
 
     def _book(self, row: Row, width: int, account: str, collected: Collected) -> None:

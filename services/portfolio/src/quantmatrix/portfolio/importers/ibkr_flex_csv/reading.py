@@ -18,6 +18,7 @@ _TELLING = {
     "fifopnlrealized", "buysell", "tradedate", "levelofdetail", "settledate", "transactionid", "costbasis", "tradeid", "notescodes",
 }  # fmt: skip
 _TELLING_NEEDED = 3
+_ACCOUNT_COLUMNS = {"clientaccountid", "accountid"}
 _SECTIONS: tuple[tuple[set[str], Section], ...] = (
     ({"commissionandtax", "transactiontype"}, Section.INFORMATION),
     ({"commisionsandtax", "transactiontype"}, Section.INFORMATION),
@@ -68,11 +69,14 @@ class FlexCsvImporter:
         rows = FlexRows(collected)
         days: list[date] = []
         header: tuple[Section | None, dict[str, int], int] | None = None
+        begins = False
         for line, cells in rows_of(text_of(body)):
             mark = cells[0] if cells[0] in _MARKS else ""
             if mark in _STRUCTURE and mark:
                 days += _period(cells) if mark == "BOF" else []
-            elif mark == "HEADER" or (not mark and _is_header(cells)):
+                begins = mark == "BOS"
+            elif mark == "HEADER" or (not mark and (begins or _is_header(cells))):
+                begins = False
                 header = _header(cells[2:] if mark else cells, 2 if mark else 0)
                 _refuse_without_columns(header, line)
             elif header is None:
@@ -101,6 +105,8 @@ def _is_header(cells: Sequence[str]) -> bool:
     """Names only, and enough of those that queries use. A row with a number in it is none, which is quickly seen."""
     if any(cell[:1].isdigit() for cell in cells):
         return False
+    if len(cells) > 1 and plain_name(cells[0]) in _ACCOUNT_COLUMNS:
+        return True
     return len({plain_name(cell) for cell in cells} & _TELLING) >= min(_TELLING_NEEDED, len(cells)) or _is_cash_header(cells)
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from quantmatrix.common.values import Money, Price
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Figures, Statement, Summary
+from quantmatrix.portfolio.domain.statements_identities import named_contract, option_terms
 from quantmatrix.portfolio.importers._collecting import Collected
 from quantmatrix.portfolio.importers._reading import Row, UnreadableCellError, day_of, text_of
 from quantmatrix.portfolio.importers.ibkr_activity.sections import STATEMENT, Rows, period_of, sort_rows
@@ -14,7 +15,7 @@ SECTION = "Transaction History"
 SUMMARY = "Summary"
 _SYMBOL = re.compile(r"([^()]+)\([A-Z0-9]+\)")
 _KINDS = {
-    "Buy": EntryKind.TRADE, "Sell": EntryKind.TRADE, "Assignment": EntryKind.TRADE, "Exercise": EntryKind.TRADE,
+    "Buy": EntryKind.TRADE, "Sell": EntryKind.TRADE, "Assignment": EntryKind.ASSIGNMENT, "Exercise": EntryKind.EXERCISE,
     "Dividend": EntryKind.DIVIDEND, "Payment in Lieu": EntryKind.PAYMENT_IN_LIEU, "Return of Capital": EntryKind.RETURN_OF_CAPITAL,
     "Foreign Tax Withholding": EntryKind.WITHHOLDING_TAX, "Withholding Tax": EntryKind.WITHHOLDING_TAX, "US Withholding": EntryKind.WITHHOLDING_TAX,
     "Credit Interest": EntryKind.INTEREST, "Debit Interest": EntryKind.INTEREST, "Investment Interest Paid": EntryKind.INTEREST,
@@ -24,7 +25,8 @@ _KINDS = {
     "Adjustment": EntryKind.ADJUSTMENT, "Forex Trade Component": EntryKind.ADJUSTMENT, "System Transfer": EntryKind.ADJUSTMENT,
     "Transfer": EntryKind.TRANSFER, "Position Transfer": EntryKind.TRANSFER, "Corporate Action": EntryKind.CORPORATE_ACTION,
 }  # fmt: skip
-_WITH_UNITS = (EntryKind.TRADE, EntryKind.TRANSFER, EntryKind.CORPORATE_ACTION)
+_TRADED = (EntryKind.TRADE, EntryKind.ASSIGNMENT, EntryKind.EXERCISE)
+_WITH_UNITS = (*_TRADED, EntryKind.TRANSFER, EntryKind.CORPORATE_ACTION)
 
 
 class TransactionsImporter:
@@ -59,6 +61,7 @@ class TransactionsImporter:
             figures = Figures(cash=_cash(rows, currency))
         except UnreadableCellError as error:
             raise StatementError(str(error), line=error.line) from error
+        collected.turn_around()
         return collected.statement(self.name, currency, period, ending_cash=[one.end for one in figures.cash], figures=figures)
 
     def _book(self, row: Row, currency: str, collected: Collected) -> None:
@@ -88,23 +91,31 @@ def _cash(rows: Rows, currency: str) -> tuple[Summary, ...]:
 
 def _entry(row: Row, kind: EntryKind, currency: str) -> Entry:
     text = row.text("Description")
-    amount = row.needed_money("Gross Amount", currency)
     commission = row.money("Commission", currency)
+    amount = _amount(row, commission, currency)
     named = _SYMBOL.match(text)
-    symbol = row.text("Symbol").strip("-") or (named[1].strip() if named else None)
+    symbol = named_contract(row.text("Symbol").strip("-"), text) or (named[1].strip() if named else None)
     quantity = row.quantity("Quantity") if kind in _WITH_UNITS else None
-    if kind is EntryKind.TRADE and (quantity is None or symbol is None):
+    if kind in _TRADED and (quantity is None or symbol is None):
         raise UnreadableCellError("Quantity", "a quantity and a symbol")
     if kind is EntryKind.DEPOSIT and amount.amount < 0:
         kind = EntryKind.WITHDRAWAL
-    price = row.price("Price")
-    if kind is EntryKind.TRADE and price is None:
-        price = Price(0)
+    price = (row.price("Price") or Price(0)) if kind in _TRADED else None
     fee: Money | None = None if commission is None else -commission
+    asset = "Equity and Index Options" if symbol is not None and option_terms(symbol) is not None else ""
     return Entry(
         kind, "", row.place, row.text("Account"), day_of(row.needed("Date"), "Date"), None, amount, fee=fee, symbol=symbol,
-        quantity=quantity, price=price if kind is EntryKind.TRADE else None, text=text,
+        quantity=quantity, price=price, text=text, asset=asset,
     )  # fmt: skip
+
+
+def _amount(row: Row, commission: Money | None, currency: str) -> Money:
+    """What was moved without the commission; rows that are no trades may print the net amount alone."""
+    gross = row.money("Gross Amount", currency)
+    if gross is not None:
+        return gross
+    net = row.needed_money("Net Amount", currency)
+    return net if commission is None else net - commission
 
 
 IMPORTER = TransactionsImporter
