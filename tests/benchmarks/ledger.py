@@ -8,8 +8,6 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from quantmatrix.common.ids import derived_id
@@ -105,22 +103,23 @@ def _frame(story: list[Deal]) -> pl.DataFrame:
         {
             "instrument": [one.instrument for one in story],
             "quantity": [one.units for one in story],
-            "value": pl.Series([abs(one.units) * one.price * CENT for one in story], dtype=pl.Int128),
-            "fee": pl.Series([one.fee * CENT for one in story], dtype=pl.Int128),
+            "value": pl.Series([abs(one.units) * one.price * CENT for one in story], dtype=pl.Int64),
+            "fee": pl.Series([one.fee * CENT for one in story], dtype=pl.Int64),
             "session": [FIRST + timedelta(days=number * 3_650 // len(story)) for number in range(len(story))],
         }
     )
 
 
-def _columns(frame: pl.DataFrame) -> tuple[Closings, npt.NDArray[np.datetime64], npt.NDArray[np.datetime64]]:
+def _columns(frame: pl.DataFrame) -> tuple[Closings, pl.Series, pl.Series]:
     """Closings with their gains, and the days on which they were opened and closed."""
-    made, days = book_columns(frame).closings, frame["session"].to_numpy()
-    return made, days[made.lot], days[made.fill]
+    made, days = book_columns(frame).closings, frame["session"].to_physical().to_numpy()
+    opened, closed = (pl.Series(days.take(rows)).cast(pl.Date) for rows in (made.lot, made.fill))
+    return made, opened, closed
 
 
 def _fees_in_lots(frame: pl.DataFrame) -> Decimal:
     """Fees that are not in a gain yet, because they are in the basis of lots that are still open; the loops take all at once."""
-    free = frame.with_columns(fee=pl.lit(0, pl.Int128))
+    free = frame.with_columns(fee=pl.lit(0, pl.Int64))
     return Decimal(int(book_columns(frame).lots.basis.sum() - book_columns(free).lots.basis.sum())).scaleb(-FRACTION_DIGITS_MAX)
 
 

@@ -3,6 +3,8 @@
 That is what `Money.share` makes of one amount, part after part, to the last digit.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -13,82 +15,86 @@ ROUNDS_MAX = 48
 _DOUBLE_MAX = 2**52
 
 
-def shares_of(amounts: Ints, sizes: Ints, group: Ints, units: Ints, whole: Ints) -> Ints:
-    """Of each amount the share of each part in that of its group, after its predecessors.
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Parts of groups; those of a group stand together in their order.
 
-    amounts and sizes have one row a group; units and whole (what of the group is left) one a part. Parts of a group stand
-    together in their order. An amount is so much a unit and a rest smaller than the size: only the rest is ever rounded.
+    group, units and whole (what of the group is left before it) have one row a part; firsts and lasts (the places of the outer parts
+    of each group) and leaving (how many of its parts leave something of it) one a group that has parts.
     """
-    each = amounts // sizes
-    rests = amounts - each * sizes
-    shares: Ints = each[group] * units
-    if len(group) and rests.any():
-        _share_rests(shares, rests, group, units, whole)
-    return shares
+
+    group: Ints
+    units: Ints
+    whole: Ints
+    firsts: Ints
+    lasts: Ints
+    leaving: Ints
+
+    @classmethod
+    def of(cls, group: Ints, units: Ints, whole: Ints) -> "Shared":
+        """Only the last part of a group may take all that is left of it."""
+        lasts = np.append(np.flatnonzero(group[1:] != group[:-1]), len(group) - 1) if len(group) else group[:0]
+        firsts = np.zeros_like(lasts)
+        np.add(lasts[:-1], 1, out=firsts[1:])
+        leaving = lasts - firsts
+        leaving += units.take(lasts) != whole.take(lasts)
+        return cls(group, units, whole, firsts, lasts, leaving)
+
+    def shares(self, amounts: Ints, sizes: Ints) -> Ints:
+        """Of each amount the share of each part in that of its group, after its predecessors. amounts and sizes have one row a group.
+
+        An amount is so much a unit and a rest smaller than the size: only the rest is ever rounded.
+        """
+        each = amounts // sizes
+        rests = amounts - each * sizes
+        shares: Ints = each.take(self.group) * self.units
+        if len(self.group) and rests.any():
+            self._add_rests(shares, rests.take(self.group.take(self.firsts)), int(sizes.max()) ** 2 < _DOUBLE_MAX)
+        return shares
+
+    def _add_rests(self, shares: Ints, rests: Ints, is_small: bool) -> None:
+        """Add to each part what it gets of its group's rest: all first parts are worked out side by side, then all second ones.
+
+        A rest is from zero to its group's size. The part that takes all that is left of its group takes all that is left of the rest.
+        """
+        going = np.flatnonzero(self.leaving)
+        for number in range(ROUNDS_MAX):
+            if not len(going):
+                break
+            places = self.firsts.take(going)
+            places += number
+            left = rests.take(going)
+            share = _half_even(left, self.units.take(places), self.whole.take(places), shares, places, is_small)
+            shares[places] += share
+            rests[going] = left - share
+            going = going.compress(self.leaving.take(going) > number + 1)
+        for group in going.tolist():
+            rests[group] = self._walk(shares, group, int(rests[group]))
+        shares[self.lasts] += np.where(self.whole.take(self.lasts) == self.units.take(self.lasts), rests, 0)
+
+    def _walk(self, shares: Ints, group: int, left: int) -> int:
+        """The same for a group with very many parts, one after the other; what is left of its rest."""
+        first = int(self.firsts[group])
+        for place in range(first + ROUNDS_MAX, first + int(self.leaving[group])):
+            whole = int(self.whole[place])
+            below, over = divmod(left * int(self.units[place]), whole)
+            share = below + (2 * over > whole or (2 * over == whole and (below + int(shares[place])) % 2 == 1))
+            shares[place] += share
+            left -= share
+        return left
 
 
-def _share_rests(shares: Ints, rests: Ints, group: Ints, units: Ints, whole: Ints) -> None:
-    """Add to each part what it gets of its group's rest: all first parts are worked out side by side, then all second ones.
+def _half_even(left: Ints, units: Ints, whole: Ints, shares: Ints, places: Ints, is_small: bool) -> Ints:
+    """left * units / whole, rounded so that it is even with the share at its place that it is added to.
 
-    A rest is from zero to its group's size. The part that takes all that is left of its group takes all that is left of the rest.
+    is_small: no product reaches 2^52. The nearest double of a quotient of such numbers never reaches the next whole number.
     """
-    is_first = np.concatenate([[True], group[1:] != group[:-1]])
-    places = np.flatnonzero(is_first)
-    rest = rests[group[places]]
-    places, rest = _open(places, rest)
-    ends = np.append(is_first[1:], True)
-    for _ in range(ROUNDS_MAX):
-        if not len(places):
-            return
-        of_part, of_whole = units[places], whole[places]
-        takes_all = of_part == of_whole
-        shares[places[takes_all]] += rest[takes_all]
-        partly = np.flatnonzero(~takes_all)
-        places, rest = places[partly], rest[partly]
-        share = _half_even(rest, of_part[partly], of_whole[partly], shares[places])
-        shares[places] += share
-        rest -= share
-        goes_on = ~ends[places]
-        places, rest = _open(places[goes_on] + 1, rest[goes_on])
-    for place, left in zip(places.tolist(), rest.tolist(), strict=True):
-        _walk(shares, place, left, (units, whole, ends))
-
-
-def _open(places: Ints, rest: Ints) -> tuple[Ints, Ints]:
-    """Those of whose rest something is left."""
-    some = np.flatnonzero(rest)
-    return places[some], rest[some]
-
-
-def _half_even(rest: Ints, units: Ints, whole: Ints, shares: Ints) -> Ints:
-    """rest * units / whole, rounded so that it is even with the share that it is added to."""
-    product = rest * units
-    below = _quotients(product, whole)
+    product = left * units
+    below: Ints = (product / whole).astype(np.int64) if is_small and product.dtype != object else product // whole
     twice = product - below * whole
     twice += twice
     ties = np.flatnonzero(twice == whole)
-    odd = (below[ties] + shares[ties]) & 1
+    odd = (below[ties] + shares[places[ties]]) & 1
     below += twice > whole
     below[ties] += odd
     return below
-
-
-def _quotients(product: Ints, whole: Ints) -> Ints:
-    """Rounded down. The nearest double of a quotient of numbers below 2^52 never reaches the next whole number."""
-    if product.dtype == object or int(product.max(initial=0)) >= _DOUBLE_MAX or int(whole.max(initial=0)) >= _DOUBLE_MAX:
-        return product // whole
-    return (product / whole).astype(np.int64)
-
-
-def _walk(shares: Ints, place: int, left: int, parts: tuple[Ints, Ints, Ints]) -> None:
-    """The same for a group with very many parts, one after the other."""
-    units, whole, ends = parts
-    while left:
-        below, over = divmod(left * int(units[place]), int(whole[place]))
-        twice = 2 * over
-        share = below + (twice > whole[place] or (twice == whole[place] and (below + int(shares[place])) % 2 == 1))
-        shares[place] += share
-        left -= share
-        if ends[place]:
-            return
-        place += 1

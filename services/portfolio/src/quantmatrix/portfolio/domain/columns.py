@@ -5,24 +5,28 @@ times. Other methods, splits and actions, named lots and unknown bases are booke
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from math import gcd
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from quantmatrix.common.values import FRACTION_DIGITS_MAX
-from quantmatrix.portfolio.domain.column_shares import Ints, shares_of
+from quantmatrix.portfolio.domain.column_ranges import OrderedFills, Ranges, parts_of, ranges_of
+from quantmatrix.portfolio.domain.column_shares import Ints
 from quantmatrix.portfolio.domain.lots import Fill
 
 STRETCH = 100_000
 """About so many fills are worked out at once, always all of an instrument."""
+THREADS = 2
+"""So many stretches are worked out side by side."""
 _TOTAL_MAX = 2**62
 _FACTOR_MAX = 2**30
 _CODES_MAX = 2**16
+_INT64_MAX = 2**63 - 1
 _TOO_MANY: int = 10 ** (2 * FRACTION_DIGITS_MAX)
 _EXACT = Context(prec=64, traps=[InvalidOperation, Inexact])
 
@@ -84,12 +88,18 @@ def columns_of(fills: Sequence[Fill]) -> tuple[pl.DataFrame, int]:
     frame = pl.DataFrame(
         {
             "instrument": pl.Series([fill.instrument.instrument_id for fill in fills], dtype=pl.String),
-            "quantity": pl.Series(signed, dtype=pl.Int128),
-            "value": pl.Series([_value(fill) for fill in fills], dtype=pl.Int128),
-            "fee": pl.Series([_scaled(fill.fee.amount) for fill in fills], dtype=pl.Int128),
+            "quantity": _integers(signed),
+            "value": _integers([_value(fill) for fill in fills]),
+            "fee": _integers([_scaled(fill.fee.amount) for fill in fills]),
         }
     )
     return frame, FRACTION_DIGITS_MAX - zeros
+
+
+def _integers(numbers: list[int]) -> pl.Series:
+    """In 64 bits where all of them fit."""
+    fit = min(numbers, default=0) >= -_INT64_MAX and max(numbers, default=0) <= _INT64_MAX
+    return pl.Series(numbers, dtype=pl.Int64 if fit else pl.Int128)
 
 
 def book_columns(fills: pl.DataFrame) -> ColumnBook:
@@ -101,20 +111,35 @@ def book_columns(fills: pl.DataFrame) -> ColumnBook:
     """
     code, quantity = _codes(fills["instrument"]), _quantities(fills["quantity"])
     value, fee = _amounts(fills.select("value", "fee"), quantity)
-    order = np.argsort(code, kind="stable")
-    parts = [order[first:last] for first, last in _stretches(code[order])] or [order]
-    found = [_booked(_Fills(rows, code[rows], quantity[rows], value[rows], fee[rows])) for rows in parts]
-    return ColumnBook(_joined([one.closings for one in found]), _joined([one.lots for one in found]))
+    order, counts = np.argsort(code, kind="stable"), np.bincount(code)
+    columns = (quantity, value, fee)
+
+    def booked(stretch: tuple[int, int, Ints]) -> ColumnBook:
+        first, last, own = stretch
+        rows = order[first:last]
+        return _booked(OrderedFills(rows, own, *(one.take(rows) for one in columns)))
+
+    stretches = list(_stretches(counts[counts > 0]))
+    if len(stretches) == 1:
+        return booked(stretches[0])
+    with ThreadPoolExecutor(THREADS) as threads:
+        found = list(threads.map(booked, stretches))
+        return ColumnBook(_joined([one.closings for one in found]), _joined([one.lots for one in found]))
 
 
-def _stretches(ordered: Ints) -> Iterator[tuple[int, int]]:
-    """Where to cut between instruments: arrays of such a size use the same memory again instead of asking the system for new."""
-    first = 0
-    while first < len(ordered):
-        inside = ordered[min(first + STRETCH, len(ordered)) - 1]
-        last = int(np.searchsorted(ordered, inside, side="right"))
-        yield first, last
-        first = last
+def _stretches(counts: Ints) -> Iterator[tuple[int, int, Ints]]:
+    """Where to cut between instruments, and how many fills each of those between has.
+
+    Arrays of such a size use the same memory again instead of asking the system for new.
+    """
+    ends, at, begun = np.cumsum(counts), 0, 0
+    while True:
+        upto = int(np.searchsorted(ends, begun + STRETCH, side="left")) + 1
+        last = int(ends[min(upto, len(ends)) - 1]) if len(ends) else 0
+        yield begun, last, counts[at:upto]
+        if upto >= len(ends):
+            return
+        at, begun = upto, last
 
 
 def _joined(found: list[Table]) -> Table:
@@ -161,129 +186,49 @@ def _codes(instruments: pl.Series) -> Ints:
     return ranks.astype(np.uint16) if int(ranks.max(initial=0)) < _CODES_MAX else ranks
 
 
-@dataclass(frozen=True, slots=True)
-class _Fills:
-    """The fills of some instruments, one instrument after the other, in the order of booking. row: their rows in the input."""
-
-    row: Ints
-    code: Ints
-    quantity: Ints
-    value: Ints
-    fee: Ints
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranges:
-    """Of each fill how much closes and how much opens, and where these units end in the row of all openings.
-
-    closed_to: where what is closed of its instrument ends.
-    """
-
-    is_long: npt.NDArray[np.bool_]
-    size: Ints
-    closing: Ints
-    opening: Ints
-    closes_to: Ints
-    opens_to: Ints
-    closed_to: Ints
-
-
-def _ranges(fills: _Fills) -> _Ranges:
-    quantity, count = fills.quantity, len(fills.quantity)
-    firsts = np.flatnonzero(np.concatenate([[True], fills.code[1:] != fills.code[:-1]])) if count else np.empty(0, np.int64)
-    fills_of = np.diff(firsts, append=count)
-    before = np.cumsum(quantity)
-    before -= quantity
-    before -= np.repeat(before[firsts], fills_of)
-    is_long, size = quantity > 0, np.abs(quantity)
-    closing = np.where((before < 0) == is_long, np.minimum(size, np.abs(before)), 0)
-    opening = size - closing
-    opens_to, closes_to = np.cumsum(opening), np.cumsum(closing)
-    shift = (opens_to[firsts] - opening[firsts]) - (closes_to[firsts] - closing[firsts])
-    closes_to += np.repeat(shift, fills_of)
-    closed_to = np.repeat(closes_to[firsts + fills_of - 1], fills_of)
-    return _Ranges(is_long, size, closing, opening, closes_to, opens_to, closed_to)
-
-
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """Stretches of units that one fill closes of one lot, in order: whose, how many units, and what was left of each before."""
-
-    lot: Ints
-    close: Ints
-    units: Ints
-    of_lot: Ints
-    of_fill: Ints
-
-
-def _parts(ranges: _Ranges, lots: Ints, closes: Ints) -> _Parts:
-    """lots, closes: the places of the fills that open and that close. What an instrument's fills close stands together, from its first opening on."""
-    lot_ends, ends = ranges.opens_to[lots], ranges.closes_to[closes]
-    begins = ends - ranges.closing[closes]
-    last = np.searchsorted(lot_ends, ends)
-    counts = last + 1
-    counts[1:] -= last[:-1] + (lot_ends[last[:-1]] == begins[1:])
-    is_apart = np.ones(len(begins), np.bool_)
-    is_apart[1:] = begins[1:] != ends[:-1]
-    apart = np.flatnonzero(is_apart)
-    counts[apart] = last[apart] - np.searchsorted(lot_ends, begins[apart], side="right") + 1
-    parts_to = np.cumsum(counts)
-    close = np.repeat(np.arange(len(closes)), counts)
-    lot = np.repeat(last - parts_to + 1, counts)
-    lot += np.arange(len(close))
-    lot_end = lot_ends[lot]
-    end = np.minimum(ends[close], lot_end)
-    start = np.empty_like(end)
-    start[1:] = end[:-1]
-    start[parts_to[apart] - counts[apart]] = begins[apart]
-    of_fill = (ranges.size[closes] + begins)[close]
-    of_fill -= start
-    lot_end -= start
-    end -= start
-    return _Parts(lot, close, units=end, of_lot=lot_end, of_fill=of_fill)
-
-
-def _booked(fills: _Fills) -> ColumnBook:
+def _booked(fills: OrderedFills) -> ColumnBook:
     """The book of some instruments. Instruments have nothing to do with each other."""
-    ranges = _ranges(fills)
-    lots, closes = np.flatnonzero(ranges.opening), np.flatnonzero(ranges.closing)
-    parts = _parts(ranges, lots, closes)
-    sizes = ranges.size[closes]
-    value = shares_of(fills.value[closes], sizes, parts.close, parts.units, parts.of_fill)
-    fee = shares_of(fills.fee[closes], sizes, parts.close, parts.units, parts.of_fill)
-    opened = _opened_basis(fills, ranges, lots, closes, (parts.close, value, fee))
-    basis = shares_of(opened, ranges.opening[lots], parts.lot, parts.units, parts.of_lot)
-    sign = np.where(ranges.is_long[lots], 1, -1)
-    signs = sign[parts.lot]
+    ranges = ranges_of(fills)
+    lots, closes = ranges.lots, ranges.closes
+    of_closes, of_lots = parts_of(ranges)
+    sizes, opening = ranges.size.take(closes), ranges.opening.take(lots)
+    value = of_closes.shares(fills.value.take(closes), sizes)
+    fee = of_closes.shares(fills.fee.take(closes), sizes)
+    opened = _opened_basis(fills, ranges, (of_closes.group, value, fee))
+    basis = of_lots.shares(opened, opening)
+    sign = np.where(ranges.is_long.take(lots), 1, -1)
+    signs = sign.take(of_lots.group)
     proceeds = value * signs
     proceeds -= fee
-    rows = fills.row[lots]
+    after = of_lots.whole - of_lots.units
+    rows = fills.row.take(lots)
+    left = opening.copy()
+    left[of_lots.group.take(of_lots.lasts)] = after.take(of_lots.lasts)
     closings = Closings(
-        fill=fills.row[closes][parts.close],
-        lot=rows[parts.lot],
-        quantity=parts.units * signs,
+        fill=fills.row.take(closes).take(of_closes.group),
+        lot=rows.take(of_lots.group),
+        quantity=of_lots.units * signs,
         proceeds=proceeds,
         basis=basis,
-        left=(parts.of_lot - parts.units) * signs,
+        left=after * signs,
     )
-    opening = ranges.opening[lots]
-    used = np.clip(ranges.closed_to[lots] - (ranges.opens_to[lots] - opening), 0, opening)
-    left = np.where(used == opening, 0, opened)
-    partly = np.flatnonzero((used > 0) & (used < opening))
-    left[partly] -= _sums(basis, parts.lot, partly)
-    return ColumnBook(closings, Lots(rows, opening * sign, (opening - used) * sign, left))
+    partly = np.flatnonzero((left > 0) & (left < opening))
+    rest = np.where(left == 0, 0, opened)
+    rest[partly] -= _sums(basis, of_lots.group, partly)
+    return ColumnBook(closings, Lots(rows, opening * sign, left * sign, rest))
 
 
-def _opened_basis(fills: _Fills, ranges: _Ranges, lots: Ints, closes: Ints, spent: tuple[Ints, Ints, Ints]) -> Ints:
+def _opened_basis(fills: OrderedFills, ranges: Ranges, spent: tuple[Ints, Ints, Ints]) -> Ints:
     """What the lots opened with: what closing left of their fill's value and fee. spent: place of the close, value and fee of each part."""
-    value, fee = fills.value[lots], fills.fee[lots]
-    turned = np.flatnonzero(ranges.closing[lots])
+    lots = ranges.lots
+    value, fee = fills.value.take(lots), fills.fee.take(lots)
+    turned = np.flatnonzero(ranges.closing.take(lots))
     if len(turned):
         close, of_value, of_fee = spent
-        own = np.searchsorted(closes, lots[turned])
+        own = np.searchsorted(ranges.closes, lots[turned])
         value[turned] -= _sums(of_value, close, own)
         fee[turned] -= _sums(of_fee, close, own)
-    return np.where(ranges.is_long[lots], value, -value) + fee
+    return np.where(ranges.is_long.take(lots), value, -value) + fee
 
 
 def _sums(amounts: Ints, group: Ints, wanted: Ints) -> Ints:

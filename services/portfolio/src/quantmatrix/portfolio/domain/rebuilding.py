@@ -77,7 +77,7 @@ def _in_columns(currency: str, fills: Sequence[Fill]) -> dict[InstrumentId, Book
         lots.setdefault(lot.instrument.instrument_id, {})[lot.lot_id] = lot
     realised = pl.Series("amount", made.closings.realised.tolist(), dtype=pl.Int128)
     gains = _by_instrument(pl.DataFrame([frame["instrument"].gather(made.closings.fill), realised]))
-    spent = pl.col("value") * pl.col("quantity").sign() + pl.col("fee")
+    spent = pl.col("value").cast(pl.Int128) * pl.col("quantity").sign() + pl.col("fee")
     paid = _by_instrument(frame.select("instrument", amount=spent))
     return {
         InstrumentId(one): Book(currency, lots[InstrumentId(one)], _money(gains.get(one, 0), currency), _money(-amount, currency))
