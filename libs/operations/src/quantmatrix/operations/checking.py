@@ -1,5 +1,6 @@
 """Proves that the books agree: lots with positions, positions with the broker, cash with what was bought and earned."""
 
+import asyncio
 from dataclasses import dataclass
 
 from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked
@@ -8,6 +9,8 @@ from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.values import Quantity
 
 DEADLINE_S = 30.0
+LOOKS_MAX = 6
+BETWEEN_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,22 @@ class Check:
 
 
 async def check(ask: Ask) -> list[Check]:
-    """Every statement about every account. Raises ServiceSilent when execution or portfolio does not answer."""
+    """Every statement about every account. Raises ServiceSilent when execution or portfolio does not answer.
+
+    Where something differs it is looked at again: a fill that one service has booked and the next has not heard yet is under
+    way. What differs at every look is a difference; what was equal at one of them is shown as it was then.
+    """
+    found = await _look(ask)
+    for _ in range(LOOKS_MAX - 1):
+        if all(one.ok for one in found):
+            break
+        await asyncio.sleep(BETWEEN_S)
+        equal = {(one.account_id, one.name): one for one in found if one.ok}
+        found = [equal.get((one.account_id, one.name), one) for one in await _look(ask)]
+    return found
+
+
+async def _look(ask: Ask) -> list[Check]:
     books = await ask("execution", BooksAsked(), deadline_s=DEADLINE_S)
     sums = await ask("portfolio", LedgerSumsAsked(), deadline_s=DEADLINE_S)
     ledgers = {account.account_id: account for account in sums.accounts}
