@@ -122,3 +122,22 @@ async def test_an_open_order_can_be_cancelled_once(paused: Console, ask: Ask) ->
     assert (again.status_code, again.json()["code"]) == (409, "ORDER_OVER")
     assert [step["what"] for step in history] == ["submitted", "accepted", "cancelling", "cancelled"]
     assert (trail[0]["action"], trail[0]["about"], trail[0]["before"]["state"]) == ("order.cancel", trade["id"], "accepted")
+
+
+async def test_an_order_that_execution_has_not_heard_of_yet_is_there_and_can_be_cancelled(paused: Console, database: FreshDatabase) -> None:
+    """Somebody holds the account's row, so execution cannot take the order in; it still answers that it knows of none."""
+    held = await database.connect("execution")
+    async with held.transaction():
+        await held.execute("select from account for update")
+        trade = (await _execute(paused, "unheard")).json(parse_float=Decimal)
+        shown = await paused.get(f"/api/v1/trades/{trade['id']}")
+        cancelled = await paused.post(f"/api/v1/orders/{trade['id']}/cancel")
+        strangers = await paused.get(f"/api/v1/trades/{UUID(int=7)}")
+
+    async def is_cancelled() -> bool:
+        return bool((await paused.get(f"/api/v1/trades/{trade['id']}")).json()["status"] == "cancelled")
+
+    await wait_until(is_cancelled, "the order is cancelled")
+    assert (shown.status_code, shown.json(parse_float=Decimal)) == (200, trade)
+    assert (cancelled.status_code, strangers.status_code) == (202, 404)
+    assert [step["what"] for step in (await paused.get(f"/api/v1/orders/{trade['id']}")).json()["steps"]][-1] == "cancelled"

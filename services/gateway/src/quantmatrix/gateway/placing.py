@@ -2,6 +2,8 @@
 
 import asyncio
 import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Literal
 from uuid import UUID
@@ -30,6 +32,9 @@ CREATED = 201
 ORDERS_LOOKED_AT = 500
 LOTS_LOOKED_AT = 1_000
 CURRENCY = "USD"
+MANUAL = "manual"
+LATELY = timedelta(hours=1)
+"""How long an order that was placed is told of, and can be cancelled, before execution has heard of it."""
 
 
 class NamedLot(BaseModel):
@@ -80,10 +85,33 @@ async def place_once(wanted: ExecuteTrade, key: str, gateway: Gateway, person: P
     if before is None:
         command, price = await command_for(wanted, gateway, person, key)
         answered = Answered(hashed, CREATED, as_numbers(pending_trade(command, price)))
-        before = await _place(command, answered, key, gateway, person, visit)
+        before = await _place(command, answered, key, price, gateway, person, visit)
     if before.request_hash != hashed:
         raise ProblemError(422, "IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key came with another request before; use a new one")
     return before
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order that execution may not have heard of yet."""
+
+    account_id: AccountId
+    trade: TradeShape
+
+
+async def placed_lately(order_id: UUID, gateway: Gateway, person: Person) -> Placed | None:
+    """A person's own order as it was answered, until execution tells of it; None for any other."""
+    since = gateway.parts.clock.now() - LATELY
+    async with gateway.parts.pool.acquire(timeout=5) as connection:
+        told = await GatewayStore(connection).placed(person.user_id, order_id, since)
+    if told is None:
+        return None
+    price, quantity, size = (Decimal(told[name]) for name in ("price", "quantity", "size_usd"))
+    trade = TradeShape(
+        id=str(order_id), product_id=told["symbol"], side=told["side"], size_usd=size, size_crypto=quantity, price=price,
+        status="pending", filled_at=None, triggered_by=MANUAL,
+    )  # fmt: skip
+    return Placed(AccountId(told["account_id"]), trade)
 
 
 async def preview_of(wanted: ExecuteTrade, gateway: Gateway, person: Person) -> TradePreview:
@@ -141,7 +169,7 @@ async def command_for(wanted: ExecuteTrade, gateway: Gateway, person: Person, ke
         order_type=OrderType.LIMIT if limit else OrderType.MARKET,
         time_in_force=TimeInForce(wanted.time_in_force),
         limit_price=limit,
-        triggered_by="manual",
+        triggered_by=MANUAL,
         lots=lots,
     )
     return command, price
@@ -214,7 +242,9 @@ async def _checked(wish: Wish, quantity: Quantity, account: AccountId, gateway: 
     return quantity
 
 
-async def _place(command: PlaceOrder, answered: Answered, key: str, gateway: Gateway, person: Person, visit: Visit) -> Answered:
+async def _place(
+    command: PlaceOrder, answered: Answered, key: str, price: Price, gateway: Gateway, person: Person, visit: Visit
+) -> Answered:
     """Store the answer and the audit row and send the command, all or nothing; whoever was first under this key wins."""
     now = gateway.parts.clock.now()
 
@@ -228,6 +258,8 @@ async def _place(command: PlaceOrder, answered: Answered, key: str, gateway: Gat
             "symbol": command.instrument.symbol,
             "side": command.side.value,
             "quantity": str(command.quantity),
+            "price": str(price),
+            "size_usd": str(cents(notional(price, command.quantity, command.instrument.multiplier, CURRENCY))),
             "lots": [str(one.lot_id) for one in command.lots],
         }
         about = str(order_of(command.command_id))

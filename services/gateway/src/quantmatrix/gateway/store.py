@@ -222,6 +222,17 @@ class GatewayStore:
         )
         return [_audit(row) for row in rows]
 
+    async def placed(self, user_id: UserId, order_id: UUID, since: datetime) -> dict[str, Any] | None:
+        """What the audit trail tells of an order that a person placed since a moment; None for another one."""
+        found = await self._connection.fetchval(
+            "select after from audit where action = 'order.placed' and at >= $3 and about = $2 and user_id = $1",
+            user_id,
+            str(order_id),
+            since,
+        )
+        told: dict[str, Any] | None = None if found is None else json.loads(found)
+        return told
+
     async def epoch(self, fresh: UUID) -> UUID:
         """The feed's epoch; it changes when the feed starts from nothing, so that positions in an older one are told apart."""
         await self._connection.execute("insert into feed_epoch (epoch) select $1 where not exists (select from feed_epoch)", fresh)

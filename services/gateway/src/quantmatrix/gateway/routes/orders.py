@@ -24,6 +24,7 @@ from quantmatrix.gateway.listing import Narrowed, PageCursor, Wanted
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
 from quantmatrix.gateway.people import Person, Visit
+from quantmatrix.gateway.placing import placed_lately
 from quantmatrix.gateway.problems import ProblemError, not_found
 
 ROUTER = APIRouter()
@@ -128,13 +129,16 @@ async def cancel(order_id: UUID, gateway: Here, person: ByTrader, visit: From) -
 
 async def _cancel(order_id: UUID, gateway: Gateway, person: Person, visit: Visit) -> None:
     found = (await gateway.parts.ask("execution", OrdersAsked(user_id=person.user_id, order_id=OrderId(order_id)))).orders
-    if not found:
+    placed = None if found else await placed_lately(order_id, gateway, person)
+    if placed is not None:  # execution hears of the order first, and of this right after it
+        account, before = placed.account_id, {"state": placed.trade.status, "filled": "0"}
+    elif not found:
         raise not_found(f"there is no order {order_id}")
-    one = found[0]
-    if one.state not in WORKING:
-        raise ProblemError(409, "ORDER_OVER", f"the order is {one.state.value}; there is nothing left to cancel")
-    command = CancelOrder(command_id=visit.request_id, user_id=person.user_id, account_id=one.account_id, order_id=one.order_id)
-    before = {"state": one.state.value, "filled": str(one.filled)}
+    elif found[0].state not in WORKING:
+        raise ProblemError(409, "ORDER_OVER", f"the order is {found[0].state.value}; there is nothing left to cancel")
+    else:
+        account, before = found[0].account_id, {"state": found[0].state.value, "filled": str(found[0].filled)}
+    command = CancelOrder(command_id=visit.request_id, user_id=person.user_id, account_id=account, order_id=OrderId(order_id))
     await act(gateway, person, visit, command, "order.cancel", str(order_id), before=before)
 
 

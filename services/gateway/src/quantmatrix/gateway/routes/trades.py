@@ -12,7 +12,7 @@ from quantmatrix.gateway.context import By, ByTrader, From, Here
 from quantmatrix.gateway.exact import Exact, as_numbers
 from quantmatrix.gateway.listing import Spanned
 from quantmatrix.gateway.openapi import answers, answers_list
-from quantmatrix.gateway.placing import CREATED, ExecuteTrade, TradePreview, place_once, preview_of
+from quantmatrix.gateway.placing import CREATED, ExecuteTrade, TradePreview, place_once, placed_lately, preview_of
 from quantmatrix.gateway.problems import ProblemError, not_found
 from quantmatrix.gateway.routes.orders import orders_of
 from quantmatrix.gateway.shapes import TradeShape, trade_shape
@@ -34,9 +34,12 @@ async def trades(request: Request, gateway: Here, person: By, wanted: Spanned) -
 async def trade(trade_id: UUID, gateway: Here, person: By) -> Response:
     """One trade."""
     found = (await gateway.parts.ask("execution", OrdersAsked(user_id=person.user_id, order_id=OrderId(trade_id)))).orders
-    if not found:
+    if found:
+        return Exact(as_numbers(trade_shape(found[0])))
+    placed = await placed_lately(trade_id, gateway, person)
+    if placed is None:
         raise not_found(f"there is no trade {trade_id}")
-    return Exact(as_numbers(trade_shape(found[0])))
+    return Exact(as_numbers(placed.trade))
 
 
 @ROUTER.post("/preview", responses=answers(TradePreview))
