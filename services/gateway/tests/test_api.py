@@ -314,6 +314,23 @@ async def test_nobody_sees_what_is_somebody_elses(desk: Desk) -> None:
     assert chart["fills"] == []
 
 
+async def test_a_value_that_no_table_takes_is_the_askers_fault(desk: Desk) -> None:
+    """A NUL in a text, a number beyond 64 bits: refused like any other, by whichever service meets it."""
+    account = (await desk.get("/api/v1/accounts/")).json()["accounts"][0]["account_id"]
+    answers = [
+        await desk.get("/api/v1/fills/?account_id=%00"),
+        await desk.get("/api/v1/portfolio/lots?instrument_id=%00"),
+        await desk.get("/api/v1/portfolio/accounts/%00/acts"),
+        await desk.get("/api/v1/backtests/?before=" + "9" * 30),
+        await desk.post(f"/api/v1/accounts/{account}/trading-state", {"state": "REDUCING", "reason": "a\0b"}),
+    ]
+    after = (await desk.get("/api/v1/accounts/")).json()["accounts"][0]
+
+    assert [one.status_code for one in answers] == [422] * 5, [one.text for one in answers]
+    assert {one.json()["code"] for one in answers} == {"QUESTION_MALFORMED", "REQUEST_INVALID"}
+    assert after["trading_state"] == "ACTIVE"
+
+
 async def test_every_problem_is_a_document_with_a_stable_code(desk: Desk) -> None:
     problems: dict[str, httpx.Response] = {
         "NOT_FOUND": await desk.get("/api/v1/nothing"),

@@ -111,6 +111,32 @@ async def test_guessing_many_accounts_from_one_address_is_slowed_as_well(console
     assert (await console.log_in(name="admin")).status_code == 429
 
 
+FAILED_ELSEWHERE = """insert into audit (at, name, action, about, address, request_id)
+    select clock_timestamp(), 'admin', 'login.failed', 'admin', '203.0.113.' || n, gen_random_uuid() from generate_series(1, 20) n"""
+
+
+async def test_guesses_from_elsewhere_shut_out_strangers_and_not_the_owner(console: Console, database: FreshDatabase) -> None:
+    connection = await database.connect("gateway")
+    await connection.execute(FAILED_ELSEWHERE)
+    never_seen = await console.log_in()
+    await connection.execute("insert into audit (at, name, action, about, address, request_id) select"
+        " clock_timestamp() - interval '20 days', 'admin', 'login', 'admin', '127.0.0.1', gen_random_uuid()")  # fmt: skip
+
+    assert (never_seen.status_code, (await console.log_in()).status_code) == (429, 303)
+
+
+@pytest.mark.parametrize(("proxies", "address"), [("", "127.0.0.1"), ("127.0.0.1, 10.0.0.0/8", "203.0.113.7")])
+async def test_only_a_proxy_that_was_named_says_for_whom_it_asks(
+    start_here: StartHere, database: FreshDatabase, proxies: str, address: str
+) -> None:
+    async with gateway_here(start_here, proxies=proxies) as console:
+        console.client.headers["X-Forwarded-For"] = "198.51.100.1, 203.0.113.7"
+        await console.log_in(password="a guess")
+
+    rows = await database.fetch("gateway", "select address from audit where action = 'login.failed'")
+    assert [row["address"] for row in rows] == [address]
+
+
 async def test_wrong_passwords_of_long_ago_do_not_count(console: Console, database: FreshDatabase) -> None:
     connection = await database.connect("gateway")
     await connection.execute(

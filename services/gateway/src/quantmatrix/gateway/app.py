@@ -33,16 +33,16 @@ async def serve(settings: GatewaySettings) -> None:
         web = make_web(Gateway(parts, settings, people, feed))
 
         async def console() -> None:
-            await _serve_web(web, door, feed)
+            await _serve_web(web, door, feed, settings.proxies)
 
         return bus(Handlers(feed), Operating(parts), OperatingLedger(parts), (console, feed.forget))
 
     await run_service(settings, build)
 
 
-async def _serve_web(web: object, door: socket.socket, feed: Feed) -> None:
+async def _serve_web(web: object, door: socket.socket, feed: Feed, proxies: str) -> None:
     """Serve until cancelled; then end the streams and let requests finish."""
-    server = make_server(web, host="", port=0)
+    server = make_server(web, host="", port=0, proxies=proxies)
     serving = asyncio.ensure_future(server.serve(sockets=[door]))
     try:
         await asyncio.shield(serving)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -31,7 +32,6 @@ STATUS_OF = {
     "PARKED_DECIDED": 409,
     "SERVICE_BUSY": 503,
     "QUESTION_FAILED": 502,
-    "QUESTION_MALFORMED": 502,
 }
 """Codes of services' own refusals; every other one is 422."""
 
@@ -90,6 +90,10 @@ def answer_problems(app: FastAPI) -> None:
     async def http(request: Request, error: HTTPException) -> Response:
         code = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}.get(error.status_code, f"HTTP_{error.status_code}")
         return _respond(request, ProblemError(error.status_code, code, str(error.detail), headers=error.headers))
+
+    @app.exception_handler(asyncpg.DataError)
+    async def untakeable(request: Request, error: asyncpg.DataError) -> Response:
+        return _respond(request, ProblemError(422, "REQUEST_INVALID", f"a value of the request cannot be stored: {error}"))
 
     for transient in TRANSIENT:
         if issubclass(transient, Exception):

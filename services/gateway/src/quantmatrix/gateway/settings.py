@@ -28,6 +28,11 @@ class GatewaySettings(ServiceSettings):
         le=1_024,
         description="Memory in MiB that one try of a password takes (Argon2id); less is cheaper, also for whoever guesses. What was set before keeps its own.",
     )
+    proxies: str = Field(
+        "",
+        pattern=r"^[0-9A-Fa-f.:/, ]*$",
+        description="Addresses or networks of proxies before the console, with commas: the address that they tell in X-Forwarded-For counts as the visitor's.",
+    )
     order_usd_min: int = Field(10, ge=1, le=10_000, description="Smallest order in US dollars that a person may place.")
     feed_rows_kept: int = Field(20_000, ge=1_000, le=10_000_000, description="Events kept for pages that come back.")
     streams_per_user_max: int = Field(24, ge=1, le=1_000, description="Open event streams of one user.")

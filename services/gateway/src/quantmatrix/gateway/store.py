@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -96,6 +96,8 @@ class Answered:
     answer: bytes
 
 
+KNOWN_FOR = timedelta(days=30)
+"""How long after a login its address is one that the account's owner comes from."""
 _ANOTHER_ADMINISTRATOR = """(role <> 'admin' or disabled_at is not null
     or exists (select from users o where o.role = 'admin' and o.disabled_at is null and o.user_id <> $1))"""
 
@@ -200,18 +202,21 @@ class GatewayStore:
     async def failures(self, action: str, name: str, address: str, since: datetime) -> tuple[int, datetime | None]:
         """Failures for an account or from an address since a moment, whichever are more; and the oldest of them.
 
-        A login that worked clears its account's count, not its address's.
+        A login that worked clears its account's count, not its address's. Where the account has logged in from this address lately,
+        failures from elsewhere do not count: a stranger cannot shut its owner out.
         """
         row = await self._connection.fetchrow(
             """
             with recent as (
-                select at, about = $2 and at > coalesce((select max(at) from audit where action = 'login' and about = $2), '-infinity') as by_name,
+                select at, about = $2 and at > coalesce((select max(at) from audit where action = 'login' and about = $2), '-infinity')
+                    and not exists (select from audit k where k.action = 'login' and k.about = $2 and k.address = $3 and k.at > $5)
+                    as by_name,
                     address = $3 as by_address
                 from audit where action = $1 and at > $4 and (about = $2 or address = $3)
             )
             select count(*) filter (where by_name) as names, count(*) filter (where by_address) as addresses, min(at) as oldest from recent
             """,
-            action, name, address, since,
+            action, name, address, since, since - KNOWN_FOR,
         )  # fmt: skip
         return (max(row["names"], row["addresses"]), row["oldest"]) if row else (0, None)
 

@@ -56,8 +56,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-def make_server(app: Any, *, host: str, port: int) -> uvicorn.Server:
-    """A small HTTP server inside the service's own event loop."""
+def make_server(app: Any, *, host: str, port: int, proxies: str = "") -> uvicorn.Server:
+    """A small HTTP server inside the service's own event loop. proxies: who may say in X-Forwarded-For for whom it asks."""
     config = uvicorn.Config(
         app,
         host=host,
@@ -67,5 +67,7 @@ def make_server(app: Any, *, host: str, port: int) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=1,
         server_header=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies or None,
     )
     return _Server(config)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 import structlog
 from faststream import AckPolicy
@@ -170,6 +171,9 @@ class Answering:
             return Reply(problem=Problem("QUESTION_MALFORMED", str(error)))
         except Refused as error:
             return Reply(problem=Problem(error.code, error.detail))
+        except asyncpg.DataError as error:  # a number out of range, a NUL in a text: what was asked, and nothing that broke
+            log.warning("question.untakeable", question=question.__name__, error=str(error))
+            return Reply(problem=Problem("QUESTION_MALFORMED", f"the database does not take a value of this question: {error}"))
         except TRANSIENT as error:
             return Reply(problem=Problem(BUSY, f"{self._service} cannot answer right now: {type(error).__name__}"))
         except Exception as error:
