@@ -181,3 +181,23 @@ def test_the_sign_decides_where_the_name_does_not() -> None:
     text = COINBASE.format(sign="-") + "a6,2025-01-12 16:57:02 UTC,Withdrawal,BTC,0.75,USD,,,,,\n"
 
     assert [entry.quantity.value for entry in read(text).entries if entry.quantity is not None][-1] == Decimal("0.75")
+
+
+NEWER = COINBASE.split("a1,", 1)[0] + (
+    "b1,2025-01-02 10:00:00 UTC,Buy,MATIC,100,USD,$0.50,$50.00,$51.00,$1.00,\n"
+    "b2,2025-01-03 10:00:00 UTC,Asset Migration,MATIC,-100,USD,$0.50,-$50.00,-$50.00,$0.00,\n"
+    "b3,2025-01-03 10:00:00 UTC,Asset Migration,POL,100,USD,$0.50,$50.00,$50.00,$0.00,\n"
+    "b4,2025-01-04 10:00:00 UTC,Retail Staking Transfer,POL,-40,USD,$0.50,-$20.00,-$20.00,$0.00,\n"
+    "b5,2025-01-05 10:00:00 UTC,Convert,POL,-100,USD,$0.60,-$60.00,-$60.00,$0.00,Converted 100 POL to 0.02 ETH\n"
+    "b6,2025-01-05 10:00:00 UTC,Convert,ETH,0.02,USD,$3000.00,$60.00,$60.00,$0.00,Converted 100 POL to 0.02 ETH\n"
+)
+
+
+def test_a_conversion_told_in_two_rows_is_booked_once_and_a_migrated_coin_keeps_its_basis() -> None:
+    """51 for 100 MATIC, which became 100 POL, given for 60 of ETH: a gain of 9."""
+    found, replay = check(NEWER), replayed(read(NEWER))
+
+    held = {key[1]: replay.held(key).value for key in replay.lots if replay.held(key)}
+    assert (found["not_understood"], found["ignored_by_rule"]["a move within Coinbase"]) == (0, 1)
+    assert held == {"ETH": Decimal("0.02")}
+    assert [closing.realised.amount for closing in replay.closings if closing.realised] == [Decimal(9)]

@@ -136,3 +136,32 @@ def test_older_names_of_lines_belong_to_the_same_rows() -> None:
     dropped = check(statement(report, TRADES, order("ABC", "1", "20", "-20", "-1")))
     assert dropped["status"] == "rejected"
     assert "Net Trades (Purchase)" in dropped["why"]
+
+
+def test_columns_of_other_years_are_read_under_their_names() -> None:
+    accruals = "\n".join([
+        "Change in Dividend Accruals,Header,Asset Category,Currency,Symbol,Date,Ex Date,Pay Date,Quantity,Tax,Fee,Gross Rate,Gross Amnt,Net Amnt,Code",
+        "Change in Dividend Accruals,Data,Starting Dividend Accruals in USD,,,,,,,,,,,0,",
+        "Change in Dividend Accruals,Data,Stocks,USD,ABC,2024-02-01,2024-01-30,2024-04-02,10,0,0,0.5,5,5,Po",
+        "Change in Dividend Accruals,Data,Ending Dividend Accruals in USD,,,,,,,,,,,5,",
+    ])  # fmt: skip
+    report = "\n".join([CASH, cash("USD", "1000", "799", purchases="-200", commissions="-1")])
+
+    found = check(statement(report, TRADES.replace("Comm/Fee", "Comm/Tax"), order("ABC", "10", "20", "-200", "-1"), accruals))
+
+    assert (found["status"], found["cash"]["equal"], found["identities"]["I9"]["equal"]) == ("reconciled", 1, 1)
+
+
+def test_an_option_on_an_index_is_settled_in_a_section_of_its_own() -> None:
+    sections = [
+        "Option Cash Settlements,Header,Currency,Date,Description,Amount",
+        "Option Cash Settlements,Data,USD,2024-02-16,Exercise ( XSP 16FEB24 500 P ),350",
+        "Price Adjustments,Header,Currency,Date,Description,Amount",
+        "Price Adjustments,Data,USD,2024-02-19,Correction of a price,-2",
+    ]
+
+    entries = read(statement(*sections)).entries
+
+    assert [(entry.kind, entry.symbol, entry.amount.amount) for entry in entries if entry.amount] == [
+        (EntryKind.ADJUSTMENT, "XSP 16FEB24 500 P", 350), (EntryKind.ADJUSTMENT, None, -2),
+    ]  # fmt: skip

@@ -36,7 +36,7 @@ _GROUPS = (
         }),
         frozenset({TRADES, ACTIONS, "Commission Adjustments", "Transaction Fees", "Sales Tax"}),
     ),
-    _Group(frozenset({"Deposits", "Withdrawals"}), frozenset({"Deposits & Withdrawals"})),
+    _Group(frozenset({"Deposits", "Withdrawals"}), frozenset({"Deposits & Withdrawals", "Deposits/Withdrawals", "Deposits"})),
     _Group(
         frozenset({"Dividends", "Payment In Lieu of Dividends", "Payment in Lieu of Dividends"}),
         frozenset({"Dividends", "Payment In Lieu Of Dividends"}),

@@ -21,13 +21,16 @@ _MOMENTS = ("%Y-%m-%d %H:%M:%S UTC", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S %z
 _SIGNED_MONEY = re.compile(r"(-?)\s*[€$£¥]?\s*(.*)")
 _CONVERTED = re.compile(r"Converted [\d.,]+ \w+ to ([\d.,]+) (\w+)")
 _BUYS = {"Buy", "Advanced Trade Buy", "Advance Trade Buy"}
-_SELLS = {"Sell", "Advanced Trade Sell", "Advance Trade Sell"}
+_SELLS = {"Sell", "Advanced Trade Sell", "Advance Trade Sell", "Retail Simple Dust"}
 _INCOME = {
     "Staking Income", "Rewards Income", "Learning Reward", "Coinbase Earn", "Inflation Reward", "Reward Income", "Interest Income",
-    "Subscription Rebate", "Incentives Rewards Payout",
+    "Subscription Rebate", "Incentives Rewards Payout", "Retail Simple Price Improvement", "Credit Card Reward",
 }  # fmt: skip
 _OUT = {"Send", "Withdrawal", "Exchange Deposit", "Pro Deposit", "Vault Deposit"}
 _IN = {"Receive", "Deposit", "Exchange Withdrawal", "Pro Withdrawal", "Vault Withdrawal", "Airdrop"}
+_EXCHANGED = {"Asset Migration", "Retail Eth2 Deprecation"}
+_WITHIN = {"Retail Staking Transfer", "Retail Unstaking Transfer", "Cash to Savings", "Savings to Cash"}
+WITHIN = "a move within Coinbase"
 _FIAT = {"USD", "EUR", "GBP", "CHF", "CAD", "AUD", "JPY", "SGD"}
 
 
@@ -55,16 +58,20 @@ class CoinbaseRetailImporter:
             raise StatementError("it has not the columns of Coinbase's report", line=1)
         rows = [Row(Place(line), header, cells) for line, cells in found]
         signed = any(row.text("Quantity Transacted").startswith("-") for row in rows)
+        paired = _paired(rows)
         for row in rows:
-            self._book(row, width, collected, signed=signed)
+            if row.text("Transaction Type") in _WITHIN:
+                collected.ignore(row.place, WITHIN)
+            else:
+                self._book(row, width, collected, signed=signed, alone=row.text("Timestamp") in paired)
         currency = next((entry.amount.currency for entry in collected.entries if entry.amount), "USD")
         return collected.statement(self.name, currency)
 
-    def _book(self, row: Row, width: int, collected: Collected, *, signed: bool) -> None:
+    def _book(self, row: Row, width: int, collected: Collected, *, signed: bool, alone: bool) -> None:
         try:
             if len(row.cells) != width:
                 raise UnreadableCellError("(all)", f"{width} cells as in the header, not {len(row.cells)}")
-            entries = _entries(row, signed=signed)
+            entries = _entries(row, signed=signed, alone=alone)
         except ValueError as error:
             collected.damaged(row, error)
             return
@@ -85,8 +92,21 @@ def _amount(row: Row, column: str, currency: str) -> Money:
     return abs(money(found, currency, column)) if found is not None else Money.zero(currency)
 
 
-def _entries(row: Row, *, signed: bool) -> list[Entry]:
-    """What one row means; nothing for a type that is not known. signed: quantities have the sign of what they do, in this file."""
+def _paired(rows: Sequence[Row]) -> set[str]:
+    """The moments of conversions that newer reports tell in two rows, of what was given and of what was received."""
+    given: set[str] = set()
+    received: set[str] = set()
+    for row in rows:
+        if row.text("Transaction Type") == "Convert":
+            (given if row.text("Quantity Transacted").startswith("-") else received).add(row.text("Timestamp"))
+    return given & received
+
+
+def _entries(row: Row, *, signed: bool, alone: bool) -> list[Entry]:
+    """What one row means; nothing for a type that is not known.
+
+    signed: quantities have the sign of what they do, in this file. alone: a conversion's other side has a row of its own.
+    """
     said, asset = row.needed("Transaction Type"), row.needed("Asset")
     currency = row.text("Price Currency") or "USD"
     units = abs(Quantity(row.needed_decimal("Quantity Transacted")))
@@ -101,13 +121,17 @@ def _entries(row: Row, *, signed: bool) -> list[Entry]:
         return [plain]
     if said in _SELLS:
         return [replace(plain, amount=value, quantity=-units)]
+    outgoing = row.text("Quantity Transacted").startswith("-") if signed else said in _OUT
+    if said == "Convert" and alone:
+        return [replace(plain, amount=value, quantity=-units)] if outgoing else [replace(plain, fee=None)]
     if said == "Convert":
         return _converted(row, plain, value, units)
     if said in _INCOME:
         return [replace(plain, kind=EntryKind.INTEREST, amount=value, quantity=None, price=None), replace(plain, fee=None)]
     if said in _OUT or said in _IN:
-        outgoing = row.text("Quantity Transacted").startswith("-") if signed else said in _OUT
         return [_moved(plain, asset, units, outgoing=outgoing)]
+    if said in _EXCHANGED and signed:
+        return [replace(plain, kind=EntryKind.CORPORATE_ACTION, amount=None, fee=None, price=None, quantity=-units if outgoing else units)]
     return []
 
 

@@ -11,6 +11,7 @@ from quantmatrix.portfolio.importers.ibkr_activity.sections import asset_in
 
 _SECURITY = re.compile(r"([^()]+)\(([A-Z0-9]+)\)")
 _REFUND = re.compile(r"Refund \(([^,()]+),")
+_SETTLED = re.compile(r"(?:Exercise|Assignment)\s*\(([^()]+)\)")
 _AFFECTED = re.compile(r"\(([^,()]+), .*\)\s*$")
 MOMENTS = ("%Y-%m-%d, %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d;%H:%M:%S", "%Y%m%d;%H%M%S", "%Y-%m-%d, %H:%M", "%Y-%m-%d", "%Y%m%d")
 
@@ -63,6 +64,12 @@ def transaction_fee(row: Row, about: About) -> Entry:
     stamp = "Date/Time" if row.has("Date/Time") else "Date"
     at = moment_of(row.needed(stamp), stamp, *MOMENTS).replace(tzinfo=zone(EXCHANGE_ZONE)) if stamp == "Date/Time" else None
     return replace(_moved(row, about, EntryKind.FEE, stamp, row.text("Symbol") or None), at=at)
+
+
+def adjustment(row: Row, about: About) -> Entry:
+    """Cash for a price that was put right, or for an option on an index that delivers nothing, whose contract stands in the brackets."""
+    settled = _SETTLED.search(row.text("Description"))
+    return _moved(row, about, EntryKind.ADJUSTMENT, "Date", settled[1].strip() if settled else None)
 
 
 def commission_adjustment(row: Row, about: About) -> Entry:
@@ -144,7 +151,12 @@ SECTIONS: dict[str, Callable[[Row, About], Entry]] = {
     "Transaction Fees": transaction_fee,
     "Sales Tax": fee,
     "Commission Adjustments": commission_adjustment,
+    "CYEP/Broker Fees": fee,
+    "Price Adjustments": adjustment,
+    "Option Cash Settlements": adjustment,
     "Deposits & Withdrawals": deposit,
+    "Deposits/Withdrawals": deposit,
+    "Deposits": deposit,
     "Transfers": transfer,
     "Corporate Actions": corporate_action,
     "Grant Activity": grant,

@@ -24,9 +24,15 @@ INFORMATION = {
     "Location of Customer Assets, Positions and Money", "Hard to Borrow Details", "Base Currency Exchange Rate",
     "Soft Dollar Details", "Positions and Mark-to-Market Profit and Loss", "Statement of Funds", "Trade Summary by Asset Class",
     "Trade Summary by Symbol", "Trade Summary by Underlying", "Complex Positions Summary", "Tier Interest Details", "Margin Summary",
-    "Equity Summary in Base", "Performance Summary", "Margin Report",
+    "Equity Summary in Base", "Performance Summary", "Margin Report", "Change in Position Value", "Change in Combined NAV",
+    "Complex Position Summary", "Disclaimer", "Legal Notes",
 }  # fmt: skip
-INFORMATION_BEGINNINGS = ("Stock Yield Enhancement Program", "IBKR Managed Securities", "Exchange Rates", "Sales Tax Details")
+INFORMATION_BEGINNINGS = (
+    "Stock Yield Enhancement Program", "IBKR Stock Yield Enhancement Program", "IBKR Managed Securities", "Exchange Rates", "Sales Tax Details",
+    "GST",
+)  # fmt: skip
+_COLUMNS = {"Comm/Tax": "Comm/Fee", "Net Amnt": "Net Amount", "Gross Amnt": "Gross Amount", "Asset Class": "Asset Category"}
+"""What columns were called in other years."""
 
 _MONTHS = {
     name: number
@@ -67,7 +73,7 @@ def sort_rows(text: str, collected: Collected) -> Rows:
     for line, cells in rows_of(text):
         section, kind = cells[0].strip(), cells[1].strip() if len(cells) > 1 else ""
         if kind == "Header":
-            headers[section] = (columns_of(cells[2:], offset=2), len(cells))
+            headers[section] = (columns_of([_COLUMNS.get(cell.strip(), cell) for cell in cells[2:]], offset=2), len(cells))
         elif kind == "Data" and section in headers:
             columns, width = headers[section]
             rows.by_section.setdefault(section, []).append(Row(Place(line, section), columns, cells))
