@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+from services.signals.tests import split_files
 from services.signals.tests.chain_file import write_chains
+from services.signals.tests.split_files import World, days_of_interest
 from tests.journeys.conftest import ACCOUNT, USER, Platform
 from tests.journeys.test_parity import CAPITAL, SYMBOLS, _has_account
 
@@ -78,6 +80,59 @@ async def test_a_run_of_options_makes_the_trades_of_the_backtest(
     by_service = await _ended(platform, number)
     assert (by_service.line.state, by_service.line.error, by_service.trades) == ("done", None, len(result.trades))
     assert (by_service.data_digest, by_service.line.digest) == (here["data_digest"], here["digest"])
+
+
+async def test_a_split_adjusts_the_contracts_of_a_run_in_every_book(
+    make_platform: Any, ask: Any, database: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The venue holds, execution orders, portfolio's lots and the run's own holdings: all go on with what the OCC makes of them."""
+    world = World(tmp_path, monkeypatch)
+    day = days_of_interest(world.split(None)[0])["a holding"]
+    past, _ = world.split(day, (2, 1))
+    told: dict[str, Any] = {**world.told, "replay_from": split_files.FIRST, "replay_to": split_files.LAST, "replay_pace_s": 0.0}
+    platform: Platform = make_platform(market=told, signals={"default_strategy": ""})
+    await platform.start("execution", "portfolio", "notify", "signals")
+    await wait_until(lambda: _has_account(platform), "the paper account is there", within_s=30)
+    run = RunId(derived_id("a run through a split"))
+    parameters = {name: json.dumps(value) for name, value in split_files.WIDE.items()}
+    await platform.say(
+        StartRun(
+            command_id=run, user_id=USER, account_id=ACCOUNT, run_id=run, strategy="atr_options", capital=CAPITAL, parameters=parameters
+        )
+    )
+    await platform.say.heard_by("signals", ask)
+    await platform.start("market")
+    await platform.finished()
+
+    result = backtest(
+        strategy_called("atr_options"), [past], Job(split_files.WIDE, CAPITAL, first=split_files.FIRST, last=split_files.LAST)
+    )
+
+    rows = await database.fetch("execution", "select payload from outbox where type = 'OrderFilled'")
+    replayed = [json.loads(row["payload"]) for row in rows]
+    traded = sorted((str(one.session), one.symbol, one.side.value, str(one.quantity), str(one.price)) for one in result.outcome.fills)
+    assert traded == sorted((one["session"], one["instrument"]["symbol"], one["side"], one["quantity"], one["price"]) for one in replayed)
+    assert any(one.name != one.symbol and one.session > day for one in result.outcome.fills), "nothing was held through the split"
+    await platform.agree()
+    (owned,) = (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs
+    assert owned.cash == result.outcome.curve[-1].cash
+    closings = (await platform.asked("portfolio", ClosingsAsked(user_id=USER))).closings
+    assert sum((one.realised.amount for one in closings), Decimal(0)) == sum(
+        (one.profit.amount for one in result.trades if not one.is_open), Decimal(0)
+    )
+    lots = (await platform.asked("portfolio", LotsAsked(user_id=USER))).lots
+    assert {one.instrument.symbol: one.quantity for one in lots} == result.outcome.held
+
+    asked = BacktestWanted(
+        user_id=USER, command_id=uuid5(NAMESPACE_OID, "split"), strategy="atr_options", symbols=("MSFT",), capital=CAPITAL,
+        parameters=parameters, first=split_files.FIRST,
+    )  # fmt: skip
+    here = record_of(
+        backtest(strategy_called("atr_options"), [past.until(split_files.LAST)], Job(split_files.WIDE, CAPITAL, first=split_files.FIRST))
+    )
+    by_service = await _ended(platform, (await platform.asked("signals", asked)).backtest_id)
+    assert (by_service.line.state, by_service.line.error) == ("done", None)
+    assert (by_service.data_digest, by_service.line.digest) == (here.figures["data_digest"], here.figures["digest"])
 
 
 async def _ended(platform: Platform, number: int) -> Backtest:

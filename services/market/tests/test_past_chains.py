@@ -30,25 +30,25 @@ async def _stored(database: Any, folder: Path) -> tuple[MarketStore, InstrumentI
 
 async def test_pages_of_whole_sessions_make_up_everything_and_nothing_twice(database: Any, tmp_path: Path) -> None:
     store, underlying, a_day = await _stored(database, tmp_path)
-    _, whole, after = await store.quoted(underlying, DAYS[0], DAYS[-1], 10_000)
+    whole, after = await store.quoted(underlying, DAYS[0], DAYS[-1], 10_000)
 
-    pages: list[tuple[list[Listing], list[Quote]]] = []
+    pages: list[list[tuple[Listing, Quote]]] = []
     since: date | None = DAYS[0]
     while since is not None:
-        listings, quotes, since = await store.quoted(underlying, since, DAYS[-1], a_day + 1)
-        pages.append((listings, quotes))
+        found, since = await store.quoted(underlying, since, DAYS[-1], a_day + 1)
+        pages.append(found)
 
-    assert after is None and {one.session for one in whole} == set(DAYS)
-    assert [quote for _, quotes in pages for quote in quotes] == whole
-    assert [sorted({quote.session for quote in quotes}) for _, quotes in pages] == [[day] for day in DAYS]
-    assert all({one.instrument_id for one in listings} == {one.instrument_id for one in quotes} for listings, quotes in pages)
+    assert after is None and {one.session for _, one in whole} == set(DAYS)
+    assert [pair for found in pages for pair in found] == whole
+    assert [sorted({quote.session for _, quote in found}) for found in pages] == [[day] for day in DAYS]
+    assert all(listing.instrument_id == quote.instrument_id for listing, quote in whole)
 
 
 async def test_a_session_with_more_than_fits_comes_whole_and_none_beyond_the_last_is_told(database: Any, tmp_path: Path) -> None:
     store, underlying, a_day = await _stored(database, tmp_path)
 
-    _, quotes, after = await store.quoted(underlying, DAYS[0], DAYS[1], 1)
-    _, beyond, end = await store.quoted(underlying, DAYS[2], DAYS[1], 1)
+    quotes, after = await store.quoted(underlying, DAYS[0], DAYS[1], 1)
+    beyond, end = await store.quoted(underlying, DAYS[2], DAYS[1], 1)
 
     assert len(quotes) == a_day and after == DAYS[1]
     assert beyond == [] and end is None

@@ -65,6 +65,10 @@ class OptionDays(Days):
         options = (Bar(one.instrument_id, one.contract, "USD", *[one.mid] * 4, Quantity(0), one.bid, one.ask) for one in quoted)
         return (*super()._bars(bar), *options)
 
+    def delivers(self, own: InstrumentId) -> Decimal:
+        """The shares of a contract."""
+        return Decimal(100)
+
     async def list_contracts(self) -> None:
         for quotes in self.quotes.values():
             listed = self._contract(quotes[0][1])
@@ -78,7 +82,7 @@ class OptionDays(Days):
         price = None if quote is None else quote.ask if order.side is Side.BUY else quote.bid
         terms = terms_of(order.instrument.symbol)
         if order.side is Side.SELL and not price and bar.session >= terms.expires:
-            inside = bar.close.value - terms.strike.value
+            inside = bar.close.value * self.delivers(order.instrument.instrument_id) / 100 - terms.strike.value
             price = Price(max(inside if terms.kind == "call" else -inside, Decimal(0)))
         if price is not None and order.limit is not None and (price > order.limit if order.side is Side.BUY else price < order.limit):
             price = None

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
-from quantmatrix.common.names import AccountId, ActionKind, InstrumentId, OrderType, Side, TimeInForce
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, ActionKind, AssetClass, InstrumentId, OrderType, Side, TimeInForce
 from quantmatrix.common.testing.examples import like
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.brokers.paper import PaperBroker, make
@@ -187,6 +189,30 @@ async def test_a_split_changes_holdings_and_working_orders_once(paper: PaperBrok
     assert await paper.positions(ACCOUNT) == [BrokerPosition(STOCK.instrument_id, Quantity(200))]
     await day(paper, 2, bar("19"))
     assert await paper.positions(ACCOUNT) == []
+
+
+async def test_a_contract_is_settled_in_the_terms_that_a_split_of_its_stock_gave_it(paper: PaperBroker) -> None:
+    """One 95 call on ABC, split 3 for 2: it delivers 150 shares for 9,500. At 70 these are worth 10,500, so 1,000 come, less 0.65 and 1 at least."""
+    option = Instrument(InstrumentId("CALL"), "ABC   240307C00095000", AssetClass.OPTION, "USD", Quantity(100))
+    await paper.submit(replace(request(1, quantity=1), instrument=option, reference_price=Price(9)))
+    quote = Bar(option.instrument_id, option.symbol, "USD", *[Price(9)] * 4, Quantity(1), Price(9), Price(9))
+    await day(paper, 1, quote, bar("104"))
+    sale = replace(request(2, side=Side.SELL, quantity=1, at=CLOSED_AT + timedelta(days=1)), instrument=option)
+    await paper.submit(sale)
+    adjustment = like(
+        CorporateActionAnnounced, kind=ActionKind.SPLIT, instrument=option, effective=date(2024, 3, 7), numerator=1, denominator=1,
+        amount=None, becomes="ABC1  240307C00095000", deliverable=Quantity(150),
+    )  # fmt: skip
+    await paper.action_effective(adjustment)
+    await paper.action_effective(adjustment)
+
+    await day(paper, 2, bar("70"))
+
+    executions = (await paper.changed_since(ACCOUNT, CLOSED_AT))[1]
+    assert [(one.price, one.quantity, one.fee) for one in executions] == [
+        (Price(9), Quantity(1), Money(1, "USD")),
+        (Price(10), Quantity(1), Money(1, "USD")),
+    ]
 
 
 async def test_a_dividend_moves_nothing_at_the_venue(paper: PaperBroker) -> None:

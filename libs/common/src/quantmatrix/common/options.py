@@ -3,14 +3,19 @@
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from quantmatrix.common.names import Side
-from quantmatrix.common.values import Price
+from quantmatrix.common.values import Price, Quantity, round_half_even
 
 Kind = Literal["call", "put"]
 STRIKE_MAX = Decimal(100_000)
+CONTRACT_SIZE = Quantity(100)
+"""Shares that a contract delivers unless it was adjusted, and always the multiplier of its premium and its strike."""
+ADJUSTED_MAX = 9
+_CENT = Decimal("0.01")
+_DIGITS = "0123456789"
 _THOUSANDTHS = Decimal(1_000)
 _SYMBOL = re.compile(r"(?P<root>[A-Z][A-Z0-9.]{0,5}) *(?P<expires>\d{6})(?P<kind>[CP])(?P<strike>\d{8})")
 _LETTERS: dict[Kind, str] = {"call": "C", "put": "P"}
@@ -32,6 +37,11 @@ class OptionTerms:
             raise ValueError(f"a strike lies between 0 and {STRIKE_MAX} and has at most three digits after the point, got {self.strike}")
         if not 1 <= len(self.root) <= 6:
             raise ValueError(f"a root has one to six characters, got {self.root[:20]!r}")
+
+    @property
+    def underlying(self) -> str:
+        """The symbol of what it is on: the root without the digit that an adjustment put behind it."""
+        return self.root.rstrip(_DIGITS)
 
     @property
     def last_weekday(self) -> date:
@@ -63,7 +73,43 @@ def is_option(symbol: str) -> bool:
     return _SYMBOL.fullmatch(symbol) is not None
 
 
-def price_met(side: Side, market: tuple[Price, Price] | None, terms: OptionTerms, session: date, close: Price | None) -> Price | None:
+@dataclass(frozen=True, slots=True)
+class Adjusted:
+    """What a split makes of a contract: its terms, numerator new contracts for denominator old ones, and what each delivers."""
+
+    terms: OptionTerms
+    numerator: int
+    denominator: int
+    deliverable: Quantity
+
+
+def adjusted(terms: OptionTerms, deliverable: Quantity, numerator: int, denominator: int) -> Adjusted:
+    """A contract after a split of what it is on, numerator new shares for denominator old ones (OCC By-Laws, article VI, section 11A).
+
+    For each share a whole number of them: contracts multiply likewise, the strike is divided and rounded to the cent, and what a
+    contract delivers stays. Any other split, and every reverse one: contracts, strike and multiplier stay, each delivers as many
+    more or fewer shares, and a digit behind the root tells it from standard contracts (SR-OCC-2006-01, in force since 2007).
+    Raises ValueError for a strike that becomes nothing, and for a root that has no place for a digit.
+    """
+    times, rest = divmod(numerator, denominator)
+    if not rest:
+        strike = Price((terms.strike.value / times).quantize(_CENT, ROUND_HALF_UP))
+        return Adjusted(OptionTerms(terms.root, terms.expires, terms.kind, strike), times, 1, deliverable)
+    count = int(terms.root[len(terms.underlying) :] or 0) + 1
+    if count > ADJUSTED_MAX:
+        raise ValueError(f"{terms.symbol} was adjusted {ADJUSTED_MAX} times already")
+    after = OptionTerms(f"{terms.underlying}{count}", terms.expires, terms.kind, terms.strike)
+    return Adjusted(after, 1, 1, deliverable.scaled(numerator, denominator))
+
+
+def price_met(
+    side: Side,
+    market: tuple[Price, Price] | None,
+    terms: OptionTerms,
+    session: date,
+    close: Price | None,
+    deliverable: Quantity = CONTRACT_SIZE,
+) -> Price | None:
     """What an order for a contract meets in a session: a purchase pays the ask, a sale gets the bid. None when it finds nobody.
 
     market: bid and ask, where it is quoted; close: of what it is on, where that trades. On the contract's last day and after it
@@ -71,15 +117,17 @@ def price_met(side: Side, market: tuple[Price, Price] | None, terms: OptionTerms
     """
     if side is Side.BUY:
         return market[1] if market is not None else None
-    return market[0] if market is not None and market[0] else worth_at_the_end(terms, session, close)
+    return market[0] if market is not None and market[0] else worth_at_the_end(terms, session, close, deliverable)
 
 
-def worth_at_the_end(terms: OptionTerms, session: date, close: Price | None) -> Price | None:
+def worth_at_the_end(terms: OptionTerms, session: date, close: Price | None, deliverable: Quantity = CONTRACT_SIZE) -> Price | None:
     """What a contract that is left to its end is settled at, in cash: what it is in the money by, or nothing (OCC rule 805, exercise by exception).
 
-    None before its last day, and without a close of what it is on.
+    A price of the premium: a hundredth of what the shares that it delivers are worth beyond a hundred times the strike. None before
+    its last day, and without a close of what it is on.
     """
     if session < terms.last_weekday or close is None:
         return None
-    inside = close.value - terms.strike.value if terms.kind == "call" else terms.strike.value - close.value
-    return Price(max(inside, Decimal(0)))
+    shares = close.value if deliverable == CONTRACT_SIZE else close.value * deliverable.value / CONTRACT_SIZE.value
+    inside = shares - terms.strike.value if terms.kind == "call" else terms.strike.value - shares
+    return Price(round_half_even(max(inside, Decimal(0))))

@@ -95,14 +95,14 @@ def _history(listing: Listing, content: FeedContent) -> History:
 
 def _chains(listing: Listing, content: FeedContent) -> dict[date, tuple[OptionQuote, ...]]:
     """The options on an instrument by session, as the service is shown them."""
-    options = {one.instrument_id: (one, terms_of(one.symbol)) for one in content.listings if one.underlying == listing.instrument_id}
+    options = {one.instrument_id: one for one in content.listings if one.underlying == listing.instrument_id}
     found: dict[date, list[OptionQuote]] = {}
     for quote in content.quotes:
         if quote.instrument_id in options:
-            one, terms = options[quote.instrument_id]
+            one, terms = options[quote.instrument_id], terms_of(quote.symbol)
             found.setdefault(quote.session, []).append(
                 OptionQuote(
-                    contract=one.symbol,
+                    contract=quote.symbol,
                     kind=terms.kind,
                     expires=terms.expires,
                     strike=terms.strike,

@@ -50,6 +50,10 @@ class Handlers:
         store = ExecutionStore(page.connection)
         if not await store.first_time(action.action_id):
             return
+        if action.becomes:
+            await store.rename(action.instrument.instrument_id, action.becomes)
+        if action.numerator == action.denominator:
+            return
         await store.split(action.instrument.instrument_id, action.numerator, action.denominator)
         for order in await store.open_orders_of(action.instrument.instrument_id):
             change = Change(order, page)

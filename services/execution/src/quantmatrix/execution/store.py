@@ -118,6 +118,13 @@ class ExecutionStore(Books):
         known = await self._connection.fetchval("select count(*) from action_applied where action_id = any($1)", list(actions))
         return bool(known == len(actions))
 
+    async def rename(self, instrument: InstrumentId, symbol: str) -> None:
+        """An instrument goes on under another symbol, and so do its open orders."""
+        await self._connection.execute("update instrument set symbol = $2 where instrument_id = $1", instrument, symbol)
+        await self._connection.execute(
+            "update orders set symbol = $2 where instrument_id = $1 and state = any($3)", instrument, symbol, _OPEN
+        )
+
     async def split(self, instrument: InstrumentId, numerator: int, denominator: int) -> None:
         """Positions and the mark follow a split."""
         await self._connection.execute(

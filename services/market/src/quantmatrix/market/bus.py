@@ -48,7 +48,8 @@ def bus(replay: Replay) -> Bus:
 
 async def instruments(asked: InstrumentsAsked, connection: Connection) -> Instruments:
     store = MarketStore(connection)
-    aliases = await store.aliases()
+    today = until_published(await store.replay(), None) or date.min
+    aliases = await store.aliases(today)
     return Instruments(
         tuple(
             ListedInstrument(
@@ -59,7 +60,7 @@ async def instruments(asked: InstrumentsAsked, connection: Connection) -> Instru
                 one.lot_size,
                 aliases.get(one.instrument_id, ()),
             )
-            for one in await store.listings()
+            for one in await store.listings(today)
             if asked.symbol is None or asked.symbol == one.symbol
         )
     )
@@ -68,10 +69,10 @@ async def instruments(asked: InstrumentsAsked, connection: Connection) -> Instru
 async def bars(asked: BarsAsked, connection: Connection) -> BarColumns:
     """History up to what has been published. Raises Refused for an instrument nobody listed."""
     store = MarketStore(connection)
-    listing = next((one for one in await store.listings() if one.instrument_id == asked.instrument_id), None)
+    until = until_published(await store.replay(), asked.until)
+    listing = next((one for one in await store.listings(until or date.min) if one.instrument_id == asked.instrument_id), None)
     if listing is None:
         raise Refused("INSTRUMENT_UNKNOWN", f"no instrument has the id {asked.instrument_id}")
-    until = until_published(await store.replay(), asked.until)
     found = await store.history(asked.instrument_id, asked.timeframe, until or date.min, asked.limit)
     actions = await store.actions_of(asked.instrument_id, until or date.min)
     return BarColumns(
@@ -116,18 +117,20 @@ async def past_chains(asked: PastChainsAsked, connection: Connection) -> PastCha
     """The options on an instrument from a session on, up to what has been published."""
     store = MarketStore(connection)
     until = until_published(await store.replay(), None)
-    listings, quotes, after = await store.quoted(asked.underlying_id, asked.since, until or date.min, QUOTES_ANSWERED_MAX)
-    place = {one.instrument_id: number for number, one in enumerate(listings)}
+    found, after = await store.quoted(asked.underlying_id, asked.since, until or date.min, QUOTES_ANSWERED_MAX)
+    listings = {(one.instrument_id, one.symbol): one for one, _ in sorted(found, key=lambda pair: (pair[0].symbol, pair[0].instrument_id))}
+    place = {key: number for number, key in enumerate(listings)}
+    quotes = [quote for _, quote in found]
     contracts = (
         QuotedContract(wire_instrument(one), terms.kind, terms.expires, terms.strike, one.tick_size)
-        for one in listings
+        for one in listings.values()
         for terms in (terms_of(one.symbol),)
     )
     return PastChains(
         underlying_id=asked.underlying_id,
         contracts=tuple(contracts),
         sessions=tuple(one.session for one in quotes),
-        contract=tuple(place[one.instrument_id] for one in quotes),
+        contract=tuple(place[one.instrument_id, one.symbol] for one, _ in found),
         bid=tuple(plain(one.bid.value) for one in quotes),
         ask=tuple(plain(one.ask.value) for one in quotes),
         open_interest=tuple(one.open_interest for one in quotes),

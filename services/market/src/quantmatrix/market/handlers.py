@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import structlog
@@ -19,6 +20,7 @@ from quantmatrix.common.contracts.prices import (
 )
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import InstrumentId, SessionPhase
+from quantmatrix.common.options import terms_of
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import TRANSIENT, Refused
 from quantmatrix.common.runtime.page import Page, origin
@@ -133,10 +135,19 @@ class Replay:
         self, replay: ReplayRow, session: Session, bars: list[DailyBar], before: date | None, store: MarketStore, page: Page
     ) -> None:
         if not self._listings:
-            self._listings = {listing.instrument_id: listing for listing in await store.listings()}
+            named = await store.listings(before or date.min)
+            self._listings = {listing.instrument_id: listing for listing in named}
             self._actions = await store.actions_until(replay.last)
         actions = [action for action in self._actions if is_due(action, before, session.day)]
-        say_moment(page, replay.feed, session, bars, actions, self._listings)
+        renamed = {action.instrument_id: action.becomes for action in actions if action.becomes}
+        after = self._listings
+        if renamed:
+            after = {own: replace(one, symbol=renamed.get(own, one.symbol)) for own, one in self._listings.items()}
+            page.after_commit(lambda: self._name(after))
+        say_moment(page, replay.feed, session, bars, actions, (self._listings, after))
+
+    def _name(self, listings: Mapping[InstrumentId, Listing]) -> None:
+        self._listings = listings
 
 
 def say_moment(
@@ -145,9 +156,13 @@ def say_moment(
     session: Session,
     bars: list[DailyBar],
     actions: list[CorporateAction],
-    listings: Mapping[InstrumentId, Listing],
+    named: tuple[Mapping[InstrumentId, Listing], Mapping[InstrumentId, Listing]],
 ) -> None:
-    """One session as daily bars know it: actions before the open, the open, the bars at the close, the watermark."""
+    """One session as daily bars know it: actions before the open, the open, the bars at the close, the watermark.
+
+    named: instruments with their symbols before the actions and after them.
+    """
+    listings, after = named
     page.starting_from(origin("moment", feed, session.day, occurred_at=session.closed_at))
     for action in actions:
         listing = listings.get(action.instrument_id)
@@ -165,7 +180,7 @@ def say_moment(
                 closed_at=session.closed_at,
                 part=number,
                 parts=len(parts),
-                bars=tuple(_wire_bar(bar, listings[bar.instrument_id]) for bar in part),
+                bars=tuple(_wire_bar(bar, after[bar.instrument_id]) for bar in part),
             ),
         )
     page.because_of(closed.head)
@@ -173,8 +188,15 @@ def say_moment(
 
 
 def is_due(action: CorporateAction, published: date | None, session: date) -> bool:
-    """Whether an action became effective after the last published session and up to this one."""
-    return action.effective == session if published is None else published < action.effective <= session
+    """Whether an action became effective after the last published session and up to this one.
+
+    At the start of a replay new terms of contracts that are still alive are told too: their first symbols were listed.
+    """
+    if published is not None:
+        return published < action.effective <= session
+    return action.effective == session or (
+        bool(action.becomes) and action.effective < session and terms_of(action.becomes).expires >= session
+    )
 
 
 def say_listings(page: Page, listings: list[Listing]) -> None:
@@ -214,6 +236,8 @@ def _announced(action: CorporateAction, listing: Listing) -> CorporateActionAnno
         amount=action.amount,
         derived=action.derived,
         source=action.source,
+        becomes=action.becomes,
+        deliverable=action.deliverable,
     )
 
 

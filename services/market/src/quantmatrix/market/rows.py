@@ -6,8 +6,9 @@ from datetime import date, datetime
 import asyncpg
 
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
+from quantmatrix.common.options import terms_of
 from quantmatrix.common.values import Price, Quantity, optional
-from quantmatrix.market.domain.listing import CorporateAction, DailyBar, Listing, Quote
+from quantmatrix.market.domain.listing import CorporateAction, DailyBar, Listing, Quote, option_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ def action_of(row: asyncpg.Record) -> CorporateAction:
         amount=optional(Price, row["amount"]),  # type: ignore[arg-type]  # numeric column
         derived=row["derived"],
         source=row["source"],
+        becomes=row["becomes"],
+        deliverable=optional(Quantity, row["deliverable"]),  # type: ignore[arg-type]  # numeric column
     )
 
 
@@ -98,7 +101,7 @@ def listing_of(row: asyncpg.Record) -> Listing:
     return Listing(
         instrument_id=InstrumentId(row["instrument_id"]),
         symbol=row["symbol"],
-        name=row["name"],
+        name=row["name"] if row["underlying"] is None else option_name(terms_of(row["symbol"])),
         asset_class=AssetClass(row["asset_class"]),
         currency=row["currency"],
         multiplier=Quantity(row["multiplier"]),

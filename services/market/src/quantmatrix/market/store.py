@@ -62,9 +62,13 @@ class MarketStore:
                 for i in content.listings
             ],
         )  # fmt: skip
+        first = {one.instrument_id: one.symbol for one in content.listings}
         await self._connection.executemany(
             "insert into symbol_alias (instrument_id, symbol, valid_from) values ($1, $2, $3)",
-            [(i.instrument_id, i.symbol, i.listed_on) for i in content.listings],
+            [
+                *((i.instrument_id, i.symbol, i.listed_on) for i in content.listings),
+                *((a.instrument_id, a.becomes, a.effective) for a in content.actions if a.becomes and a.becomes != first[a.instrument_id]),
+            ],
         )
 
     async def _load_bars(self, content: FeedContent) -> None:
@@ -84,8 +88,8 @@ class MarketStore:
 
     async def _load_actions(self, content: FeedContent) -> None:
         await self._connection.executemany(
-            """insert into corporate_action (action_id, kind, instrument_id, effective, numerator, denominator, amount, derived, source)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+            """insert into corporate_action (action_id, kind, instrument_id, effective, numerator, denominator, amount, derived, source,
+               becomes, deliverable) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
             [
                 (
                     a.action_id,
@@ -97,6 +101,8 @@ class MarketStore:
                     a.amount and a.amount.value,
                     a.derived,
                     a.source,
+                    a.becomes,
+                    a.deliverable and a.deliverable.value,
                 )
                 for a in content.actions
             ],
@@ -182,20 +188,26 @@ class MarketStore:
         )
         return int(done)
 
-    async def listings(self) -> list[Listing]:
-        """Every instrument under its latest symbol."""
+    async def listings(self, on: date) -> list[Listing]:
+        """Every instrument under the symbol that it has on a day, or else under its first."""
         rows = await self._connection.fetch(
             """
             select i.*, a.symbol, a.valid_from from instrument i
-            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id order by valid_from desc limit 1) a on true
-            order by a.symbol
-            """
+            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id
+                order by valid_from <= $1 desc, case when valid_from <= $1 then valid_from end desc, valid_from limit 1) a on true
+            order by a.symbol, i.instrument_id
+            """,
+            on,
         )
         return [listing_of(row) for row in rows]
 
-    async def aliases(self) -> dict[InstrumentId, tuple[str, ...]]:
+    async def aliases(self, on: date) -> dict[InstrumentId, tuple[str, ...]]:
+        """The symbols that every instrument has had until a day, the oldest first, its first one whenever that was."""
         rows = await self._connection.fetch(
-            "select instrument_id, array_agg(symbol order by valid_from) as symbols from symbol_alias group by 1"
+            """select instrument_id, array_agg(symbol order by valid_from) as symbols from symbol_alias s where valid_from <= $1
+               or not exists (select from symbol_alias e where e.instrument_id = s.instrument_id and e.valid_from < s.valid_from)
+               group by 1""",
+            on,
         )
         return {InstrumentId(row["instrument_id"]): tuple(row["symbols"]) for row in rows}
 
@@ -216,11 +228,12 @@ class MarketStore:
         return [bar_of(row) for row in rows]
 
     async def chain(self, underlying: InstrumentId, session: date) -> list[tuple[Listing, Quote]]:
-        """The options on an instrument that were quoted in a session, each under its latest symbol."""
+        """The options on an instrument that were quoted in a session, each under its symbol of that day."""
         rows = await self._connection.fetch(
             """
             select i.*, a.symbol, a.valid_from, q.* from option_quote q join instrument i using (instrument_id)
-            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id order by valid_from desc limit 1) a on true
+            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id and s.valid_from <= $2
+                order by valid_from desc limit 1) a on true
             where i.underlying = $1 and q.session = $2
             """,
             underlying,
@@ -230,10 +243,10 @@ class MarketStore:
 
     async def quoted(
         self, underlying: InstrumentId, since: date, until: date, rows_max: int
-    ) -> tuple[list[Listing], list[Quote], date | None]:
+    ) -> tuple[list[tuple[Listing, Quote]], date | None]:
         """Quotes of the options on an instrument, of as many whole sessions as have at most so many; of one session at least.
 
-        Listings by symbol, quotes by session and symbol, and the session after them, if any.
+        By session and symbol, each contract under its symbol of that day; and the session after them, if any.
         """
         counted = await self._connection.fetch(
             """
@@ -244,18 +257,18 @@ class MarketStore:
         )  # fmt: skip
         fits = max(1, sum(row["rows"] <= rows_max for row in counted))
         if not counted:
-            return [], [], None
+            return [], None
         rows = await self._connection.fetch(
             """
             select i.*, a.symbol, a.valid_from, q.* from option_quote q join instrument i using (instrument_id)
-            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id order by valid_from desc limit 1) a on true
+            join lateral (select symbol, valid_from from symbol_alias s where s.instrument_id = i.instrument_id and s.valid_from <= q.session
+                order by valid_from desc limit 1) a on true
             where i.underlying = $1 and q.session between $2 and $3 order by q.session, a.symbol
             """,
             underlying, since, counted[fits - 1]["session"],
         )  # fmt: skip
-        listings = {row["symbol"]: listing_of(row) for row in rows}
         after = counted[fits]["session"] if fits < len(counted) else None
-        return [one for _, one in sorted(listings.items())], [quote_of(row) for row in rows], after
+        return [(listing_of(row), quote_of(row)) for row in rows], after
 
     async def actions_of(self, instrument: InstrumentId, until: date) -> list[CorporateAction]:
         rows = await self._connection.fetch(

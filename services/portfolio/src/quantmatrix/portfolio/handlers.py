@@ -59,12 +59,16 @@ async def fill_corrected(corrected: FillCorrected, page: Page) -> None:
 
 
 async def action_announced(action: CorporateActionAnnounced, page: Page) -> None:
-    """A split changes every open lot of the instrument, once. Derived dividends are information and are never booked."""
+    """A split changes every open lot of the instrument, once; of an option its symbol too. Derived dividends are information and are never booked."""
     if action.kind is not ActionKind.SPLIT:
         return
     facts, store = FactStore(page.connection), PortfolioStore(page.connection)
     instrument = action.instrument.instrument_id
     split = Split(action.effective, action.numerator, action.denominator)
+    if action.becomes:
+        await store.rename(instrument, action.becomes)
+    if action.numerator == action.denominator:
+        return
     event = await facts.keep_split(action.action_id, instrument, split)
     if event is None:
         return

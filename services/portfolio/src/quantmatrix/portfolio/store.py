@@ -39,6 +39,17 @@ class PortfolioStore:
             one.instrument_id, one.symbol, one.asset_class, one.currency, one.multiplier.value, listed.calendar,
         )  # fmt: skip
 
+    async def rename(self, instrument: InstrumentId, symbol: str) -> None:
+        """An instrument goes on under another symbol, in the books of it too, but in those that statements make: these print their own."""
+        await self._connection.execute("update instrument set symbol = $2 where instrument_id = $1", instrument, symbol)
+        for table in ("lot", "closing", "position"):
+            await self._connection.execute(
+                f"""update {table} set symbol = $2 where instrument_id = $1
+                    and account_id not in (select account_id from statement_account where booked)""",
+                instrument,
+                symbol,
+            )
+
     async def calendar_of(self, instrument: InstrumentId) -> str | None:
         found: str | None = await self._connection.fetchval("select calendar from instrument where instrument_id = $1", instrument)
         return found

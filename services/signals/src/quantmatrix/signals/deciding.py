@@ -133,6 +133,7 @@ class Turn:
             target, shown = one, situation
             if decision.instrument is not None:
                 (target,) = await self.store.options([decision.instrument], one.calendar)
+                await self.slate.load([decision.instrument], one.calendar, self.moment.session)
                 shown = self._contracts.shown(target, situation, self.slate)
             await self._raise(target, shown, await self._allowed(target, shown, decision), None)
         levels = frozenset(decision.level for decision in decisions if decision.level is not None)

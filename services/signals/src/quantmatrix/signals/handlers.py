@@ -14,6 +14,7 @@ from quantmatrix.signals.answers import Answers
 from quantmatrix.signals.booking import Booking
 from quantmatrix.signals.deciding import Moment, Turn
 from quantmatrix.signals.domain.book import after_split
+from quantmatrix.signals.domain.memory import after_adjustment
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.engines import Engines
 from quantmatrix.signals.ledgers import LedgerStore
@@ -49,15 +50,28 @@ class Handlers:
         self._known.clear()
 
     async def action_announced(self, action: CorporateActionAnnounced, page: Page) -> None:
-        """A split: later bars are scaled, holdings and orders under way follow. Dividends change no series."""
+        """A split: later bars are scaled, holdings and orders under way follow; of an option its symbol too. Dividends change no series."""
         if action.kind is not ActionKind.SPLIT:
             return
         instrument = action.instrument.instrument_id
         self._slate.split(instrument, Split(action.action_id, action.effective, action.numerator, action.denominator))
         store = SignalsStore(page.connection)
+        if action.becomes:
+            self._slate.adjust_close(instrument, action.numerator, action.denominator)
+            await self._adjust_contract(action, store)
+        if action.numerator == action.denominator:
+            return
         for run_id, holding in await store.holders_of(instrument):
             await store.keep_holding(run_id, instrument, after_split(holding, action.numerator, action.denominator))
             await LedgerStore(page.connection).keep_split(run_id, instrument, action.numerator, action.denominator)
+
+    async def _adjust_contract(self, action: CorporateActionAnnounced, store: SignalsStore) -> None:
+        """A contract goes on under its new symbol, also where a run is about to buy or sell it."""
+        before = action.instrument.symbol
+        await store.rename(action.instrument.instrument_id, action.becomes)
+        for run_id, underlying, memory in await store.pursuers_of(action.instrument.instrument_id, before):
+            after = after_adjustment(memory, action.becomes, action.numerator, action.denominator)
+            await store.keep_memory(run_id, underlying, after)
 
     async def bars_closed(self, closed: BarsClosed, page: Page) -> None:
         for bar in closed.bars:

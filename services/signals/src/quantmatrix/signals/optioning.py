@@ -91,12 +91,13 @@ class Contracts:
         own = one.instrument.instrument_id
         quotes = situation.options.chain if situation.options is not None else ()
         quote = next((quote for quote in quotes if quote.instrument_id == own), None)
+        series = slate.series(own)
         return replace(
             situation,
             close=quote.mid if quote is not None else slate.close(own),
             holding=self._holdings.get(own, FLAT),
             pending=own in self._working,
-            door=Door(one.tick_size, one.lot_size, one.instrument.multiplier, 1.0),
+            door=Door(one.tick_size, one.lot_size, one.instrument.multiplier, series.factor if series is not None else 1.0),
         )
 
 

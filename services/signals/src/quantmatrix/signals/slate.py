@@ -55,6 +55,11 @@ class Slate:
         if instrument in self._series:
             self._series[instrument].apply(split)
 
+    def adjust_close(self, instrument: InstrumentId, numerator: int, denominator: int) -> None:
+        """The latest close of an option in the terms that a split gave it: it may not be quoted on that day."""
+        if instrument in self._closes:
+            self._closes[instrument] = self._closes[instrument].scaled(denominator, numerator)
+
     def append(self, instrument: InstrumentId, bar: RawBar, close: Price) -> None:
         """The next bar of a series that is loaded; others are loaded when somebody needs them."""
         series = self._series.get(instrument)
@@ -76,6 +81,9 @@ class Slate:
             self._series[instrument] = series_of(columns)
             if columns.close:
                 self._closes[instrument] = Price.parse(columns.close[-1])
+            for action in columns.actions:
+                if action.becomes and columns.sessions and action.effective > columns.sessions[-1]:
+                    self.adjust_close(instrument, action.numerator, action.denominator)
         if missing:
             log.info("slate.loaded", instruments=len(missing), session=str(session))
         self._reached[calendar] = session

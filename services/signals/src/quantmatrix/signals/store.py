@@ -93,6 +93,21 @@ class SignalsStore:
         """All that are listed, of every calendar."""
         return {InstrumentId(row["instrument_id"]): _known(row) for row in await self._connection.fetch("select * from instrument")}
 
+    async def rename(self, instrument: InstrumentId, symbol: str) -> None:
+        """An instrument goes on under another symbol."""
+        await self._connection.execute("update instrument set symbol = $2 where instrument_id = $1", instrument, symbol)
+
+    async def pursuers_of(self, option: InstrumentId, symbol: str) -> list[tuple[RunId, InstrumentId, Memory]]:
+        """The runs that are about to buy or sell a contract, with what they remember of the instrument that it is on."""
+        rows = await self._connection.fetch(
+            """select m.run_id, m.instrument_id, m.body::text as body from memory m
+               join instrument i on i.instrument_id = $1 and i.underlying = m.instrument_id
+               where m.body -> 'pursuit' ->> 'contract' = $2 order by m.run_id""",
+            option,
+            symbol,
+        )
+        return [(RunId(row["run_id"]), InstrumentId(row["instrument_id"]), _memory_in.decode(row["body"])) for row in rows]
+
     async def start_run(self, run: Run, started_at: datetime) -> bool:
         """Store a run before its first booking. False when it is there already."""
         rules = run.rules

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from quantmatrix.common.options import OptionTerms
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.options.choosing import (
     Choice,
@@ -31,8 +32,9 @@ TEN_THOUSAND = Money(10_000, "USD")
 
 
 def quote(strike: str = "100", dte: int = 25, bid: str = "2.00", ask: str = "2.20", delta: float | None = 0.5, **more: Any) -> OptionQuote:
+    terms = OptionTerms("ABC", TODAY + timedelta(days=dte), "call", Price.parse(strike))
     made = OptionQuote(
-        f"{strike}-{dte}-{bid}", "call", TODAY + timedelta(days=dte), Price.parse(strike), Price.parse(bid), Price.parse(ask), 500, delta
+        terms.symbol, "call", TODAY + timedelta(days=dte), Price.parse(strike), Price.parse(bid), Price.parse(ask), 500, delta
     )
     return replace(made, **more)
 

@@ -42,7 +42,8 @@ class CorporateActionAnnounced(_Prices, frozen=True, kw_only=True, tag="Corporat
     """A split or a dividend, effective before the open of `effective` (exchange date).
 
     Split: `numerator` new units for `denominator` old ones. Dividend: `amount` per unit. derived: computed from an
-    adjusted price column, not announced by anyone.
+    adjusted price column, not announced by anyone. becomes: the symbol from then on, empty where it stays. deliverable: of an
+    option that a split of its stock adjusts, the shares that a contract delivers from then on; none where it always delivered 100.
     """
 
     SUBJECT = "prices.action.{m.instrument.instrument_id}"
@@ -58,6 +59,8 @@ class CorporateActionAnnounced(_Prices, frozen=True, kw_only=True, tag="Corporat
     amount: Price | None = None
     derived: bool = False
     source: str = ""
+    becomes: str = ""
+    deliverable: Quantity | None = None
 
 
 class Bar(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -6,11 +6,10 @@ from functools import lru_cache
 
 from quantmatrix.common.ids import derived_id, short_token
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
-from quantmatrix.common.options import OptionTerms
+from quantmatrix.common.options import CONTRACT_SIZE, OptionTerms
 from quantmatrix.common.values import Price, Quantity
 
 DAILY = "1d"
-CONTRACT_SIZE = Quantity(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,10 @@ class DailyBar:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The market of one option at the close of a session. iv: a year, as a fraction; delta: the broker's; both may be missing."""
+    """The market of one option at the close of a session. iv: a year, as a fraction; delta: the broker's; both may be missing.
+
+    symbol: the contract's in that session; it stands in no digest, because the contract and the splits of its stock say it too.
+    """
 
     instrument_id: InstrumentId
     session: date
@@ -60,6 +62,7 @@ class Quote:
     volume: int
     iv: float | None = None
     delta: float | None = None
+    symbol: str = field(default="", repr=False, compare=False)
 
     @property
     def bar(self) -> DailyBar:
@@ -70,7 +73,10 @@ class Quote:
 
 @dataclass(frozen=True, slots=True)
 class CorporateAction:
-    """A split (numerator new units for denominator old ones) or a dividend per unit, effective before the open of `effective`."""
+    """A split (numerator new units for denominator old ones) or a dividend per unit, effective before the open of `effective`.
+
+    becomes: the symbol from then on, empty where it stays; deliverable: what a contract delivers from then on, where that is not 100.
+    """
 
     action_id: ActionId
     kind: ActionKind
@@ -81,6 +87,8 @@ class CorporateAction:
     amount: Price | None
     derived: bool
     source: str
+    becomes: str = field(default="", repr=False)
+    deliverable: Quantity | None = field(default=None, repr=False)
 
 
 @lru_cache(maxsize=4_096)
@@ -105,12 +113,12 @@ def us_stock(symbol: str, name: str, listed_on: date) -> Listing:
     )
 
 
-def us_option(terms: OptionTerms, underlying: Listing, listed_on: date) -> Listing:
+def us_option(own: InstrumentId, terms: OptionTerms, underlying: Listing, listed_on: date) -> Listing:
     """A US equity option: dollars a share, cents, whole contracts of 100 shares, the sessions of its underlying."""
     return Listing(
-        instrument_id=instrument_id("OCC", terms.symbol),
+        instrument_id=own,
         symbol=terms.symbol,
-        name=f"{underlying.symbol} {terms.expires:%d %b %Y} {terms.strike} {terms.kind}",
+        name=option_name(terms),
         asset_class=AssetClass.OPTION,
         currency=underlying.currency,
         multiplier=CONTRACT_SIZE,
@@ -120,6 +128,11 @@ def us_option(terms: OptionTerms, underlying: Listing, listed_on: date) -> Listi
         listed_on=listed_on,
         underlying=underlying.instrument_id,
     )
+
+
+def option_name(terms: OptionTerms) -> str:
+    """What people call a contract."""
+    return f"{terms.root} {terms.expires:%d %b %Y} {terms.strike} {terms.kind}"
 
 
 def split(instrument: InstrumentId, effective: date, numerator: int, denominator: int, source: str) -> CorporateAction:

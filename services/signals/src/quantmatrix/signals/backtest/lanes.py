@@ -12,6 +12,7 @@ from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory
+from quantmatrix.signals.domain.series import Split
 from quantmatrix.signals.ports import ScreeningStrategy, Strategy
 
 _ENTER, _LEAVE = "may enter", "may leave"
@@ -114,15 +115,15 @@ class Lane:
             self.index = index
         return index is not None
 
-    def split_before(self, session: date) -> bool:
-        """Splits that have become effective since the last session change what is held and what is ordered; whether there was one."""
-        before = len(self._splits)
-        while self._splits and self._splits[0].effective <= session:
-            split = self._splits.pop(0)
+    def split_before(self, session: date) -> Sequence[Split]:
+        """Splits that have become effective since the last session change what is held and what is ordered; these splits."""
+        due = sum(split.effective <= session for split in self._splits) if self._splits else 0
+        done, self._splits = self._splits[:due], self._splits[due:]
+        for split in done:
             self.hold(after_split(self.holding, split.numerator, split.denominator))
             for order in self.working:
                 order.quantity = order.quantity.scaled(split.numerator, split.denominator)
-        return len(self._splits) < before
+        return done
 
     def is_quiet(self) -> bool:
         """Whether the strategy would certainly decide nothing on this bar."""

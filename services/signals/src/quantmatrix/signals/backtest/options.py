@@ -1,8 +1,8 @@
 """The loop of a backtest for strategies that trade options: they decide on a stock's close, contracts fill on their own quotes.
 
 A contract's bar is its quote of the session: purchases pay the ask, sales get the bid, a limit fills when that is no worse. A sale
-without a bid is settled from the contract's last day on, at what it is in the money by.
-All orders are day orders, as those of a run are.
+without a bid is settled from the contract's last day on, at what it is in the money by. A split of the stock adjusts what is held and
+ordered. All orders are day orders, as those of a run are.
 """
 
 from collections.abc import Sequence
@@ -10,26 +10,27 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from quantmatrix.common.names import InstrumentId, Side
-from quantmatrix.common.options import price_met, terms_of
+from quantmatrix.common.options import CONTRACT_SIZE, adjusted, price_met, terms_of
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.signals.backtest.engine import Progress
 from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, bars_needed, broke, check
 from quantmatrix.signals.backtest.lanes import Lane
 from quantmatrix.signals.backtest.outcome import Fill, Outcome, Point, Refusal
 from quantmatrix.signals.backtest.rules import FillRules
-from quantmatrix.signals.domain.book import RunFill, cash_after, holding_after
+from quantmatrix.signals.domain.book import RunFill, after_split, cash_after, holding_after
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Leg, Options, Situation
-from quantmatrix.signals.domain.memory import closed_at
+from quantmatrix.signals.domain.memory import after_adjustment, closed_at
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.permits import refusal
+from quantmatrix.signals.domain.series import Split
 from quantmatrix.signals.ports import OptionStrategy, Remembers
 
-CONTRACT_SIZE, ONE = Quantity(100), Quantity(1)
+ONE = Quantity(1)
 
 
 @dataclass(slots=True)
 class Contract:
-    """A contract that the run holds or has ordered, with its latest quote and the day on which that was made."""
+    """A contract that the run holds or has ordered, with its latest quote, the day on which that was made, and what it delivers."""
 
     quote: OptionQuote
     quoted_on: date
@@ -37,10 +38,28 @@ class Contract:
     holding: Holding = FLAT
     working: Decision | None = None
     decided_on: date = date.min
+    deliverable: Quantity = CONTRACT_SIZE
 
     @property
     def instrument_id(self) -> InstrumentId:
         return self.quote.instrument_id
+
+    def adjust(self, split: Split) -> None:
+        """What a split of the stock makes of the contract, of what is held of it, and of an order for it."""
+        before, quote = self.quote.contract, self.quote
+        to = adjusted(terms_of(before), self.deliverable, split.numerator, split.denominator)
+        new, old = to.numerator, to.denominator
+        self.quote = replace(
+            quote, contract=to.terms.symbol, strike=to.terms.strike, bid=quote.bid.scaled(old, new), ask=quote.ask.scaled(old, new)
+        )
+        self.deliverable = to.deliverable
+        self.holding = after_split(self.holding, new, old)
+        if self.working is not None and self.working.quantity is not None:
+            limit = self.working.limit.scaled(old, new) if self.working.limit is not None else None
+            self.working = replace(self.working, quantity=self.working.quantity.scaled(new, old), limit=limit)
+        pursuit = self.lane.memory.pursuit
+        if pursuit is not None and pursuit.contract == before:
+            self.lane.memory = after_adjustment(self.lane.memory, to.terms.symbol, new, old)
 
 
 class OptionEngine:
@@ -72,17 +91,23 @@ class OptionEngine:
             self._session(session)
             if on_progress is not None:
                 on_progress(done, len(chosen))
-        self._outcome.held = {one.quote.contract: one.holding.quantity for one in self._contracts.values() if one.holding.quantity}
+        held = [one for one in self._contracts.values() if one.holding.quantity]
+        self._outcome.held = {one.quote.contract: one.holding.quantity for one in held}
+        self._outcome.symbols = {self._outcome.contracts[one.instrument_id]: one.quote.contract for one in held}
         return self._outcome
 
     def _session(self, session: date) -> None:
         trading = []
         for lane in self._lanes:
-            lane.split_before(session)
+            for split in lane.split_before(session):
+                for _, contract in sorted(self._contracts.items()):
+                    if contract.lane is lane:
+                        contract.adjust(split)
             if lane.reach(session):
                 trading.append(lane)
         for _, contract in sorted(self._contracts.items()):
-            quoted = next((one for one in contract.lane.history.chains.get(session, ()) if one.contract == contract.quote.contract), None)
+            own = contract.instrument_id
+            quoted = next((one for one in contract.lane.history.chains.get(session, ()) if one.instrument_id == own), None)
             if quoted is not None:
                 contract.quote, contract.quoted_on = quoted, session
             if contract.working is not None:
@@ -103,7 +128,7 @@ class OptionEngine:
         market = (quote.bid, quote.ask) if contract.quoted_on == session else None
         lane = contract.lane
         close = lane.close if lane.index is not None and lane.session == session else None
-        met = price_met(side, market, terms_of(quote.contract), session, close)
+        met = price_met(side, market, terms_of(quote.contract), session, close, contract.deliverable)
         if met is not None and not self._rules.slippage.is_none and met:
             met = self._rules.slippage.worse(side, met, quote.tick_size)
         worse = met is not None and decision.limit is not None and (met > decision.limit if side is Side.BUY else met < decision.limit)
@@ -121,8 +146,17 @@ class OptionEngine:
     def _fill(self, contract: Contract, decision: Decision, own: RunFill, session: date) -> None:
         self._cash = cash_after(self._cash, own)
         contract.holding = holding_after(contract.holding, own, decision.stop_level)
-        number, held = len(self._fills) + 1, contract.holding.quantity
-        self._fills.append(Fill.of(number, session, contract.quote.contract, decision, contract.decided_on, own, held))
+        number, held, symbol = len(self._fills) + 1, contract.holding.quantity, contract.quote.contract
+        name = self._name(contract)
+        self._fills.append(Fill.of(number, session, symbol, decision, contract.decided_on, own, held, name if name != symbol else ""))
+
+    def _name(self, contract: Contract) -> str:
+        """How results name a contract: by the symbol it is first traded under, unless another one was traded under it before a split."""
+        names = self._outcome.contracts
+        if contract.instrument_id not in names:
+            symbol, taken = contract.quote.contract, set(names.values())
+            names[contract.instrument_id] = symbol if symbol not in taken else f"{symbol} ({contract.instrument_id})"
+        return names[contract.instrument_id]
 
     def _equity(self) -> Money:
         """Free cash, and what is held at the middle of its latest quotes."""
@@ -184,28 +218,36 @@ class OptionEngine:
 
 def traded_contracts(outcome: Outcome, histories: Sequence[History]) -> list[History]:
     """The past of every contract that was traded, made of its quotes and its settlement: what results count and draw it by."""
-    if not any(one.chains for one in histories):
-        return []
-    symbols = {fill.symbol for fill in outcome.fills} - {one.symbol for one in histories}
-    found: dict[str, dict[date, Price]] = {
-        symbol: {fill.session: fill.price for fill in outcome.fills if fill.symbol == symbol} for symbol in symbols
-    }
-    about: dict[str, tuple[History, OptionQuote]] = {}
-    for history in histories:
+    named = {name: own for own, name in outcome.contracts.items()}
+    found: dict[InstrumentId, dict[date, Price]] = {own: {} for own in named.values()}
+    about: dict[InstrumentId, tuple[History, OptionQuote]] = {}
+    for history in histories if named else ():
         for session, quotes in sorted(history.chains.items()):
             for quote in quotes:
-                if quote.contract in symbols:
-                    about.setdefault(quote.contract, (history, quote))
-                    found[quote.contract][session] = quote.mid
-    return [_contract_history(*about[symbol], [_flat(*day) for day in sorted(found[symbol].items())]) for symbol in sorted(found)]
+                if quote.instrument_id in found:
+                    about.setdefault(quote.instrument_id, (history, quote))
+                    found[quote.instrument_id][session] = quote.mid
+    for fill in outcome.fills if named else ():
+        found[named[fill.name]].setdefault(fill.session, fill.price)
+    return [_contract_history(name, *about[own], found[own]) for name, own in sorted(named.items())]
+
+
+def _contract_history(name: str, history: History, quote: OptionQuote, prices: dict[date, Price]) -> History:
+    """A contract's prices as bars. On the day of a split it has one in its new terms, whoever quotes it."""
+    splits = []
+    for split in sorted(history.splits, key=lambda one: one.effective):
+        before = [session for session in prices if session < split.effective]
+        if split.numerator % split.denominator or not before or split.effective > quote.expires:
+            continue
+        times = split.numerator // split.denominator
+        splits.append(replace(split, numerator=times, denominator=1))
+        prices.setdefault(split.effective, prices[max(before)].scaled(1, times))
+    bars = tuple(_flat(session, price) for session, price in sorted(prices.items()))
+    return History(quote.instrument_id, name, history.currency, quote.tick_size, ONE, CONTRACT_SIZE, bars, tuple(splits))
 
 
 def _flat(session: date, price: Price) -> PastBar:
     return PastBar(session, price, price, price, price, Quantity(0))
-
-
-def _contract_history(history: History, quote: OptionQuote, bars: Sequence[PastBar]) -> History:
-    return History(quote.instrument_id, quote.contract, history.currency, quote.tick_size, ONE, CONTRACT_SIZE, tuple(bars), ())
 
 
 def _worth(price: Price, quantity: Quantity, currency: str) -> Money:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.names import InstrumentId, Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.book import RunFill
 from quantmatrix.signals.domain.decisions import Decision
@@ -12,7 +12,10 @@ from quantmatrix.signals.domain.decisions import Decision
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution. decided_on is the session of the decision; reasons are those of the decision."""
+    """One execution. decided_on is the session of the decision; reasons are those of the decision.
+
+    symbol: that of the session; known_as: how results name the contract, where a split gave it other symbols. Empty for the symbol itself.
+    """
 
     number: int
     session: date
@@ -26,10 +29,24 @@ class Fill:
     held_after: Quantity
     reasons: tuple[str, ...]
     strength: float
+    known_as: str = ""
+
+    @property
+    def name(self) -> str:
+        """What trades and figures are counted by."""
+        return self.known_as or self.symbol
 
     @classmethod
     def of(
-        cls, number: int, session: date, symbol: str, decision: Decision, decided_on: date, own: RunFill, held_after: Quantity
+        cls,
+        number: int,
+        session: date,
+        symbol: str,
+        decision: Decision,
+        decided_on: date,
+        own: RunFill,
+        held_after: Quantity,
+        known_as: str = "",
     ) -> "Fill":
         """What a decision became."""
         return cls(
@@ -45,6 +62,7 @@ class Fill:
             held_after=held_after,
             reasons=tuple([f"{because.code}: {because.text}" for because in decision.reasons if because.met]),
             strength=decision.strength,
+            known_as=known_as,
         )
 
 
@@ -69,7 +87,10 @@ class Point:
 
 @dataclass(slots=True)
 class Outcome:
-    """What happened, in order. both_reached counts bars that reached stop and target; held is what is left at the end."""
+    """What happened, in order. both_reached counts bars that reached stop and target; held is what is left at the end, by symbol.
+
+    contracts: how results name the contracts that were traded. symbols: under which symbol each of these is held at the end.
+    """
 
     fills: Sequence[Fill] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
@@ -77,3 +98,5 @@ class Outcome:
     warnings: list[Decision] = field(default_factory=list)
     both_reached: int = 0
     held: dict[str, Quantity] = field(default_factory=dict)
+    contracts: dict[InstrumentId, str] = field(default_factory=dict)
+    symbols: dict[str, str] = field(default_factory=dict)

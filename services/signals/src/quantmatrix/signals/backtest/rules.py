@@ -113,7 +113,7 @@ class FillRules:
         ]
         if options:
             said.append("A sale without a bid is settled in cash from the contract's last day on, at what it is in the money by.")
-            said.append("A split of the stock does not adjust contracts that are held.")
+            said.append("A split of the stock adjusts contracts as the OCC does: their number and strike, or else the shares they deliver.")
         if self.inside_bar:
             said.append("Stops and first targets rest in the market from the entry's open on; when a bar reaches both, the stop fills.")
         return tuple(said)

@@ -263,7 +263,13 @@ def _symbols(
 ) -> tuple[SymbolFigures, ...]:
     nothing = Quantity(0)
     return tuple(
-        _symbol(one, known[one.symbol].sessions, tally.by_symbol[one.symbol], outcome.held.get(one.symbol, nothing), asked)
+        _symbol(
+            one,
+            known[one.symbol].sessions,
+            tally.by_symbol[one.symbol],
+            outcome.held.get(outcome.symbols.get(one.symbol, one.symbol), nothing),
+            asked,
+        )
         for one in histories
     )
 

@@ -70,22 +70,22 @@ def tally_of(
         of.trades, of.won, of.profit = of.trades + 1, of.won + (trade.profit.amount > 0), of.profit + trade.profit
     fees = zero
     for fill in fills:
-        own[fill.symbol].fees += fill.fee
+        own[fill.name].fees += fill.fee
         fees += fill.fee
-        traded += float(notional(fill.price, fill.quantity, multipliers[fill.symbol], currency).amount)
+        traded += float(notional(fill.price, fill.quantity, multipliers[fill.name], currency).amount)
     return Tally(trades, [float(one.profit.amount) for one in closed], [one.sessions for one in closed], fees, traded, own)
 
 
 def trades_of(fills: Sequence[Fill], multipliers: Mapping[str, Quantity], sessions: Mapping[str, Mapping[date, int]]) -> list[Trade]:
-    """Trades in the order of their opening. sessions: the number of each session per symbol, to count how long."""
+    """Trades in the order of their opening. sessions: the number of each session per name, to count how long."""
     running: dict[str, list[Fill]] = {}
     done: list[tuple[int, Trade]] = []
     for fill in fills:
-        own = running.setdefault(fill.symbol, [])
+        own = running.setdefault(fill.name, [])
         own.append(fill)
         if not fill.held_after:
-            done.append((own[0].number, _trade(own, multipliers[fill.symbol], sessions[fill.symbol])))
-            running[fill.symbol] = []
+            done.append((own[0].number, _trade(own, multipliers[fill.name], sessions[fill.name])))
+            running[fill.name] = []
     done += [(own[0].number, _trade(own, multipliers[symbol], sessions[symbol])) for symbol, own in running.items() if own]
     return [trade for _, trade in sorted(done, key=lambda one: one[0])]
 
@@ -103,7 +103,7 @@ def _trade(own: Sequence[Fill], multiplier: Quantity, sessions: Mapping[date, in
         else:
             proceeds += value
     return Trade(
-        symbol=first.symbol,
+        symbol=first.name,
         opened_on=first.session,
         closed_on=last.session,
         is_open=bool(last.held_after),

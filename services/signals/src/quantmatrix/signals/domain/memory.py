@@ -57,6 +57,14 @@ class Memory:
 NOTHING_KEPT = Memory()
 
 
+def after_adjustment(memory: Memory, becomes: str, numerator: int, denominator: int) -> Memory:
+    """After a split of the stock adjusted the contract that is pursued: it has this symbol now, and is pursued in new contracts."""
+    if memory.pursuit is None:
+        return memory
+    quantity = memory.pursuit.quantity.scaled(numerator, denominator)
+    return replace(memory, pursuit=replace(memory.pursuit, contract=becomes, quantity=quantity))
+
+
 def today(track: Track, day: date) -> Track:
     """The track with counts of this day only."""
     return track if track.day == day else replace(track, day=day, trades=0, realised=None)

@@ -11,11 +11,11 @@ from quantmatrix.common.contracts.asking.market import BarColumns, PastChains, Q
 from quantmatrix.common.contracts.codec import decode_as, encode_hook
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
+from quantmatrix.common.options import CONTRACT_SIZE
 from quantmatrix.common.runtime.slot import load, names_in
 from quantmatrix.common.values import Price, Quantity, plain
 from quantmatrix.signals import strategies
 from quantmatrix.signals.backtest.history import BacktestError, History, PastBar
-from quantmatrix.signals.backtest.options import CONTRACT_SIZE
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import Split
 from quantmatrix.signals.ports import Strategy
@@ -89,11 +89,11 @@ def given_of(past: History) -> Given:
 
 
 def _chains_of(past: History) -> PastChains:
-    known: dict[str, OptionQuote] = {}
+    known: dict[tuple[str, str], OptionQuote] = {}
     quotes = [(session, quote) for session, chain in sorted(past.chains.items()) for quote in chain]
     for _, quote in quotes:
-        known.setdefault(quote.contract, quote)
-    place = {contract: number for number, contract in enumerate(known)}
+        known.setdefault((quote.instrument_id, quote.contract), quote)
+    place = {key: number for number, key in enumerate(known)}
     return PastChains(
         underlying_id=past.instrument_id,
         contracts=tuple(
@@ -107,7 +107,7 @@ def _chains_of(past: History) -> PastChains:
             for one in known.values()
         ),
         sessions=tuple(session for session, _ in quotes),
-        contract=tuple(place[quote.contract] for _, quote in quotes),
+        contract=tuple(place[quote.instrument_id, quote.contract] for _, quote in quotes),
         bid=tuple(str(quote.bid) for _, quote in quotes),
         ask=tuple(str(quote.ask) for _, quote in quotes),
         open_interest=tuple(quote.open_interest for _, quote in quotes),

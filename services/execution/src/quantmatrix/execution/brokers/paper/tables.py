@@ -60,6 +60,10 @@ create table if not exists holding (
     primary key (account_id, instrument_id)
 );
 create table if not exists action_applied (action_id uuid primary key);
+create table if not exists adjusted (
+    instrument_id  text primary key,
+    deliverable    numeric(30, 12) not null
+);
 """
 
 

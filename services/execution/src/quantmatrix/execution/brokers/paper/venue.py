@@ -15,7 +15,7 @@ import asyncpg
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.names import AccountId, InstrumentId, OrderType, Side, TimeInForce
-from quantmatrix.common.options import is_option, price_met, terms_of
+from quantmatrix.common.options import CONTRACT_SIZE, is_option, price_met, terms_of
 from quantmatrix.common.runtime.database import Connection, Pool
 from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity, notional
@@ -173,7 +173,8 @@ class PaperVenue:
                 return bool(changed)
             async with connection.transaction():
                 working = await connection.fetch(
-                    "select * from venue_order where status = 'working' and accepted_at <= $1 order by accepted_at, client_ref for update",
+                    """select o.*, a.deliverable from venue_order o left join adjusted a using (instrument_id)
+                       where status = 'working' and accepted_at <= $1 order by accepted_at, client_ref for update of o""",
                     moment.opened_at,
                 )
                 for order in working:
@@ -189,13 +190,15 @@ class PaperVenue:
         return True
 
     async def action_effective(self, action: CorporateActionAnnounced) -> None:
-        """A split changes holdings, and the quantities and prices of working orders, once."""
+        """A split changes holdings, and the quantities and prices of working orders, once; of an option symbol and deliverable too."""
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
             new = await connection.fetchval(
                 "insert into action_applied values ($1) on conflict do nothing returning action_id", action.action_id
             )
             if new is None:
                 return
+            if action.becomes:
+                await _adjust_contract(connection, action)
             numbers = (action.instrument.instrument_id, action.numerator, action.denominator)
             await connection.execute("update holding set quantity = quantity * $2::int / $3::int where instrument_id = $1", *numbers)
             await connection.execute(
@@ -296,6 +299,18 @@ class PaperVenue:
         return execution_of(row)
 
 
+async def _adjust_contract(connection: Connection, action: CorporateActionAnnounced) -> None:
+    """What a split of its stock makes of an option: orders for it go on under its new symbol, and it may deliver more or fewer shares."""
+    own = action.instrument.instrument_id
+    await connection.execute("update venue_order set symbol = $2 where instrument_id = $1 and status = 'working'", own, action.becomes)
+    if action.deliverable is not None:
+        await connection.execute(
+            "insert into adjusted values ($1, $2) on conflict (instrument_id) do update set deliverable = excluded.deliverable",
+            own,
+            action.deliverable.value,
+        )
+
+
 def _refuses(request: OrderRequest, look: asyncpg.Record) -> Rejected | None:
     """What the venue itself does not take: selling what is not held, buying for more than there is."""
     held, cash = Quantity(look["held"]), Money(look["cash"], look["currency"])
@@ -314,7 +329,8 @@ def _matched(order: asyncpg.Record, bar: Bar | None, closes: Mapping[str, Price]
     market = (bar.bid, bar.ask) if bar is not None and bar.bid is not None and bar.ask is not None else None
     if market is not None or (bar is None and is_option(order["symbol"])):
         terms = terms_of(order["symbol"])
-        met = price_met(side, market, terms, moment.session, closes.get(terms.root))
+        deliverable = Quantity(order["deliverable"]) if order["deliverable"] is not None else CONTRACT_SIZE
+        met = price_met(side, market, terms, moment.session, closes.get(terms.underlying), deliverable)
         prices = (met, met, met) if met is not None else None
     if prices is None:
         return None

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import ROUND_FLOOR, Decimal
 
 from quantmatrix.common.names import InstrumentId
-from quantmatrix.common.options import Kind
+from quantmatrix.common.options import Kind, terms_of
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.options.pricing import DAYS_A_YEAR, black76, forward_of, implied_volatility
 
@@ -34,6 +34,12 @@ class OptionQuote:
     delta: float | None = None
     instrument_id: InstrumentId = UNLISTED
     tick_size: Price = CENT
+
+    @property
+    def is_adjusted(self) -> bool:
+        """Whether a split changed how many shares it delivers, so that neither its delta nor its strike is that of a hundred."""
+        terms = terms_of(self.contract)
+        return terms.root != terms.underlying
 
     @property
     def mid(self) -> Price:
@@ -158,7 +164,7 @@ def choose(
 
 def candidate_of(quote: OptionQuote, signal: EntrySignal, rules: ChoiceRules, rate: float = 0.0) -> Candidate | None:
     """The contract with its score if it passes every test, else None."""
-    if quote.bid.value <= 0 or quote.ask < quote.bid or quote.open_interest < rules.open_interest_min:
+    if quote.bid.value <= 0 or quote.ask < quote.bid or quote.open_interest < rules.open_interest_min or quote.is_adjusted:
         return None
     mid = quote.mid
     spread = float((quote.ask.value - quote.bid.value) / mid.value * 100)
