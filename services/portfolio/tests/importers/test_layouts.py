@@ -165,3 +165,15 @@ def test_an_option_on_an_index_is_settled_in_a_section_of_its_own() -> None:
     assert [(entry.kind, entry.symbol, entry.amount.amount) for entry in entries if entry.amount] == [
         (EntryKind.ADJUSTMENT, "XSP 16FEB24 500 P", 350), (EntryKind.ADJUSTMENT, None, -2),
     ]  # fmt: skip
+
+
+def test_a_sum_of_a_foreign_currency_is_held_against_rows_only_where_it_is_in_it() -> None:
+    """15 dollars of fees are 13.50 in base currency; which of both a lone sum is, the file does not say."""
+    fees = [FEES, "Fees,Data,Other Fees,USD,2024-02-10,Snapshot,-15"]
+    said, summed = "Fees,Data,Total,,,,-13.5", ["Fees,Data,Total,,,,-15", "Fees,Data,Total in EUR,,,,-13.5"]
+
+    alone, both = check(statement(*fees, said, base="EUR")), check(statement(*fees, *summed, base="EUR"))
+    wrong = check(statement(*fees, said, summed[1], base="EUR"))
+
+    assert (alone["status"], alone["totals"]["checked"], both["status"], both["totals"]["equal"]) == ("reconciled", 0, "reconciled", 1)
+    assert wrong["status"] == "rejected"

@@ -13,6 +13,7 @@ from quantmatrix.portfolio.importing import Checked, Status
 
 SHOWN_MAX = 100
 DUPLICATE = "booked before under the same key"
+REFUSED = "nothing of a rejected file is booked"
 TOLD_OTHERWISE = "booked before from another kind of file"
 
 
@@ -96,7 +97,7 @@ def told(checked: Checked) -> ImportTold:
         rules[DUPLICATE] += checked.duplicates
     closings = checked.closings or Closings(0, 0, ())
     accounts = list(statement.accounts) if statement else []
-    return {
+    report: ImportTold = {
         "file": checked.file.name,
         "sha256": sha256(checked.file.body).hexdigest(),
         "kind": statement.importer if statement else None,
@@ -127,11 +128,20 @@ def told(checked: Checked) -> ImportTold:
         "account_ids": [],
         "open_breaks": 0,
     }
+    return _unbooked(report) if checked.status is Status.REJECTED else report
+
+
+def _unbooked(report: ImportTold) -> ImportTold:
+    """The report of a file of which nothing is booked: rows that would have been are ignored for that reason."""
+    rules = dict(report["ignored_by_rule"])
+    if report["booked"]:
+        rules[REFUSED] = report["booked"]
+    return {**report, "booked": 0, "ignored": sum(rules.values()), "ignored_by_rule": dict(sorted(rules.items()))}
 
 
 def refused(report: ImportTold, why: str) -> ImportTold:
     """The report of a file that is whole and is not booked."""
-    found = report.copy()
+    found = _unbooked(report)
     found["status"], found["state"], found["why"] = Status.REJECTED.value, State.FAILED.value, why
     return found
 

@@ -212,7 +212,7 @@ def _checked(file: File, statement: Statement, beside: Beside, keys: set[tuple[s
     positions, cash, totals = positions_of(statement, replay), cash_of(statement), totals_of(statement)
     cut = cut_off(statement, positions, cash)
     positions, cash = without_sections(statement, positions, cash)
-    why = cut or _why(statement, identities) or _said(contradictions(statement, cash, totals))
+    why = _damage(statement) or cut or _why(identities) or _said(contradictions(statement, cash, totals))
     status = _status((*identities, positions, cash))
     result = Checked(
         file, Status.REJECTED if why else status, why, statement, duplicates, identities, closings_of(statement, replay), positions,
@@ -234,10 +234,15 @@ def _said(contradictions: Sequence[str]) -> str:
     return "the file contradicts itself, as if rows were missing or had been changed: " + "; ".join(contradictions[:3])
 
 
-def _why(statement: Statement, identities: Sequence[Identity]) -> str:
+def _damage(statement: Statement) -> str:
+    """The first row that cannot be read; empty where there is none."""
     damaged = [one for one in statement.unread if one.damaged]
-    if damaged:
-        return f"line {damaged[0].place.line}: {damaged[0].why}" + (f", and {len(damaged) - 1} rows more" if damaged[1:] else "")
+    if not damaged:
+        return ""
+    return f"line {damaged[0].place.line}: {damaged[0].why}" + (f", and {len(damaged) - 1} rows more" if damaged[1:] else "")
+
+
+def _why(identities: Sequence[Identity]) -> str:
     open_ones = [
         f"{one.name}{f' at line {difference.line}' if difference.line else ''} by {difference.amount}"
         + (f" ({difference.note})" if difference.note else "")

@@ -167,11 +167,16 @@ def _last_number(cells: Iterable[str]) -> Decimal | None:
     return found
 
 
-def totals(rows: Rows, sections: Iterable[str]) -> tuple[PrintedTotal, ...]:
-    """The sums that booked cash sections print over rows of one currency, where that currency can be told."""
+def totals(rows: Rows, sections: Iterable[str], base: str) -> tuple[PrintedTotal, ...]:
+    """The sums that booked cash sections print over rows of one currency, where that currency can be told.
+
+    Of a foreign currency the sum in base currency stands beside it; where it does not, the sum may be that one.
+    """
     found = []
     for section in sections:
         currencies = {row.text("Currency") for row in rows.of(section) if not is_total(row) and row.text("Currency")}
+        if currencies != {base} and not any("".join(row.cells[2:3]).startswith("Total in ") for row in rows.of(section)):
+            continue
         for row in rows.of(section):
             if "".join(row.cells[2:3]).strip() != "Total" or len(currencies) != 1:
                 continue

@@ -131,7 +131,7 @@ class ActivityImporter:
             ending=figures.ending(rows, about),
             sections=frozenset(rows.by_section),
             closed_lots=tuple(closed),
-            totals=figures.totals(rows, SUMMED_SECTIONS),
+            totals=figures.totals(rows, SUMMED_SECTIONS, about.currency),
             wash_sales=any("wash sales" in note for note in rows.notes),
             unknown_sections=tuple(unknown),
             open_ended=not any(rows.of(section) for section in LAST_SECTIONS),
