@@ -1,5 +1,7 @@
 """Layouts of other countries and years: what they print in other places is read for what it is."""
 
+from decimal import Decimal
+
 import pytest
 from services.portfolio.tests.importers.layout_samples import ACTIONS, CASH, FEES, LEVIES, TRADES, cash, order, statement
 
@@ -177,3 +179,85 @@ def test_a_sum_of_a_foreign_currency_is_held_against_rows_only_where_it_is_in_it
 
     assert (alone["status"], alone["totals"]["checked"], both["status"], both["totals"]["equal"]) == ("reconciled", 0, "reconciled", 1)
     assert wrong["status"] == "rejected"
+
+
+FUTURES = TRADES.replace("Proceeds", "Notional Value")
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "multiplier"),
+    [
+        (FUTURES, 'Futures,USD,MESM4,"2024-02-05, 07:01:59",1,7644,7644,-38220,-0.61,38220.61,0,0,O', 5),
+        (FUTURES, 'Futures,USD,METK6,"2024-02-05, 07:01:59",1,2400,2400,-240,-1.5,241.5,0,0,O', Decimal("0.1")),
+        (TRADES, 'Equity and Index Options,EUR,ABC 15MAR24 30 C,"2024-02-05, 10:00:00",-2,1.5,1.5,30,-1.4,-28.6,0,0,O', 10),
+        (TRADES, 'Equity and Index Options,USD,ABC 15MAR24 30 C,"2024-02-05, 10:00:00",2,0,0,0,0,0,0,0,C;Ep', 100),
+    ],
+)
+def test_a_contract_whose_size_is_not_told_has_the_one_that_its_value_tells(header: str, row: str, multiplier: Decimal) -> None:
+    """Exports without the section about instruments print contracts all the same."""
+    text = statement(header, f"Trades,Data,Order,{row}")
+
+    (entry,) = read(text).entries
+
+    assert (check(text)["status"], entry.multiplier.value if entry.multiplier else None) == ("reconciled", multiplier)
+
+
+def test_a_contract_whose_size_is_told_must_be_worth_it() -> None:
+    instruments = [
+        "Financial Instrument Information,Header,Asset Category,Symbol,Description,Conid,Underlying,Listing Exch,Multiplier,Expiry,Delivery Month,Type,Strike,Code",
+        "Financial Instrument Information,Data,Futures,MESM4,MES JUN24,1,MES,CME,50,2024-06-21,2024-06,,,",
+    ]
+    row = 'Trades,Data,Order,Futures,USD,MESM4,"2024-02-05, 07:01:59",1,7644,7644,-38220,-0.61,38220.61,0,0,O'
+
+    assert check(statement(FUTURES, row, *instruments))["status"] == "rejected"
+
+
+INSTRUMENTS = "Financial Instrument Information,Header,Asset Category,Symbol,Description,Conid,Security ID,Underlying,Listing Exch,Multiplier,Type,Code"
+CONTRACTS = INSTRUMENTS.replace("Security ID,", "").replace("Multiplier,Type", "Multiplier,Expiry,Delivery Month,Type,Strike")
+OPEN = "Open Positions,Header,DataDiscriminator,Asset Category,Currency,Symbol,Quantity,Mult,Cost Price,Cost Basis,Close Price,Value,Unrealized P/L,Code"
+
+
+def test_a_share_that_was_renamed_is_one_share() -> None:
+    """Bought under the old symbol, sold in part and held under the new one; only the list of instruments tells that it is one."""
+    sold = 'Trades,Data,Order,Stocks,USD,NEWT,"2024-03-05, 10:00:00",-4,25,25,100,-1,-80.4,18.6,0,C'
+    held = "Open Positions,Data,Summary,Stocks,USD,NEWT,6,1,20.1,120.6,25,150,29.4,"
+    both = 'Financial Instrument Information,Data,Stocks,"OLDT, NEWT",EXAMPLE,1,US0000000001,OLDT,NASDAQ,1,COMMON,'
+
+    found = check(statement(TRADES, order("OLDT", "10", "20", "-200", "-1"), sold, OPEN, held, INSTRUMENTS, both))
+    apart = check(statement(TRADES, order("OLDT", "10", "20", "-200", "-1"), sold, OPEN, held, INSTRUMENTS))
+
+    assert (found["status"], found["closings_checked"], found["closings_equal"], found["closings_pending"]) == ("reconciled", 1, 1, 0)
+    assert apart["closings_pending"] == 1
+
+
+def test_an_adjusted_contract_is_closed_under_its_new_root() -> None:
+    opened = (
+        'Trades,Data,Order,Equity and Index Options,USD,QZD 15MAR24 12.5 P,"2024-01-22, 10:00:00",-10,1.41,1.41,1410,-7.06,-1402.94,0,0,O'
+    )
+    closed = 'Trades,Data,Order,Equity and Index Options,USD,QZD1 15MAR24 12.5 P,"2024-03-15, 16:20:00",10,0,0,0,0,1402.94,1402.94,0,C;Ep'
+    both = (
+        'Financial Instrument Information,Data,Equity and Index Options,"QZD   240315P00012500, QZD1  240315P00012500",'
+        "QZD 15MAR24 12.5 P,2,QZD,CBOE,100,2024-03-15,2024-03,P,12.5,"
+    )
+
+    found = check(statement(TRADES, opened, closed, CONTRACTS, both))
+
+    assert (found["status"], found["closings_checked"], found["closings_equal"]) == ("reconciled", 1, 1)
+
+
+def test_what_was_held_under_the_old_symbol_is_what_is_held_before_under_the_new_one() -> None:
+    held = "Open Positions,Data,Summary,Stocks,USD,OLDT,10,1,20.1,201,20,200,-1,"
+    first = statement(TRADES, order("OLDT", "10", "20", "-200", "-1"), OPEN, held)
+    marked = (
+        "Mark-to-Market Performance Summary,Header,Asset Category,Symbol,Prior Quantity,Current Quantity,Prior Price,Current Price,Code"
+    )
+    marks = "Mark-to-Market Performance Summary,Data,Stocks,NEWT,10,10,20,21,"
+    both = 'Financial Instrument Information,Data,Stocks,"OLDT, NEWT",EXAMPLE,1,US0000000001,NEWT,NASDAQ,1,COMMON,'
+    second = statement(marked, marks, OPEN, held.replace("OLDT", "NEWT"), INSTRUMENTS, both).replace(
+        "January 1, 2024 - March 31", "April 1, 2024 - June 30"
+    )
+
+    reports = [told(one) for one in check_files([File("first.csv", first.encode()), File("second.csv", second.encode())])]
+
+    assert [one["status"] for one in reports] == ["reconciled", "reconciled"]
+    assert reports[1]["identities"]["I8"]["equal"] == 1

@@ -4,7 +4,8 @@ Quantities and amounts keep the broker's signs: a purchase has a positive quanti
 never zero: a transferred lot without a basis has None until somebody supplies it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -180,7 +181,7 @@ class Figures:
     sections print them. prior: None where no section says what was held before. wash_sales: the file says that its gains follow that rule.
     open_ended: none of the sections is there that such files end with. ending: what was held at the end, where a section tells it beside
     the positions. sections: those that the file has rows of, of kinds of files that have some. whole_trades: its trades make the sums that it
-    prints over those of each symbol.
+    prints over those of each symbol. names: the symbol that stands for others of the same instrument, by each of these.
     """
 
     value: Summary | None = None
@@ -196,6 +197,7 @@ class Figures:
     ending: tuple[PriorPosition, ...] | None = None
     sections: frozenset[str] = frozenset()
     whole_trades: bool = False
+    names: Mapping[str, str] = field(default_factory=dict)
     unknown_sections: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
 

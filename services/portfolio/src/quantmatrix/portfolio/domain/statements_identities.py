@@ -350,7 +350,11 @@ def _chained(statement: Statement, before: Statement | None) -> Identity:
     pairs += [(one.name, one.start, ended.get(one.name, Money.zero(one.start.currency))) for one in statement.figures.cash]
     if statement.figures.accruals and before.figures.accruals:
         pairs.append(("dividend accruals", statement.figures.accruals.start, before.figures.accruals.end))
-    held = {(one.account, one.symbol): one.quantity for one in before.positions}
+    names = statement.figures.names
+    held: dict[tuple[str, str], Quantity] = {}
+    for one in before.positions:
+        key = (one.account, names.get(one.symbol, one.symbol))
+        held[key] = held.get(key, Quantity(0)) + one.quantity
     units = statement.currency
     for prior in statement.figures.prior or ():
         then = held.get((prior.account, prior.symbol), Quantity(0))

@@ -90,8 +90,8 @@ def replayed(statement: Statement, before: Replay | None = None) -> Replay:
     replay = Replay()
     if before is not None:
         replay.opening_fees.update(before.opening_fees)
-        for key, lots in before.lots.items():
-            replay.lots[key] = [lot for lot in lots if lot.quantity]
+        for (account, symbol), lots in before.lots.items():
+            replay.lots[account, statement.figures.names.get(symbol, symbol)] += [lot for lot in lots if lot.quantity]
     entries = sorted(standing(statement.entries), key=order)
     prior = prior_of(statement, entries)
     if prior.inferred:

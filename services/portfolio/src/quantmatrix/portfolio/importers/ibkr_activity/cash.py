@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from quantmatrix.common.values import Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Printed
+from quantmatrix.portfolio.domain.statements_securities import spelled
 from quantmatrix.portfolio.importers._reading import EXCHANGE_ZONE, Row, UnreadableCellError, day_of, moment_of, zone
 from quantmatrix.portfolio.importers.ibkr_activity.sections import asset_in
 
@@ -18,14 +19,22 @@ MOMENTS = ("%Y-%m-%d, %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d;%H:%M:%S", "%Y%m
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What rows leave out because the statement says it once: the account, the base currency, contracts' multipliers."""
+    """What rows leave out because the statement says it once: the account, the base currency, contracts' multipliers.
+
+    names: of instruments with several symbols, the one that stands for the others.
+    """
 
     account: str
     currency: str
     multipliers: dict[str, Quantity]
+    names: dict[str, str] = field(default_factory=dict)
 
     def account_of(self, row: Row) -> str:
         return row.text("Account") or self.account
+
+    def symbol_of(self, row: Row) -> str:
+        symbol = row.text("Symbol")
+        return self.names.get(spelled(symbol), symbol)
 
     def currency_of(self, row: Row) -> str:
         return row.text("Currency") or self.currency

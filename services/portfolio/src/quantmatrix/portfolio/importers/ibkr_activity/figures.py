@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.statements import OpenPosition, PrintedLine, PrintedTotal, PriorPosition, Summary
+from quantmatrix.portfolio.domain.statements_securities import spelled
 from quantmatrix.portfolio.importers._reading import Row, decimal_of, money
 from quantmatrix.portfolio.importers.ibkr_activity.cash import About
 from quantmatrix.portfolio.importers.ibkr_activity.sections import INSTRUMENTS, Rows, asset_in, is_total
@@ -40,6 +41,22 @@ def multipliers(rows: Rows) -> dict[str, Quantity]:
         multiplier = row.quantity("Mult")
         if multiplier and not is_total(row):
             found.setdefault(row.text("Symbol"), multiplier)
+    return found
+
+
+def names(rows: Rows) -> dict[str, str]:
+    """Of instruments that the file lists under several symbols, because one was renamed, the symbol that stands for each of the others.
+
+    It is the one that is held at the end, else that of the underlying, else the first.
+    """
+    held = {spelled(row.text("Symbol")) for row in rows.of(OPEN)}
+    found: dict[str, str] = {}
+    for row in rows.of(INSTRUMENTS):
+        known = [spelled(name.strip()) for name in row.text("Symbol").split(",") if name.strip()]
+        if len(known) > 1:
+            root = row.text("Underlying")
+            stands = next((one for one in known if one in held), next((one for one in known if one.split(" ")[0] == root), known[0]))
+            found |= {one: stands for one in known if one != stands}
     return found
 
 
@@ -110,7 +127,7 @@ def ending(rows: Rows, about: About) -> tuple[PriorPosition, ...] | None:
 
 def _marked(rows: Rows, about: About, column: str) -> tuple[PriorPosition, ...]:
     return tuple(
-        PriorPosition(about.account_of(row), row.text("Symbol"), quantity)
+        PriorPosition(about.account_of(row), about.symbol_of(row), quantity)
         for row in rows.of(MARKED)
         if not is_total(row) and asset_in(row) != "Forex"
         if (quantity := row.quantity(column)) is not None and row.text("Symbol")
@@ -131,7 +148,7 @@ def positions(rows: Rows, about: About) -> tuple[OpenPosition, ...]:
 def _position(row: Row, quantity: Quantity, about: About) -> OpenPosition:
     currency = row.text("Currency") or about.currency
     return OpenPosition(
-        about.account_of(row), row.text("Symbol"), quantity, row.money("Cost Basis", currency), row.quantity("Mult"),
+        about.account_of(row), about.symbol_of(row), quantity, row.money("Cost Basis", currency), row.quantity("Mult"),
         row.price("Cost Price"), row.money("Value", currency), row.money("Unrealized P/L", currency), row.place.line,
     )  # fmt: skip
 

@@ -52,11 +52,13 @@ class ActivityImporter:
         period = period_of(rows)
         refuse_other_languages(rows)
         try:
-            about = About(rows.field(ACCOUNT, "Account"), rows.field(ACCOUNT, "Base Currency"), figures.multipliers(rows))
+            about = About(
+                rows.field(ACCOUNT, "Account"), rows.field(ACCOUNT, "Base Currency"), figures.multipliers(rows), figures.names(rows)
+            )
             if not about.account or not about.currency:
                 raise StatementError(f"section {ACCOUNT} names no account or no base currency")
             closed = self._book(rows, about, collected)
-            whole = trades.are_whole(rows.subtotals.get(trades.SECTION, []), collected.entries)
+            whole = trades.are_whole(rows.subtotals.get(trades.SECTION, []), collected.entries, about)
             said = replace(self._figures(rows, about, closed), whole_trades=whole)
             held = figures.positions(rows, about)
         except StatementError:
@@ -134,5 +136,6 @@ class ActivityImporter:
             totals=figures.totals(rows, SUMMED_SECTIONS, about.currency),
             wash_sales=any("wash sales" in note for note in rows.notes),
             unknown_sections=tuple(unknown),
+            names=about.names,
             open_ended=not any(rows.of(section) for section in LAST_SECTIONS),
         )

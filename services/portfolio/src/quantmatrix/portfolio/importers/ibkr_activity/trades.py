@@ -15,7 +15,7 @@ NOTHING = "a trade of nothing: neither quantity nor proceeds"
 RESTATED = "an order whose executions are booked"
 CLOSED_LOT = "a closed lot: the opening side of the trade above it"
 _OPTION_MULTIPLIER = Quantity(100)
-_CENT = Decimal("0.01")
+_CENT, _CENTS = Decimal("0.01"), Decimal("0.02")
 
 _Group = tuple[str, str, str, str]
 
@@ -58,20 +58,20 @@ def _book(
         collected.ignore(row.place, RESTATED)
     else:
         codes = ";".join(sorted(entry.printed.codes)) if entry.printed else ""
-        collected.book(entry, entry.asset, entry.symbol, entry.at, entry.quantity, entry.price, entry.amount, entry.fee, codes)
+        collected.book(entry, entry.asset, row.text("Symbol"), entry.at, entry.quantity, entry.price, entry.amount, entry.fee, codes)
 
 
 def _group(row: Row, about: About) -> _Group:
     return about.account_of(row), asset_in(row), row.text("Currency"), row.text("Symbol")
 
 
-def are_whole(subtotals: list[Row], entries: list[Entry]) -> bool:
+def are_whole(subtotals: list[Row], entries: list[Entry], about: About) -> bool:
     """Whether the trades of every symbol make the sums that the section prints below them; not where it prints none."""
     printed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     made: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for row in subtotals:
         column = "Notional Value" if row.has("Notional Value") else "Proceeds"
-        printed[row.text("Currency"), row.text("Symbol")] += row.decimal(column) or Decimal(0)
+        printed[row.text("Currency"), about.symbol_of(row)] += row.decimal(column) or Decimal(0)
     for entry in entries:
         if entry.place.section == SECTION and entry.symbol and entry.amount is not None:
             made[entry.amount.currency, entry.symbol] += entry.amount.amount
@@ -86,11 +86,12 @@ def _trade(row: Row, about: About) -> Entry:
     quantity = Quantity(row.needed_decimal("Quantity"))
     if not quantity:
         raise UnreadableCellError("Quantity", "something else than zero")
+    value, price = _value(row, quantity, currency), Price(row.needed_decimal("T. Price"))
     return Entry(
-        EntryKind.TRADE, "", row.place, about.account_of(row), at.date(), at, _value(row, quantity, currency),
-        fee=-commission if commission is not None else None, symbol=symbol, quantity=quantity,
-        price=Price(row.needed_decimal("T. Price")), basis=row.money("Basis", currency), realised=row.money("Realized P/L", currency),
-        asset=asset_in(row), multiplier=_multiplier(row, symbol, about),
+        EntryKind.TRADE, "", row.place, about.account_of(row), at.date(), at, value,
+        fee=-commission if commission is not None else None, symbol=about.symbol_of(row), quantity=quantity,
+        price=price, basis=row.money("Basis", currency), realised=row.money("Realized P/L", currency),
+        asset=asset_in(row), multiplier=_multiplier(row, symbol, about, value, quantity.value * price.value),
         printed=Printed(row.price("C. Price"), row.money("MTM P/L", currency), codes),
     )  # fmt: skip
 
@@ -103,14 +104,27 @@ def _value(row: Row, quantity: Quantity, currency: str) -> Money:
     return -value if quantity.value > 0 else value
 
 
-def _multiplier(row: Row, symbol: str, about: About) -> Quantity | None:
+def _multiplier(row: Row, symbol: str, about: About, value: Money, units: Decimal) -> Quantity | None:
+    """The multiplier of a contract as the file tells it; where it tells none, the one that the row's own value has.
+
+    units: quantity times price.
+    """
     known = about.multipliers.get(symbol)
     if known is not None:
         return known
     asset = asset_in(row)
-    if "Option" in asset:
-        return _OPTION_MULTIPLIER
+    if "Option" in asset or "Future" in asset:
+        return _multiplier_in(value, units) or (_OPTION_MULTIPLIER if "Option" in asset else None)
     return Quantity(1) if asset in ("Stocks", "Warrants", "Funds", "Mutual Funds", "Cryptocurrencies", "Structured Products") else None
+
+
+def _multiplier_in(value: Money, units: Decimal) -> Quantity | None:
+    """What makes the value of the units, if that is a round number: whole, or of one digit behind the point below one."""
+    if not units:
+        return None
+    exact = abs(value.amount / units)
+    found = exact.quantize(Decimal(1) if exact > Decimal("0.95") else Decimal("0.1"))
+    return Quantity(found) if found and abs(abs(value.amount) - abs(units * found)) <= _CENTS else None
 
 
 def _forex(row: Row, about: About) -> Entry:
