@@ -9,7 +9,7 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, Side, UserId
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.book import Book
-from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot
+from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot, Split, split_lots
 
 DAY = date(2024, 1, 2)
 USER = UserId(derived_id("user"))
@@ -103,3 +103,9 @@ def figures(lots: object) -> list[tuple[Decimal, Decimal | None]]:
 def used(closings: tuple[Closing, ...] | list[Closing]) -> list[tuple[Decimal, Decimal | None]]:
     """Quantity and gain of closings."""
     return [(one.quantity.value, one.realised.amount if one.realised is not None else None) for one in closings]
+
+
+def split_lot(lot: Lot, split: Split) -> Lot:
+    """A lot by itself after a split."""
+    (after,) = split_lots([lot], split)
+    return after

@@ -5,7 +5,22 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from services.portfolio.tests.domain.making import ACCOUNT, COIN, DAY, STOCK, USER, at, figures, fill, instrument, lot, on, usd, used
+from services.portfolio.tests.domain.making import (
+    ACCOUNT,
+    COIN,
+    DAY,
+    STOCK,
+    USER,
+    at,
+    figures,
+    fill,
+    instrument,
+    lot,
+    on,
+    split_lot,
+    usd,
+    used,
+)
 
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
@@ -33,7 +48,7 @@ from quantmatrix.portfolio.domain.arrivals import (
     completed,
     depart,
 )
-from quantmatrix.portfolio.domain.lots import Lot, NamedLot, Split, UnknownBasisError, book_fill, split_lot
+from quantmatrix.portfolio.domain.lots import Lot, NamedLot, Split, UnknownBasisError, book_fill
 from quantmatrix.portfolio.domain.terms import Term, term
 
 CHILD = instrument("CHILD")

@@ -7,13 +7,14 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from services.portfolio.tests.domain.making import split_lot
 
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, Side, UserId
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.book import Book, cash_moved, rebuilt, with_fill, with_split
-from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, book_fill, split_lot
+from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, book_fill
 
 STOCK = Instrument(InstrumentId("ABC"), "ABC", AssetClass.STOCK, "USD", Quantity(1))
 OPTION = replace(STOCK, asset_class=AssetClass.OPTION, multiplier=Quantity(100))
@@ -283,6 +284,24 @@ def test_a_split_conserves_every_lots_basis(story: list[Fill | Split]) -> None:
     for lot in book.lots.values():
         after = split_lot(lot, Split(DAY + timedelta(days=1_000), 3, 1))
         assert (after.basis, after.opened_on, after.lot_id) == (lot.basis, lot.opened_on, lot.lot_id)
+
+
+RATIOS = st.tuples(st.integers(1, 40), st.integers(1, 40))
+
+
+@settings(max_examples=300, deadline=None)
+@given(facts(), st.lists(RATIOS, min_size=1, max_size=4))
+def test_a_split_of_the_position_is_the_sum_of_its_lots(story: list[Fill | Split], ratios: list[tuple[int, int]]) -> None:
+    """One for three of two lots of a share each: a broker splits the two shares and rounds once, and so do the lots together."""
+    book = rebuilt("USD", story)
+    for numerator, denominator in ratios:
+        wanted, before = book.quantity.scaled(numerator, denominator), {one.lot_id: one.quantity for one in book.lots.values()}
+        book = with_split(book, Split(DAY + timedelta(days=1_000), numerator, denominator))
+
+        assert book.quantity == wanted
+        for lot in book.lots.values():
+            alone = before[lot.lot_id].scaled(numerator, denominator)
+            assert abs(lot.quantity - alone) <= Quantity(Decimal("0.000000000002"))
 
 
 @settings(max_examples=150, deadline=None)

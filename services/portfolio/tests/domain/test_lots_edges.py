@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from services.portfolio.tests.domain.making import OPTION, fill, lot, on, usd
+from services.portfolio.tests.domain.making import OPTION, fill, lot, on, split_lot, usd
 
 from quantmatrix.common.values import Price, Quantity
-from quantmatrix.portfolio.domain.lots import NamedLot, Split, book_fill, split_lot
+from quantmatrix.portfolio.domain.lots import NamedLot, Split, book_fill
 from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethod, identified, named_for, picker_for
 
 

@@ -1,11 +1,11 @@
 """An account's book of one instrument: its lots and what they have realised, made from facts one after the other."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from quantmatrix.common.names import LotId
 from quantmatrix.common.values import Money, Quantity
-from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Picker, Split, book_fill, oldest_first, split_lot
+from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Picker, Split, book_fill, oldest_first, split_lots
 from quantmatrix.portfolio.domain.methods import LotMethods, picker_for
 
 ALWAYS_FIFO = LotMethods()
@@ -56,7 +56,12 @@ def with_fill(book: Book, fill: Fill, pick: Picker = oldest_first) -> tuple[Book
 
 def with_split(book: Book, split: Split) -> Book:
     """The book after a split."""
-    return replace(book, lots={lot_id: split_lot(lot, split) for lot_id, lot in book.lots.items()})
+    return replace(book, lots=_split(book.lots, split))
+
+
+def _split(lots: Mapping[LotId, Lot], split: Split) -> dict[LotId, Lot]:
+    after = {lot.lot_id: lot for lot in split_lots(lots.values(), split)}
+    return {lot_id: after[lot_id] for lot_id in lots}
 
 
 def rebuilt(currency: str, facts: Iterable[Fill | Split], methods: LotMethods = ALWAYS_FIFO) -> Book:
@@ -68,7 +73,7 @@ def rebuilt(currency: str, facts: Iterable[Fill | Split], methods: LotMethods = 
     nothing = Money.zero(currency)
     for fact in facts:
         if isinstance(fact, Split):
-            lots = {lot_id: split_lot(lot, fact) for lot_id, lot in lots.items()}
+            lots = _split(lots, fact)
             held = {lot_id: lots[lot_id] for lot_id in held}
             continue
         booked = book_fill(fact, list(held.values()), picker_for(methods.on(fact.session)))

@@ -13,7 +13,7 @@ from quantmatrix.portfolio.domain.actions import Acted, Merger, Rename, ReturnOf
 from quantmatrix.portfolio.domain.arrivals import Arrival, Departure, Left, arrived, depart
 from quantmatrix.portfolio.domain.book import cash_moved
 from quantmatrix.portfolio.domain.events import Ordered, ShareSplit, time_of
-from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot, Split, book_fill, split_lot
+from quantmatrix.portfolio.domain.lots import Closing, Fill, Lot, Split, book_fill, split_lots
 from quantmatrix.portfolio.domain.methods import LotChoiceError, LotMethods, picker_for
 from quantmatrix.portfolio.domain.options import Ended, book_end
 
@@ -157,8 +157,8 @@ class Keeper:
 
 
 def _split(lots: Sequence[Lot], split: Split) -> tuple[Lot, ...]:
-    done = ((lot, split_lot(lot, split)) for lot in lots)
-    return tuple(after for before, after in done if after != before)
+    before = {lot.lot_id: lot for lot in lots}
+    return tuple(after for after in split_lots(lots, split) if after != before[after.lot_id])
 
 
 def _acted(event: Ordered, effective: date, acted: Acted) -> Change:

@@ -1,6 +1,6 @@
 """Tax lots: a fill closes lots of the other side in the order a method picks them, and opens a lot with what is left of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -320,12 +320,20 @@ class Split:
     denominator: int
 
 
-def split_lot(lot: Lot, split: Split) -> Lot:
-    """A lot after a split: more or fewer units, the same total basis and dates. Lots that came on or after it stay as they are."""
-    if lot.created_on >= split.effective:
-        return lot
-    return replace(
-        lot,
-        quantity=lot.quantity.scaled(split.numerator, split.denominator),
-        opened_quantity=lot.opened_quantity.scaled(split.numerator, split.denominator),
-    )
+def split_lots(lots: Iterable[Lot], split: Split) -> list[Lot]:
+    """Lots of one instrument after a split: more or fewer units, the same total basis and dates.
+
+    Lots that came on or after it stay as they are. The position is what a broker splits, and rounds once: so each lot, from the
+    oldest on, gets what the sum up to it gains. Where units do not come out even, lots of equal size may differ in the last digit.
+    """
+    done, before, after = [], Quantity(0), Quantity(0)
+    for lot in sorted(lots, key=age):
+        if lot.created_on >= split.effective:
+            done.append(lot)
+            continue
+        before += lot.quantity
+        reached = before.scaled(split.numerator, split.denominator)
+        opened = lot.opened_quantity.scaled(split.numerator, split.denominator)
+        now, after = reached - after, reached
+        done.append(replace(lot, quantity=now, opened_quantity=now if lot.quantity == lot.opened_quantity else opened))
+    return done
