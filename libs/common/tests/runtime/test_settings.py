@@ -55,11 +55,11 @@ def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
 @pytest.mark.parametrize(
     ("variable", "value", "sentence"),
     [
-        ("QM_HEALTH_PORT", "eighty", "QM_PORTFOLIO_HEALTH_PORT: input should be a valid integer.*got 'eighty'"),
+        ("QM_HEALTH_PORT", "eighty", "QM_HEALTH_PORT: input should be a valid integer.*got 'eighty'"),
         ("QM_HEALTH_PORT", "70000", "less than or equal to 65535, got '70000'"),
         ("QM_DATABASE_POOL_SIZE", "0", "greater than or equal to 1"),
-        ("QM_START_TIMEOUT_S", "nan", "QM_PORTFOLIO_START_TIMEOUT_S"),
-        ("QM_CATCH_UP_EVERY_S", "inf", "QM_PORTFOLIO_CATCH_UP_EVERY_S"),
+        ("QM_START_TIMEOUT_S", "nan", "QM_START_TIMEOUT_S"),
+        ("QM_CATCH_UP_EVERY_S", "inf", "QM_CATCH_UP_EVERY_S"),
         ("QM_LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR', got 'LOUD'"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_process_with_a_wrong_value_ends_with_one_sentence_and_exit_code_4() -
 
     assert done.returncode == 4
     assert done.stderr.splitlines() == [
-        "portfolio: QM_PORTFOLIO_HEALTH_PORT: input should be a valid integer, unable to parse string as an integer, got 'eighty'"
+        "portfolio: QM_HEALTH_PORT: input should be a valid integer, unable to parse string as an integer, got 'eighty'"
     ]
     assert done.stdout == ""
 
@@ -110,8 +110,8 @@ def test_several_wrong_values_are_told_together() -> None:
     done = _run(QM_HEALTH_PORT="eighty", QM_LOG_LEVEL="LOUD")
 
     assert done.returncode == 4
-    assert "QM_PORTFOLIO_HEALTH_PORT" in done.stderr
-    assert "QM_PORTFOLIO_LOG_LEVEL" in done.stderr
+    assert "QM_HEALTH_PORT" in done.stderr
+    assert "QM_LOG_LEVEL" in done.stderr
 
 
 def test_a_process_without_its_servers_gives_up_after_its_time(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import typer
 
+from quantmatrix.operations.output import Exit, tell_wrong
+
 HELP = "QuantMatrix: a trading platform of your own. Exit codes: 0 ok, 1 error, 2 not found, 3 not running, 4 configuration, 5 timeout."
 
 
@@ -75,8 +77,8 @@ def main() -> None:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "format_message"):
             if not (wrong := error.format_message()):  # nothing was given: its help was shown
                 sys.exit(0)
-            print(f"qm: {wrong}", file=sys.stderr)  # noqa: T201
-            sys.exit(4)
+            tell_wrong(Exit.CONFIGURATION, wrong, as_json="--json" in sys.argv)
+            sys.exit(Exit.CONFIGURATION)
         raise
 
 

@@ -7,10 +7,15 @@ from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 out = Console()
 err = Console(stderr=True)
+
+
+YES, NO = Text("✓"), Text("✗", style="bold red")
 
 
 class Exit(IntEnum):
@@ -26,11 +31,16 @@ class Exit(IntEnum):
 
 def fail(code: Exit, sentence: str, *, as_json: bool = False) -> NoReturn:
     """End with one sentence about what is wrong and what to do."""
+    tell_wrong(code, sentence, as_json=as_json)
+    raise typer.Exit(code)
+
+
+def tell_wrong(code: Exit, sentence: str, *, as_json: bool) -> None:
+    """Say what is wrong: as JSON where that is asked for, and then nothing else."""
     if as_json:
         print(json.dumps({"error": sentence, "code": code.name.lower()}))  # noqa: T201
     else:
-        err.print(f"[bold red]qm:[/] {sentence}", highlight=False)
-    raise typer.Exit(code)
+        err.print(f"[bold red]qm:[/] {escape(sentence)}", highlight=False)
 
 
 def tell_json(value: object) -> None:
@@ -44,5 +54,5 @@ def tell_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row))
+        table.add_row(*(value if isinstance(value, Text) else Text("" if value is None else str(value)) for value in row))
     out.print(table)

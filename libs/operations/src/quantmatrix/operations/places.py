@@ -46,6 +46,7 @@ class Places:
         self.nats = self.home / "nats"
         self.logs = self.home / "logs"
         self.state_file = self.home / "state.json"
+        self._marker = self.home / "format.json"
         self._lock: IO[str] | None = None
 
     @property
@@ -57,6 +58,7 @@ class Places:
     def open(self) -> Secrets:
         """Take the folder for this process. Raises SetUpError when it cannot be used; nothing is then changed."""
         self._make_home()
+        self._refuse_strangers()
         self._take_lock()
         self._check_format()
         self._check_space()
@@ -127,20 +129,23 @@ class Places:
             ) from None
         self._lock = lock
 
-    def _check_format(self) -> None:
-        marker = self.home / "format.json"
+    def _refuse_strangers(self) -> None:
+        """Raises SetUpError for a folder that is somebody else's; nothing of it is touched, and no lock left in it."""
         strangers = sorted(
             path.name
             for path in self.home.iterdir()
             if path.name not in {"lock", "format.new", "postgres", "nats", "logs", "state.json", "secrets.json"}
             and not path.name.startswith(PROBE)
         )
+        if not self._marker.exists() and (strangers or self.postgres.exists()):
+            raise SetUpError(
+                f"{self.home} holds something that is not QuantMatrix's ({', '.join(strangers[:3]) or 'postgres'}); nothing was touched; "
+                "name an empty folder with QM_HOME"
+            )
+
+    def _check_format(self) -> None:
+        marker = self._marker
         if not marker.exists():
-            if strangers or self.postgres.exists():
-                raise SetUpError(
-                    f"{self.home} holds something that is not QuantMatrix's ({', '.join(strangers[:3]) or 'postgres'}); nothing was touched; "
-                    "name an empty folder with QM_HOME"
-                )
             draft = marker.with_suffix(".new")
             draft.write_text(json.dumps({"program": "quantmatrix", "format": FORMAT}), encoding="utf-8")
             draft.replace(marker)

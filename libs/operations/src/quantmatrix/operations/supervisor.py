@@ -184,6 +184,10 @@ class Supervisor:
             killed = code == -signal.SIGKILL
             quick_ends = 0 if killed or asyncio.get_running_loop().time() - began > STEADY_S else quick_ends + 1
             await asyncio.sleep(RESTART_S[min(quick_ends, len(RESTART_S) - 1)])
+            if quick_ends == len(RESTART_S):
+                self._say(
+                    f"{child.name} ends again and again, and is started again every {RESTART_S[-1]:g} s; look at 'qm logs {child.name}'"
+                )
             self.restarts += 1
             await child.start()
             self._publish_state()

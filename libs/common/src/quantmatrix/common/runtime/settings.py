@@ -96,10 +96,15 @@ class ServiceSettings(BaseSettings):
             return cls()  # type: ignore[call-arg]  # every field has a default or comes from the environment
         except ValidationError as error:
             wrong = [
-                f"{variables_of(cls, str(item['loc'][0]))[0]}: {_sentence(item['msg'])}, got {_shown(item.get('input'))}"
-                for item in error.errors()
+                f"{_given(cls, str(item['loc'][0]))}: {_sentence(item['msg'])}, got {_shown(item.get('input'))}" for item in error.errors()
             ]
             raise SettingsError("; ".join(wrong)) from error
+
+
+def _given(settings: type[BaseSettings], field_name: str) -> str:
+    """The variable that a field was read from."""
+    names = variables_of(settings, field_name)
+    return next((name for name in names if name in os.environ or f"{name}_FILE" in os.environ), names[0])
 
 
 def _sentence(message: str) -> str:

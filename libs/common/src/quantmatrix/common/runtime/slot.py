@@ -4,9 +4,11 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from quantmatrix.common.runtime.errors import ConfigurationError
 
-class UnknownExtensionError(LookupError):
-    """Nothing of that name lies in the slot."""
+
+class UnknownExtensionError(ConfigurationError, LookupError):
+    """Nothing of that name lies in the slot: whoever names it has to name another."""
 
     def __init__(self, slot: str, name: str, known: list[str]) -> None:
         super().__init__(f"{slot} has nothing called {name!r}; it has: {', '.join(known) or 'nothing'}")

@@ -14,7 +14,7 @@ import typer
 
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.operations.commands.common import AsJson, read_settings
-from quantmatrix.operations.output import Exit, tell_json, tell_table
+from quantmatrix.operations.output import NO, YES, Exit, tell_json, tell_table
 from quantmatrix.operations.places import FREE_BYTES_MIN, Places, SetUpError
 from quantmatrix.operations.servers.nats import nats_program
 from quantmatrix.operations.servers.postgres import as_ordinary_user, postgres_programs
@@ -42,7 +42,7 @@ def doctor(as_json: AsJson = False) -> None:
     if as_json:
         tell_json({"ok": ok, "findings": [{"name": one.name, "ok": one.ok, "found": one.found, "advice": one.advice} for one in findings]})
     else:
-        rows = [("✓" if one.ok else "[bold red]✗[/]", one.name, one.found, "" if one.ok else one.advice) for one in findings]
+        rows = [(YES if one.ok else NO, one.name, one.found, "" if one.ok else one.advice) for one in findings]
         tell_table("This machine", ("", "what", "found", "what to do"), rows)
     if not ok:
         raise typer.Exit(Exit.ERROR)

@@ -11,7 +11,7 @@ import typer
 
 from quantmatrix.operations.checking import Check, check
 from quantmatrix.operations.commands.common import AsJson, asking_services, places, run
-from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
+from quantmatrix.operations.output import NO, YES, Exit, fail, out, tell_json, tell_table
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.tracing import Trace, trace
 
@@ -60,7 +60,7 @@ def check_command(as_json: AsJson = False) -> None:
         tell_table(
             "The books",
             ("account", "statement", "", "left", "right"),
-            [(one.account_id, one.name, "✓" if one.ok else "[bold red]✗[/]", one.left, one.right) for one in found],
+            [(one.account_id, one.name, YES if one.ok else NO, one.left, one.right) for one in found],
         )
     if not ok:
         raise typer.Exit(Exit.ERROR)

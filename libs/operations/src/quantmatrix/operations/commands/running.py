@@ -24,7 +24,9 @@ READY_TIMEOUT_S = 60.0
 
 
 def up(
-    port: Annotated[int | None, typer.Option(help="Port of the console on 127.0.0.1 (QM_GATEWAY_PORT, else 8321).")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Port of the console on 127.0.0.1 (QM_GATEWAY_PORT, else 8321).")
+    ] = None,
     pace: Annotated[float | None, typer.Option(min=0, help="Seconds between two sessions of the replay; 0 is as fast as it goes.")] = None,
     as_json: AsJson = False,
 ) -> None:
