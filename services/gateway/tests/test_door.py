@@ -5,6 +5,7 @@ import socket
 
 import pytest
 from pydantic import SecretStr
+from services.gateway.tests.listening import listening
 from services.gateway.tests.running import PASSWORD, Console, add_user, gateway_here
 
 from quantmatrix.common.runtime.errors import ConfigurationError
@@ -80,6 +81,25 @@ async def test_logging_out_ends_the_session_for_good(console: Console) -> None:
 
     assert left.status_code == 303 and "qm_session" not in console.client.cookies
     assert again.status_code == 401
+
+
+async def test_a_stream_ends_with_its_session(start_here: StartHere, database: FreshDatabase) -> None:
+    """Whoever was shut out is told nothing more, however long the page stays open."""
+    told = (
+        "insert into feed (user_id, event, payload, occurred_at) select user_id, 'notification', '{\"n\": 1}', clock_timestamp() from users"
+    )
+    async with gateway_here(start_here, stream_session_look_s=0.01) as console:
+        await console.log_in()
+        connection = await database.connect("gateway")
+        async with asyncio.timeout(20), listening(console) as events:
+            first = await anext(events)
+            await connection.execute(told)
+            heard = await anext(events)
+            await console.post("/logout")
+            await connection.execute(told)
+            after = [one async for one in events]
+
+    assert (first.event, heard.event, after) == ("place", "notification", [])
 
 
 async def test_a_session_ends_when_its_time_is_up(console: Console, database: FreshDatabase) -> None:

@@ -1,5 +1,6 @@
 """Work that only one process may do: the second stands by, and one that slept writes nothing when it wakes."""
 
+import asyncio
 import os
 import signal
 
@@ -119,6 +120,20 @@ async def test_a_page_under_an_old_fence_is_refused_as_a_whole(database: FreshDa
 
     assert lease.fence == Fence("execution", 2)
     assert await connection.fetchval("select count(*) from outbox") == 1
+
+
+async def test_only_who_finds_the_lease_taken_stands_by(database: FreshDatabase) -> None:
+    """Whoever gets it at once was never well before it started."""
+    told: list[str] = []
+    first, second = (Lease(service="execution", database_url=database.url(SPEAKER)) for _ in range(2))
+    await first.acquire(lambda: told.append("first"))
+    waiting = asyncio.create_task(second.acquire(lambda: told.append("second")))
+    await wait_until(lambda: told, "the second stands by")
+    await first.release()
+    await waiting
+    await second.release()
+
+    assert told == ["second"]
 
 
 async def test_a_process_that_stands_by_says_that_it_is_well(pair: Pair) -> None:

@@ -36,6 +36,9 @@ class GatewaySettings(ServiceSettings):
     order_usd_min: int = Field(10, ge=1, le=10_000, description="Smallest order in US dollars that a person may place.")
     feed_rows_kept: int = Field(20_000, ge=1_000, le=10_000_000, description="Events kept for pages that come back.")
     streams_per_user_max: int = Field(24, ge=1, le=1_000, description="Open event streams of one user.")
+    stream_session_look_s: float = Field(
+        10.0, gt=0, le=3_600, description="Seconds after which an open event stream looks whether its login still holds."
+    )
     database_pool_size: int = Field(
         4, ge=1, le=50, description="Connections for reading, at most; the desk and the relay have one each besides."
     )

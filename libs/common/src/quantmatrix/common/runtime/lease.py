@@ -1,6 +1,7 @@
 """A lease on work that only one process may do at a time: a lock while we live, and a fence against those who slept."""
 
 import asyncio
+from collections.abc import Callable
 
 import asyncpg
 import structlog
@@ -26,8 +27,8 @@ class Lease:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._number = 0
 
-    async def acquire(self) -> None:
-        """Wait until no other process holds the lease, then raise the fence."""
+    async def acquire(self, standing_by: Callable[[], None] = lambda: None) -> None:
+        """Wait until no other process holds the lease, then raise the fence. standing_by: called once it is known that one does."""
         waiting_said = False
         while True:
             try:
@@ -41,6 +42,7 @@ class Lease:
                 if not waiting_said:
                     log.info("lease.waiting", reason="another process owns this work; standing by")
                     waiting_said = True
+                    standing_by()
             except TRANSIENT as error:
                 log.warning("lease.no_database", error=repr(error))
             await asyncio.sleep(RETRY_S)

@@ -147,8 +147,7 @@ class _Runner:
 
     async def _work(self, parts: Parts, broker: NatsBroker, client: Client, stop: asyncio.Event) -> None:
         if self._lease is not None:
-            self._not_ready = None  # a process that stands by is well: it waits for the one that works to end
-            if not await done_before(self._lease.acquire(), stop):
+            if not await done_before(self._lease.acquire(self._stands_by), stop):
                 return
             self._not_ready = STARTING
         hearings = heard_by(self._service)
@@ -232,6 +231,10 @@ class _Runner:
                 except TRANSIENT as error:
                     log.info("start.waiting", what=what, error=repr(error))
                 await asyncio.sleep(RETRY_S)
+
+    def _stands_by(self) -> None:
+        """A process that waits for the one that works to end is well."""
+        self._not_ready = None
 
     def _bus_is_back(self) -> None:
         if self._catch_up is not None:

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from quantmatrix.gateway.context import By, Here
+from quantmatrix.gateway.context import COOKIE, By, Here
 from quantmatrix.gateway.feed import Place, parse_place
 from quantmatrix.gateway.problems import DOCUMENTED, ProblemError
 
@@ -33,15 +33,21 @@ async def _admitted(
 
 
 @ROUTER.get("/stream", response_class=EventSourceResponse, responses=DOCUMENTED)
-async def stream(gateway: Here, person: By, seen: Annotated[Place | None, Depends(_admitted)]) -> AsyncIterator[ServerSentEvent]:
+async def stream(
+    request: Request, gateway: Here, person: By, seen: Annotated[Place | None, Depends(_admitted)]
+) -> AsyncIterator[ServerSentEvent]:
     """Server-sent events: `order`, `fill`, `signal`, `run`, `position`, `moment` (a session is booked), `notification`,
     `account`.
 
     Each carries the message as the services said it. `place` only tells the position; `reset` means that the position
-    asked for is no longer kept: read the state anew.
+    asked for is no longer kept: read the state anew. A stream ends with its session.
     """
-    first = True
+    first, looked_at = True, gateway.parts.clock.monotonic()
     async for place, row in gateway.feed.follow(person.user_id, seen):
+        if gateway.parts.clock.monotonic() - looked_at >= gateway.settings.stream_session_look_s:
+            looked_at = gateway.parts.clock.monotonic()
+            if await gateway.people.person_of(request.cookies.get(COOKIE)) is None:
+                return
         if row is not None:
             yield ServerSentEvent(raw_data=row.payload, event=row.event, id=str(place))
         elif first:
