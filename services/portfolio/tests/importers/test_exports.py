@@ -201,3 +201,22 @@ def test_a_conversion_told_in_two_rows_is_booked_once_and_a_migrated_coin_keeps_
     assert (found["not_understood"], found["ignored_by_rule"]["a move within Coinbase"]) == (0, 1)
     assert held == {"ETH": Decimal("0.02")}
     assert [closing.realised.amount for closing in replay.closings if closing.realised] == [Decimal(9)]
+
+
+BOUGHT = 'accountId="U0000001" currency="EUR" assetCategory="STK" symbol="F1F" tradePrice="5.4" multiplier="1" dateTime="20241202;062611"'
+CANCELLED = f"""<FlexQueryResponse queryName="q" type="AF"><FlexStatements count="1">
+<FlexStatement accountId="U0000001" {{days}} whenGenerated="20250102;072914"><Trades>
+<Trade {BOUGHT} tradeID="46" transactionType="ExchTrade" quantity="450" proceeds="-2430" ibCommission="-2.4" ibCommissionCurrency="EUR" buySell="BUY" transactionID="152" ibExecID="0000d349.01.01" notes="" />
+<Trade {BOUGHT} tradeID="" transactionType="TradeCancel" quantity="-450" proceeds="2430" ibCommission="0" ibCommissionCurrency="EUR" buySell="BUY (Ca.)" origTradeID="46" transactionID="153" ibExecID="" notes="Ca" />
+</Trades></FlexStatement></FlexStatements></FlexQueryResponse>"""  # noqa: E501 - elements as the broker writes them
+
+
+@pytest.mark.parametrize(("days", "first"), [('fromDate="20241201" toDate="20241230"', date(2024, 12, 1)), ("", date(2024, 12, 2))])
+def test_a_trade_that_was_cancelled_by_its_number_is_none(days: str, first: date) -> None:
+    """What stays of it is its commission. A query without days has those of its rows."""
+    statement = read(CANCELLED.format(days=days))
+
+    replay = replayed(statement)
+
+    assert (statement.first, check(CANCELLED.format(days=days))["status"]) == (first, "reconciled")
+    assert (replay.closings, [key for key in replay.lots if replay.held(key)]) == ([], [])

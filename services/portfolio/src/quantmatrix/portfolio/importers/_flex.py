@@ -119,7 +119,8 @@ class FlexRows:
         if entry.cancels:
             entry = replace(entry, cancels=self._keys.get(entry.cancels, entry.cancels))
         if found:
-            self._keys.setdefault(row.text("transactionid") or found, found)
+            for named in (row.text("transactionid") or found, row.text("tradeid")) if is_trade and not entry.cancels else (found,):
+                self._keys.setdefault(named, found)
             self._collected.book_by_id(entry, found)
         else:
             content = (entry.symbol, entry.session, entry.at, entry.quantity, entry.price, entry.amount, entry.fee, entry.text)

@@ -60,6 +60,7 @@ class _Elements:
         self._collected = Collected()
         self._rows = FlexRows(self._collected)
         self._days: list[date] = []
+        self._begun = False
         self._accounts: dict[str, None] = {}
         self._path: list[str] = []
         self._count = 0
@@ -76,11 +77,11 @@ class _Elements:
             self._parser.Parse(text, True)
         except expat.ExpatError as error:
             raise StatementError("not readable as XML, as if cut off or edited", line=error.lineno) from error
-        if not self._days:
-            raise StatementError("there is no element FlexStatement with fromDate and toDate")
+        if not self._begun:
+            raise StatementError("there is no element FlexStatement")
         self._rows.finish()
         currency = self._base or next((entry.amount.currency for entry in self._collected.entries if entry.amount), "USD")
-        period = (min(self._days), max(self._days))
+        period = (min(self._days), max(self._days)) if self._days else None
         return self._collected.statement(
             FlexXmlImporter.name, currency, period, list(self._accounts), self._rows.positions, (), self._rows.figures.figures()
         )
@@ -102,8 +103,10 @@ class _Elements:
         self._path.pop()
 
     def _statement(self, attributes: dict[str, str], line: int) -> None:
+        """The period and the account; a query whose statement names no days has those of its rows."""
+        self._begun = True
         try:
-            self._days += [moment(attributes.get(name, ""), name).date() for name in ("fromDate", "toDate")]
+            self._days += [moment(attributes[name], name).date() for name in ("fromDate", "toDate") if attributes.get(name)]
         except UnreadableCellError as error:
             raise StatementError(str(error), line=line) from error
         if attributes.get("accountId"):
