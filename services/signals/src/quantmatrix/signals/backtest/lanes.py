@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
+import polars as pl
+
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, notional
 from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, PastBar, calendars, computed
 from quantmatrix.signals.domain.book import after_split
@@ -55,7 +57,7 @@ class Lane:
         self.calendar = calendar or calendars([history])[0]
         self._factors = history.factors() if history.splits else None
         self._strategy = strategy
-        self._screen = Screen(strategy, history) if isinstance(strategy, ScreeningStrategy) else None
+        self._screen = Screen(Screening.of(strategy), history) if isinstance(strategy, ScreeningStrategy) else None
         screened = self._screen is not None
         self._looked_at = {} if screened else computed(strategy, history, strategy.screen_columns()).to_dict(as_series=False)
         self._rows = {} if screened else computed(strategy, history, strategy.columns()).to_dict(as_series=False)
@@ -174,16 +176,29 @@ class Lane:
         return f"{self.history.symbol}, bar {(self.index or 0) + 1} of {len(self.history.bars)} ({self.session})"
 
 
+@dataclass(frozen=True, slots=True)
+class Screening:
+    """What a strategy computes of an instrument: its columns, and of these whether it may enter or leave. Made once for all instruments."""
+
+    strategy: ScreeningStrategy
+    columns: Mapping[str, pl.Expr]
+    masks: Mapping[str, pl.Expr]
+
+    @classmethod
+    def of(cls, strategy: ScreeningStrategy) -> "Screening":
+        enter, leave = (one.fill_null(False).cast(pl.UInt8) for one in (strategy.may_enter(), strategy.may_leave()))
+        return cls(strategy, strategy.columns(), {_ENTER: enter, _LEAVE: leave})
+
+
 class Screen:
     """The bars that a strategy screens by columns. Of the columns themselves few bars are ever read."""
 
-    def __init__(self, strategy: ScreeningStrategy, history: History) -> None:
-        masks = {_ENTER: strategy.may_enter().fill_null(False), _LEAVE: strategy.may_leave().fill_null(False)}
-        frame = computed(strategy, history, strategy.columns(), masks)
-        self._may_enter, self._may_leave = (bytes(frame[name].to_list()) for name in (_ENTER, _LEAVE))
+    def __init__(self, asked: Screening, history: History) -> None:
+        frame = computed(asked.strategy, history, asked.columns, asked.masks)
+        self._may_enter, self._may_leave = (frame[name].to_numpy().tobytes() for name in (_ENTER, _LEAVE))
         self.figures = frame.drop(_ENTER, _LEAVE)
         self._names = self.figures.columns
-        self._closes = array("d", history.frame["close"].to_list())
+        self._closes = array("d", history.frame["close"].to_numpy().tobytes())
 
     def row(self, index: int) -> Row:
         return dict(zip(self._names, self.figures.row(index), strict=True))

@@ -9,6 +9,7 @@ from typing import Any
 from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.statistics import Year
 from quantmatrix.common.values import Money, plain
+from quantmatrix.signals.backtest.collecting import seldom_collecting
 from quantmatrix.signals.backtest.outcome import Fill, Outcome
 from quantmatrix.signals.backtest.statistics import CurveFigures, TradeFigures
 from quantmatrix.signals.backtest.trades import Trade
@@ -74,14 +75,15 @@ class Result:
     @property
     def digest(self) -> str:
         """SHA-256 over code, parameters, data, seed, assumptions, every fill, refusal and point of the curve."""
-        return digest_rows(
-            {
-                "asked": self.asked.rows(),
-                "fills": _fill_rows(self.outcome.fills),
-                "refusals": [(one.session, one.symbol, one.code, one.detail) for one in self.outcome.refusals],
-                "curve": [(one.session, one.equity, one.cash) for one in self.outcome.curve],
-            }
-        )
+        with seldom_collecting():
+            return digest_rows(
+                {
+                    "asked": self.asked.rows(),
+                    "fills": _fill_rows(self.outcome.fills),
+                    "refusals": [(one.session, one.symbol, one.code, one.detail) for one in self.outcome.refusals],
+                    "curve": [(one.session, one.equity, one.cash) for one in self.outcome.curve],
+                }
+            )
 
     @property
     def trades_digest(self) -> str:

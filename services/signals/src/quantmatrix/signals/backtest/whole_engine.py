@@ -4,7 +4,9 @@ The same sessions, orders, fills and refusals as those of `engine`; a test holds
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from itertools import repeat
 from operator import attrgetter, itemgetter, mul
 
 from quantmatrix.common.names import Side
@@ -12,7 +14,7 @@ from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantit
 from quantmatrix.signals.backtest.column_run import NotInColumnsError
 from quantmatrix.signals.backtest.engine import Progress, chosen_sessions, refuse_other_currencies
 from quantmatrix.signals.backtest.history import History, bars_needed, broke, calendars, check
-from quantmatrix.signals.backtest.lanes import closes_on
+from quantmatrix.signals.backtest.lanes import Row, Screening, closes_on
 from quantmatrix.signals.backtest.outcome import Outcome, Point, Refusal
 from quantmatrix.signals.backtest.rules import FillRules, WholeCommission
 from quantmatrix.signals.backtest.whole_book import affordable, goes_in_whole_numbers
@@ -23,6 +25,7 @@ from quantmatrix.signals.domain.permits import refusal
 from quantmatrix.signals.domain.planning import PICO, Plan, exact, pico
 from quantmatrix.signals.ports import PlanningStrategy, Remembers, Strategy
 
+THREADS = 2
 _IN_TURN = attrgetter("number")
 
 
@@ -44,7 +47,10 @@ class WholeEngine:
         refuse_other_currencies(histories, cash)
         ordered = sorted(histories, key=lambda one: one.instrument_id)
         self._strategy, self._currency = strategy, cash.currency
-        self._lanes = [WholeLane(at, one, strategy, known) for at, (one, known) in enumerate(zip(ordered, calendars(ordered), strict=True))]
+        asked = Screening.of(strategy)
+        # Polars computes one instrument while Python prepares another.
+        with ThreadPoolExecutor(THREADS) as threads:
+            self._lanes = list(threads.map(WholeLane, range(len(ordered)), ordered, repeat(asked), calendars(ordered)))
         self._fees = WholeCommission(rules.commission)
         self._cash, self._reserved, self._number = pico(cash.amount), 0, 0
         self._weights = [0] * len(self._lanes)
@@ -123,7 +129,7 @@ class WholeEngine:
         self._cash += -value - fee if buys else value - fee
         lane.hold_after(plan, quantity if buys else -quantity)
         self._weights[lane.number] = lane.held * lane.unit
-        self._fills.append(WholeFill(lane.number, lane.bar, order.bar, plan, quantity, opened, fee, lane.held))
+        self._fills.append(WholeFill(lane.number, lane.bar, order.bar, order.row, plan, quantity, opened, fee, lane.held))
 
     def _look(self, lane: WholeLane, equity: int) -> None:
         try:
@@ -131,23 +137,22 @@ class WholeEngine:
                 return
             row = lane.row(lane.bar)
             plans = self._strategy.plans(row, lane.standing(equity), lane.door)
-            told = [self._strategy.told(row, plan, lane.exact_door) for plan in plans if plan.side is None]
+            self._warnings += [self._strategy.told(row, plan, lane.exact_door) for plan in plans if plan.side is None]
         except Exception as error:
             raise broke(self._strategy.name, lane.place(), error) from error
-        self._warnings += told
         for plan in plans:
             if plan.level is not None:
                 lane.levels_done |= {plan.level}
             if plan.side is not None:
-                self._order(lane, plan, plan.side)
+                self._order(lane, row, plan, plan.side)
 
-    def _order(self, lane: WholeLane, plan: Plan, side: Side) -> None:
+    def _order(self, lane: WholeLane, row: Row, plan: Plan, side: Side) -> None:
         """Put an order on its way to the next open if it may be, by the rule of live runs; a purchase reserves its cash."""
         units, rest = divmod(plan.quantity, PICO)
         if rest:
             raise NotInColumnsError(f"{self._strategy.name} wants a part of a unit of {lane.history.symbol}")
         needed = lane.closes[lane.bar] * lane.unit * units if side is Side.BUY else 0
-        selling = sum(one.units for one in lane.orders if one.plan.side is Side.SELL)
+        selling = sum([one.units for one in lane.orders if one.plan.side is Side.SELL])
         free = self._cash - self._reserved
         if needed > free if side is Side.BUY else selling + units > lane.held:
             told = (Quantity(units), Quantity(lane.held), Quantity(selling), self._money(needed), self._money(free))
@@ -156,7 +161,7 @@ class WholeEngine:
             return
         self._reserved += needed
         self._number += 1
-        lane.orders.append(Order(self._number, lane.bar, plan, units))
+        lane.orders.append(Order(self._number, lane.bar, row, plan, units))
 
     def _money(self, units: int) -> Money:
         return Money(exact(units, FRACTION_DIGITS_MAX), self._currency)

@@ -7,6 +7,7 @@ from typing import NamedTuple, TypeVar, overload
 from quantmatrix.common.names import Side
 from quantmatrix.common.runtime.canonical import spelled
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity
+from quantmatrix.signals.backtest.lanes import Row
 from quantmatrix.signals.backtest.outcome import Fill
 from quantmatrix.signals.backtest.trades import OfSymbol, Tally, Trade
 from quantmatrix.signals.backtest.whole_lanes import WholeLane
@@ -17,11 +18,15 @@ T = TypeVar("T")
 
 
 class WholeFill(NamedTuple):
-    """lane: its number; bar, decided: numbers of its bars; opened: the price in the history's units; fee: in 10^-12 of money."""
+    """lane: its number; bar, decided: numbers of its bars; row: the figures of the latter.
+
+    opened: the price in the history's units; fee: in 10^-12 of money.
+    """
 
     lane: int
     bar: int
     decided: int
+    row: Row
     plan: Plan
     quantity: int
     opened: int
@@ -140,7 +145,7 @@ class WholeFills(WhenRead[Fill]):
         )
 
     def _why(self, lane: WholeLane, one: WholeFill) -> tuple[str, ...]:
-        because = self._strategy.why(lane.row(one.decided), one.plan, lane.exact_door)
+        because = self._strategy.why(one.row, one.plan, lane.exact_door)
         return tuple([f"{each.code}: {each.text}" for each in because if each.met])
 
     def _objects(self) -> list[Fill]:

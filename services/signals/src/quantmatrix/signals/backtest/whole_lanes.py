@@ -9,19 +9,19 @@ from typing import NamedTuple
 from quantmatrix.common.runtime.canonical import spelled
 from quantmatrix.common.values import FRACTION_DIGITS_MAX
 from quantmatrix.signals.backtest.history import Calendar, History
-from quantmatrix.signals.backtest.lanes import Row, Screen
+from quantmatrix.signals.backtest.lanes import Row, Screen, Screening
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.planning import PICO, Plan, Standing, WholeDoor
-from quantmatrix.signals.ports import PlanningStrategy
 
 _NONE_DONE: frozenset[int] = frozenset()
 
 
 class Order(NamedTuple):
-    """On its way to the next open. bar: the number of the bar on which it was decided; units: how many of the instrument."""
+    """On its way to the next open. bar, row: the number and the figures of the bar on which it was decided; units: how many of the instrument."""
 
     number: int
     bar: int
+    row: Row
     plan: Plan
     units: int
 
@@ -49,7 +49,7 @@ def ways(calendars: Sequence[Calendar], chosen: Sequence[date]) -> list[Way]:
 class WholeLane:
     """unit: what one unit of a price's last digit is worth of one unit of the instrument, in 10^-12 of money."""
 
-    def __init__(self, number: int, history: History, strategy: PlanningStrategy, calendar: Calendar) -> None:
+    def __init__(self, number: int, history: History, asked: Screening, calendar: Calendar) -> None:
         self.number, self.history, self.calendar = number, history, calendar
         self.unit: int = int(history.multiplier.value) * 10 ** (FRACTION_DIGITS_MAX - history.digits)
         self._digit: int = 10 ** (FRACTION_DIGITS_MAX - history.digits)
@@ -58,7 +58,7 @@ class WholeLane:
         self.opens, self.closes = history.opens, history.closes
         self.exact_door = Door(history.tick_size, history.lot_size, history.multiplier, 1.0)
         self.door = WholeDoor.of(self.exact_door)
-        self._screen = Screen(strategy, history)
+        self._screen = Screen(asked, history)
         self._figures = Figures(self._screen)
         self.bar = -1
         self.orders: list[Order] = []
@@ -107,7 +107,7 @@ class Figures:
         import numpy as np  # noqa: PLC0415 - loaded where it computes, not by idle services
 
         self._screen, self._names = screen, screen.figures.columns
-        self._cells = screen.figures.to_numpy(order="c")
+        self._cells = screen.figures.to_numpy()
         self._gaps = np.isnan(self._cells).any(axis=1).tobytes()
 
     def row(self, bar: int) -> Mapping[str, float | None]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 from quantmatrix.common.names import SignalKind
+from quantmatrix.common.values import FRACTION_DIGITS_MAX
 from quantmatrix.signals.domain.decisions import Because
 from quantmatrix.signals.domain.door import Door
-from quantmatrix.signals.domain.planning import Plan, quantity_of
+from quantmatrix.signals.domain.planning import Plan, written
 from quantmatrix.signals.strategies._atr_matrix_parameters import AtrMatrixParameters
 
 CHAINS = {"ema10": "EMA10 ≥ SMA20", "ema21": "EMA21 ≥ SMA21"}
@@ -29,7 +30,11 @@ def why_size(p: AtrMatrixParameters, risk_reward: float, quantity: int) -> tuple
     """What else an entry tells."""
     return (
         Because("RISK_REWARD", True, f"first target over stop distance {risk_reward:.2f}, at least {p.risk_reward_min:g}"),
-        Because("SIZE", True, f"{quantity_of(quantity)} units: at most {p.max_position_pct:g} % of equity, {p.risk_pct:g} % at risk"),
+        Because(
+            "SIZE",
+            True,
+            f"{written(quantity, FRACTION_DIGITS_MAX)} units: at most {p.max_position_pct:g} % of equity, {p.risk_pct:g} % at risk",
+        ),
     )
 
 

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, ClassVar
 
 import polars as pl
@@ -29,6 +30,7 @@ ATR_LENGTH, RANGE_LENGTH = 14, 20
 ENTRY_WEIGHTS = {"v1": (0.30, 0.20, 0.25, 0.15, 0.10), "v2": (0.35, 0.25, 0.20, 0.10, 0.10)}
 STRENGTH_MIN = {"v1": 0.50, "v2": 0.60}
 RATIO_SLACK = 1e-9
+_CHAIN = itemgetter("shortest", "short", "sma50", "sma100", "sma200")
 HORIZONS = ((2.0, 18), (3.0, 10), (4.0, 2))
 HOURS = {
     SignalKind.ENTRY: 24,
@@ -215,9 +217,11 @@ STRATEGY = AtrMatrix
 
 def is_aligned(row: Mapping[str, float | None]) -> bool:
     """Whether the two short averages and those of 50, 100 and 200 stand in falling order; false while any of them is missing."""
-    chain = [row[name] for name in ("shortest", "short", "sma50", "sma100", "sma200")]
-    values = [value for value in chain if value is not None]
-    return len(values) == len(chain) and all(left >= right for left, right in itertools.pairwise(values))
+    shortest, short, sma50, sma100, sma200 = _CHAIN(row)
+    if shortest is None or short is None or sma50 is None or sma100 is None or sma200 is None:
+        return False
+    in_order: bool = shortest >= short >= sma50 >= sma100 >= sma200
+    return in_order
 
 
 def _figures(row: Mapping[str, float | None]) -> dict[str, float] | None:
