@@ -207,7 +207,7 @@ BOUGHT = 'accountId="U0000001" currency="EUR" assetCategory="STK" symbol="F1F" t
 CANCELLED = f"""<FlexQueryResponse queryName="q" type="AF"><FlexStatements count="1">
 <FlexStatement accountId="U0000001" {{days}} whenGenerated="20250102;072914"><Trades>
 <Trade {BOUGHT} tradeID="46" transactionType="ExchTrade" quantity="450" proceeds="-2430" ibCommission="-2.4" ibCommissionCurrency="EUR" buySell="BUY" transactionID="152" ibExecID="0000d349.01.01" notes="" />
-<Trade {BOUGHT} tradeID="" transactionType="TradeCancel" quantity="-450" proceeds="2430" ibCommission="0" ibCommissionCurrency="EUR" buySell="BUY (Ca.)" origTradeID="46" transactionID="153" ibExecID="" notes="Ca" />
+<Trade {BOUGHT} tradeID="" transactionType="TradeCancel" quantity="-450" proceeds="2430" ibCommission="0" ibCommissionCurrency="EUR" buySell="BUY (Ca.)" origTradeID="46" origTransactionID="0" transactionID="153" ibExecID="" notes="Ca" />
 </Trades></FlexStatement></FlexStatements></FlexQueryResponse>"""  # noqa: E501 - elements as the broker writes them
 
 

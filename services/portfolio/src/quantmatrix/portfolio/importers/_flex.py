@@ -189,7 +189,7 @@ def trade(row: Row) -> Entry:
     symbol = _symbol(row)
     is_conversion = asset == "CASH" or symbol is None
     codes = f"{text_in(row, 'notes', 'notescodes', 'code', 'codes')};{text_in(row, 'openclose', 'opencloseindicator')}"
-    cancelled = text_in(row, "origtransactionid", "origtradeid") if "cancel" in row.text("transactiontype").lower() else ""
+    cancelled = _original(row) if "cancel" in row.text("transactiontype").lower() else ""
     return Entry(
         EntryKind.CONVERSION if is_conversion else EntryKind.TRADE, "", row.place, _account(row), at.date(), at,
         _proceeds(row, quantity, currency), fee=_fee(row, currency), symbol=symbol, quantity=quantity,
@@ -199,6 +199,11 @@ def trade(row: Row) -> Entry:
         cancels=cancelled or None, text=row.text("description"), asset=asset, multiplier=row.quantity("multiplier"),
         printed=Printed(row.price("closeprice"), row.money("mtmpnl", currency), tuple(dict.fromkeys(one.strip() for one in codes.split(";") if one.strip()))),
     )  # fmt: skip
+
+
+def _original(row: Row) -> str:
+    """The id of the trade that a cancellation takes back; 0 stands for none."""
+    return next((text for name in ("origtransactionid", "origtradeid") if (text := row.text(name)) not in ("", "0")), "")
 
 
 def _signed(row: Row) -> Quantity:
