@@ -172,6 +172,30 @@ def test_a_lot_that_cannot_be_ranked_goes_last(method: LotMethod) -> None:
     assert book_fill(fill(9, -10, "12"), lots, picker_for(method)).closings[0].lot_id == lots[2].lot_id
 
 
+@pytest.mark.parametrize("method", [LotMethod.HIFO, LotMethod.LOFO, LotMethod.HIGHEST_COST, LotMethod.MAX_LT_GAIN, LotMethod.MAX_ST_LOSS])
+def test_lots_that_cannot_be_ranked_are_used_up_after_the_others(method: LotMethod) -> None:
+    lots = [lot("unknown", 10, None), lot("undated", 10, "100", dated=False), lot("known", 10, "100", minute=5)]
+
+    closings = book_fill(fill(9, -30, "12"), lots, picker_for(method)).closings
+
+    assert closings[0].lot_id == lots[2].lot_id
+    assert {closing.lot_id for closing in closings} == {one.lot_id for one in lots}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (lot("gain", 1, "5", "2020-01-01"), lot("loss", 1, "15", "2020-01-01")),
+        (lot("long", 1, "8", "2020-01-01"), lot("short", 1, "5", "2024-01-02")),
+    ],
+)
+def test_lots_of_one_unit_are_bought_ones_like_larger_ones(first: Lot, second: Lot) -> None:
+    """Sold at 10 for the largest long-term gain: a gain goes before a loss, and a long-term one before a larger short-term one."""
+    closings = book_fill(fill(500, -2, "10", day="2024-06-03"), [second, first], picker_for(LotMethod.MAX_LT_GAIN)).closings
+
+    assert [closing.lot_id for closing in closings] == [first.lot_id, second.lot_id]
+
+
 def test_a_lot_of_unknown_date_is_older_than_all_others() -> None:
     """Otherwise a sale would take a lot of the file while older ones remain (15 wrong closings of one real file)."""
     lots = [lot("bought", 10, "100"), lot("from before", 10, None, DAY + timedelta(days=3), dated=False)]
