@@ -64,8 +64,10 @@ class CatchUp:
                     await self._look_at_all()
                     continue
             for owner in sorted(self._urgent):
-                if await self._look(owner, urgent=True):
-                    self._urgent.discard(owner)
+                # Before the look: what is suspected during it may not be in its answer, and wants another one.
+                self._urgent.discard(owner)
+                if not await self._look(owner, urgent=True):
+                    self._urgent.add(owner)
             if self._urgent:
                 await asyncio.sleep(RETRY_S)
 
