@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
 from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import Places
+
+TRIES_AT_FIRST, FOR_EVER = 20, -1
 
 
 class NotRunningError(RuntimeError):
@@ -18,12 +21,16 @@ class StalledError(RuntimeError):
 
 
 @asynccontextmanager
-async def asking(url: str, password: str) -> AsyncIterator[Ask]:
-    """Ask services at a bus. Raises NotRunningError when it cannot be reached."""
+async def asking(url: str, password: str, **options: Any) -> AsyncIterator[Ask]:
+    """Ask services at a bus, under more options of nats.connect. Raises NotRunningError when it cannot be reached.
+
+    A bus that goes away later is waited for; each question has its own deadline.
+    """
     try:
-        client = await connect(url, OPERATOR_USER, password, connect_timeout=2, max_reconnect_attempts=20)
+        client = await connect(url, OPERATOR_USER, password, **{"connect_timeout": 2, "max_reconnect_attempts": TRIES_AT_FIRST, **options})
     except Exception as error:
         raise NotRunningError(f"the bus at {url} cannot be reached") from error
+    client.options["max_reconnect_attempts"] = FOR_EVER
     try:
         yield Ask(client)
     finally:
