@@ -261,3 +261,21 @@ def test_what_was_held_under_the_old_symbol_is_what_is_held_before_under_the_new
 
     assert [one["status"] for one in reports] == ["reconciled", "reconciled"]
     assert reports[1]["identities"]["I8"]["equal"] == 1
+
+
+def test_interest_of_bonds_is_no_interest_of_the_broker_that_rows_lack() -> None:
+    """Both lines are made by the rows of one section; what differs here is the gain of futures alone."""
+    report = "\n".join([CASH, cash("USD", "1000", "1121.5", sales="100")]).replace(
+        "Cash Report,Data,Trades (Sales),USD,100,100,0,",
+        "Cash Report,Data,Cash Settling MTM,USD,100,0,0,\nCash Report,Data,Bond Interest Paid and Received,USD,16.5,0,0,\n"
+        "Cash Report,Data,Broker Interest Paid and Received,USD,5,0,0,",
+    )
+    interest = [
+        "Interest,Header,Currency,Date,Description,Amount", "Interest,Data,USD,2024-02-05,Purchase Accrued Interest ABC,-20",
+        "Interest,Data,USD,2024-03-15,Bond Coupon Payment (ABC),36.5", "Interest,Data,USD,2024-03-20,USD Credit Interest for Feb-2024,5",
+    ]  # fmt: skip
+
+    found = check(statement(report, *interest))
+
+    assert [(one["difference"], one["note"]) for one in found["cash"]["differences"]] == [("100", "")]
+    assert found["status"] == "reconciled"

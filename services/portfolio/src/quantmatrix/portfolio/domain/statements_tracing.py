@@ -11,6 +11,8 @@ from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Summary
 
 CENT = Decimal("0.01")
 LINES_MAX = 6
+_INTEREST, _BONDS = "Broker Interest Paid and Received", "Bond Interest Paid and Received"
+"""Where both lines are there, rows of the one section make them together, and no row says which."""
 _TRADED = frozenset({EntryKind.TRADE, EntryKind.CONVERSION})
 
 Share = Callable[[Entry], Money | None]
@@ -35,9 +37,10 @@ def contradicted_line(summary: Summary, again: Mapping[str, Money]) -> str:
 def lines_without_rows(summary: Summary, entries: Sequence[Entry]) -> str:
     """The lines of a cash summary that the file's own rows do not make, each with both figures."""
     found = []
+    bonds_apart = any(one.name == _BONDS for one in summary.lines)
     for one in summary.lines:
         share = _SHARES.get(one.name)
-        if share is None:
+        if share is None or (bonds_apart and one.name == _INTEREST):
             continue
         made = Money.zero(one.amount.currency)
         for entry in entries:
@@ -75,7 +78,7 @@ _SHARES: dict[str, Share] = {
     "Dividends": _amounts(EntryKind.DIVIDEND, EntryKind.RETURN_OF_CAPITAL),
     "Payment In Lieu of Dividends": _amounts(EntryKind.PAYMENT_IN_LIEU),
     "Withholding Tax": _amounts(EntryKind.WITHHOLDING_TAX),
-    "Broker Interest Paid and Received": _amounts(EntryKind.INTEREST),
+    _INTEREST: _amounts(EntryKind.INTEREST),
     "Trades (Sales)": _sold,
     "Trades (Purchase)": _bought,
     "Net Trades (Sales)": _sold,
