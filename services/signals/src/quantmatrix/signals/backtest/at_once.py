@@ -30,13 +30,15 @@ def path_of(entries: Ints, leaves: Ints, end: int) -> Path:
     Both ascend; a sale comes after its purchase, and the next purchase after that. Bar `end - 1` is the last one.
     """
     sales = following(leaves, entries, end)
-    taken, free = [], -1
-    for place, (bar, sale) in enumerate(zip(entries.tolist(), sales.tolist(), strict=True)):
-        if bar > free:
-            taken.append(place)
-            free = sale
-    places = np.array(taken, np.int64)
-    buys, sold = entries[places], sales[places]
+    buys, sold = entries, sales
+    if not (entries[1:] > sales[:-1]).all():
+        taken, free = [], -1
+        for place, (bar, sale) in enumerate(zip(entries.tolist(), sales.tolist(), strict=True)):
+            if bar > free:
+                taken.append(place)
+                free = sale
+        places = np.array(taken, np.int64)
+        buys, sold = entries[places], sales[places]
     waiting = end - 1 if len(buys) and buys[-1] == end - 1 else None
     return Path(buys if waiting is None else buys[:-1], sold[sold < end], waiting)
 

@@ -92,12 +92,20 @@ class Walked:
 
         At most one fill a bar. Raises NotInColumnsError as `unit` does.
         """
-        filled = self.decided + 1
-        spans = np.where(self.held > 0, np.diff(filled, append=end), 1)
-        bars = np.repeat(filled - np.cumsum(spans) + spans, spans) + np.arange(int(spans.sum()))
-        equity = history.units("close").to_numpy()[bars]
-        equity *= np.repeat(self.held * self.unit(history), spans)
-        equity += np.repeat(self.cash, spans)
+        filled, unit, largest = self.decided + 1, self.unit(history), int(self.held.max(initial=0))
+        closes, is_held = history.units("close").to_numpy(), self.held > 0
+        spans = np.where(is_held, np.diff(filled, append=end), 1)
+        bars = np.repeat(filled - np.cumsum(spans) + spans, spans)
+        bars += np.arange(len(bars))
+        equity = closes.take(bars)
+        # Where every purchase is as large, one factor does for all bars; what it makes too much of a bar without holding is taken from its cash.
+        weight, cash = largest * unit, self.cash
+        if (self.held[is_held] == largest).all():
+            equity *= weight
+            cash = np.where(is_held, cash, cash - closes.take(filled) * weight)
+        else:
+            equity *= np.repeat(self.held * unit, spans)
+        equity += np.repeat(cash, spans)
         return bars, equity
 
 

@@ -12,11 +12,12 @@ from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.values import Money, plain
 from quantmatrix.signals.backtest.column_figures import curve_and_moments, trades_of_columns
 from quantmatrix.signals.backtest.column_run import ColumnRun, NotInColumnsError
-from quantmatrix.signals.backtest.columns import bounds, run_on, runs_in_columns
+from quantmatrix.signals.backtest.columns import bounds, run_on
 from quantmatrix.signals.backtest.history import History, bars_needed
 from quantmatrix.signals.backtest.result import Asked
 from quantmatrix.signals.backtest.run import Job, asked_of_run, made
 from quantmatrix.signals.backtest.shelf import shelf_of
+from quantmatrix.signals.backtest.whole_book import goes_in_whole_numbers
 from quantmatrix.signals.backtest.workers import TICK_S
 from quantmatrix.signals.domain.planning import exact
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
@@ -31,7 +32,7 @@ def figures_in_columns(kind: type[Strategy], history: History, job: Job) -> tupl
     Raises BacktestError as a backtest does.
     """
     strategy = made(kind, job.parameters)
-    if not isinstance(strategy, ColumnStrategy) or not runs_in_columns(strategy, history, job.rules):
+    if not goes_in_whole_numbers(history, job.rules) or not isinstance(strategy, ColumnStrategy):
         return None
     start, end = bounds(history, job.first, job.last)
     shelf = shelf_of(history)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from quantmatrix.common.values import Money, Quantity
@@ -20,6 +21,8 @@ from quantmatrix.signals.backtest.whole_book import WholeBook, goes_in_whole_num
 from quantmatrix.signals.domain.planning import rounded_division
 from quantmatrix.signals.domain.sizing import Sizing
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
+
+Flags = npt.NDArray[np.bool_]
 
 
 def runs_in_columns(strategy: Strategy, history: History, rules: FillRules) -> bool:
@@ -66,7 +69,8 @@ def run_on(
     """
     book = WholeBook(history, cash, rules)
     screen = figures.select(enter=_yes(strategy.may_enter()), leave=_yes(strategy.may_leave()))
-    entries, leaves = _places(screen["enter"], start, end), _places(screen["leave"], start, end - 1)
+    enter, leave = (screen[name].to_numpy().view(np.bool_) for name in ("enter", "leave"))
+    entries, leaves = _places(enter, start, end), _places(_first_ones(leave, enter), start, end - 1)
     walked, units = None, strategy.sizing.units
     if units is not None:
         walked = filled_at_once(history, cash, rules, path_of(entries, leaves, end), units // book.lot * book.lot)
@@ -87,9 +91,16 @@ def _yes(asked: pl.Expr) -> pl.Expr:
     return asked.fill_null(False).cast(pl.UInt8)
 
 
-def _places(found: pl.Series, start: int, end: int) -> Ints:
+def _first_ones(leave: Flags, enter: Flags) -> Flags:
+    """The bars on which what is held may leave for the first time since they may not, or since something was entered on the bar before."""
+    found = leave.copy()
+    found[1:] &= ~leave[:-1] | enter[:-1]
+    return found
+
+
+def _places(found: Flags, start: int, end: int) -> Ints:
     """The bars from `start` to before `end` on which it is so."""
-    places: Ints = np.flatnonzero(found.to_numpy()[start : max(start, end)].view(np.bool_))
+    places: Ints = np.flatnonzero(found[start : max(start, end)])
     return places + start if start else places
 
 

@@ -117,7 +117,7 @@ def tried(shared: Shared, task: tuple[int, Mapping[str, Any]]) -> Tried:
     (strategy, histories, job), (number, chosen) = shared, task
     job = replace(job, parameters={**job.parameters, **chosen})
     try:
-        if _in_columns(strategy, histories, job, {}):
+        if len(histories) == 1 and hasattr(strategy, "may_enter"):
             from quantmatrix.signals.backtest.column_sweep import figures_in_columns  # noqa: PLC0415 - NumPy is loaded where it computes
 
             found = figures_in_columns(strategy, histories[0], job)

@@ -77,8 +77,8 @@ class MovingAverageCross:
         return fast is None or slow is None or (fast >= slow if holding.quantity else fast <= slow)
 
     def may_enter(self) -> pl.Expr:
-        fast, slow = pl.col("fast"), pl.col("slow")
-        return (fast > slow) & (fast.shift(1) <= slow.shift(1))
+        is_above = pl.col("fast") > pl.col("slow")
+        return is_above & ~is_above.shift(1)
 
     def may_leave(self) -> pl.Expr:
         return pl.col("fast") < pl.col("slow")
