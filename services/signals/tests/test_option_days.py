@@ -132,6 +132,24 @@ async def test_live_days_of_options_make_the_trades_of_the_backtest(database: An
     assert {"entry", "stop_loss", "take_profit"} <= kinds
 
 
+async def test_exits_of_a_run_sell_its_contracts_live_as_in_the_backtest(database: Any, microsoft: History) -> None:
+    parameters = {
+        "profit_target_pct": 50,
+        "exits": {"stop_loss_pct": 15, "trail_pct": 6, "breakeven_after_pct": 8, "tiers": [12], "days_max": 12},
+    }
+    days = OptionDays(await database.connect("signals"), microsoft)
+    await days.list_contracts()
+    live = await days.run("atr_options", parameters)
+
+    result = backtest(strategy_called("atr_options"), [microsoft], Job(parameters, CASH))
+
+    assert live == [(one.session, one.symbol, one.side, one.quantity, one.price, one.fee) for one in result.outcome.fills]
+    run = await LedgerStore(days.connection).run(RUN)
+    assert run is not None and run.cash == result.outcome.curve[-1].cash
+    told = {reason.partition(":")[0] for one in result.outcome.fills for reason in one.reasons}
+    assert {"EXIT_STOP", "EXIT_TAKE_PROFIT"} <= told
+
+
 async def test_contracts_that_nobody_quotes_any_more_are_settled_at_their_end_live_as_in_the_backtest(
     database: Any, microsoft: History
 ) -> None:

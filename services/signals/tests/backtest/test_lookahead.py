@@ -123,14 +123,15 @@ def test_no_strategy_of_the_slot_looks_ahead(apple: History, name: str) -> None:
     assert verdict.decided > 0, "nothing was decided: the test shows nothing"
 
 
-def test_options_are_chosen_and_left_without_looking_ahead(apple: History) -> None:
+@pytest.mark.parametrize("more", [{}, {"exits": {"trail_pct": 6, "stop_loss_pct": 10, "tiers": [5]}}], ids=["alone", "with exits of a run"])
+def test_options_are_chosen_and_left_without_looking_ahead(apple: History, more: dict[str, Any]) -> None:
     """At the first two hundred closes chains are quoted; contracts are bought from them, and one that is held is left."""
     named = replace(apple, bars=apple.bars[:200], splits=())
     chains = chains_on(named)
     chosen = strategies_in_slot()["atr_options"]
 
-    verdict = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5}), [replace(named, chains=chains)])
-    blind = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5}), [named])
+    verdict = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5, **more}), [replace(named, chains=chains)])
+    blind = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5, **more}), [named])
 
     assert verdict.is_clean, "\n".join(str(one) for one in verdict.findings)
     assert verdict.decided > blind.decided

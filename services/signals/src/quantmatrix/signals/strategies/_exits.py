@@ -1,12 +1,13 @@
 """Exits that any strategy can have: a stop and a profit in percent of the cost, and a trailing stop of our own.
 
 They stand in the parameters of a run or a backtest under `exits`, beside the strategy's own, and are asked before the
-strategy on every bar on which something is held. Formulas of the trail: `domain/trailing.py`.
+strategy on every bar on which something is held. Formulas of the trail: `domain/trailing.py`. Of a strategy that trades options
+they look at the premium, and at RSI and volume of the stock.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -16,17 +17,20 @@ from pydantic import BaseModel, Field
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry
-from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
+from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Leg, Situation
 from quantmatrix.signals.domain.indicators import mean_of, rsi
-from quantmatrix.signals.domain.memory import Memory
+from quantmatrix.signals.domain.memory import Memory, Pursuit
+from quantmatrix.signals.domain.options.choosing import OptionQuote, limit_to_leave
 from quantmatrix.signals.domain.trailing import ExitReason, Leave, Look, Trail, TrailingRules, advance, opened
-from quantmatrix.signals.ports import LooksBack, NeedsBars, Remembers, Strategy
+from quantmatrix.signals.ports import LooksBack, NeedsBars, OptionStrategy, Remembers, Strategy
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 EXITS = "exits"
 RSI_LENGTH, VOLUME_LENGTH = 14, 20
 _COLUMNS = ("exit_high", "exit_low", "exit_close", "exit_rsi", "exit_volume")
 _NEVER = 1e9
+_COST = 100.0
+"""What premiums are counted in: percent of their cost."""
 _KINDS = {ExitReason.STOP: SignalKind.STOP_LOSS, ExitReason.TAKE_PROFIT: SignalKind.TAKE_PROFIT}
 
 
@@ -120,7 +124,9 @@ class WithExits:
         return replace(kept, trail=replace(after, tiers_done=trail.tiers_done) if situation.pending else after)
 
     def _leave(self, situation: Situation) -> Decision | None:
-        trail, look = self._trail(situation), _look(situation)
+        return self._leave_at(situation, self._trail(situation), _look(situation))
+
+    def _leave_at(self, situation: Situation, trail: Trail, look: Look) -> Decision | None:
         stop = self._p.stop_loss_pct
         floor = trail.entry * (1 - stop / 100) if stop is not None else None
         if floor is not None and look.low <= floor:
@@ -141,18 +147,89 @@ class WithExits:
             part = min(part, wanted)
         if not part:
             return None
-        because = Because(f"EXIT_{leave.reason}", True, f"the bar reached {door.price(leave.price)}: {words}")
+        because = Because(f"EXIT_{leave.reason}", True, self._reached(situation, leave) + words)
         kind = _KINDS.get(leave.reason, SignalKind.EXIT)
         return Decision(kind, 1.0, 1.0, timedelta(hours=24), (because,), side=Side.SELL, quantity=part)
+
+    def _reached(self, situation: Situation, leave: Leave) -> str:
+        return f"the bar reached {situation.door.price(leave.price)}: "
 
     def _trail(self, situation: Situation) -> Trail:
         """What is kept, or the trail of a position that is seen for the first time."""
         if situation.memory.trail is not None:
             return situation.memory.trail
-        if situation.at is None:
-            raise ValueError(f"{self.name} with exits is asked without the time of the bar")
-        bought_at = situation.memory.track.last_fill_at
-        return opened(_cost_level(situation), bought_at or situation.at)
+        at, bought_at = _time_of(self.name, situation), situation.memory.track.last_fill_at
+        return opened(_cost_level(situation), bought_at or at)
+
+
+class OptionsWithExits(WithExits):
+    """The same around a strategy that trades options: it leaves the contract. The premium is counted in percent of the cost, which splits do not change.
+
+    A sale of all is tried once at a quarter of the spread below the middle; the strategy then goes on with it, at any price.
+    """
+
+    inner: OptionStrategy
+
+    def wants_options(self, situation: Situation) -> bool:
+        return self.inner.wants_options(situation)
+
+    def decide(self, situation: Situation) -> Sequence[Decision]:
+        """The run's exits first; the strategy when they have nothing to say."""
+        found = self._sale(situation)
+        return self.inner.decide(situation) if found is None else (found,)
+
+    def remember(self, situation: Situation) -> Memory:
+        """The trail of the premium, the sale that the exits began, and what the strategy keeps."""
+        kept = self.inner.remember(situation) if isinstance(self.inner, Remembers) else situation.memory
+        leg = _held_leg(situation)
+        if leg is None:
+            return replace(kept, trail=None if situation.options is None or not situation.options.legs else situation.memory.trail)
+        trail = self._premium_trail(situation)
+        sale = self._sale(situation)
+        if sale is not None and sale.quantity == leg.holding.quantity:
+            kept = replace(kept, pursuit=Pursuit(leg.symbol, Side.SELL, 1, leg.holding.quantity))
+        if leg.quote is None:
+            return replace(kept, trail=trail)
+        return replace(kept, trail=advance(trail, _premium_look(situation, leg, leg.quote), self._rules)[0])
+
+    def _sale(self, situation: Situation) -> Decision | None:
+        leg = _held_leg(situation)
+        if leg is None or leg.quote is None or _is_being_sold(situation, leg):
+            return None
+        shown = replace(situation, holding=leg.holding)
+        found = self._leave_at(shown, self._premium_trail(situation), _premium_look(situation, leg, leg.quote))
+        if found is None:
+            return None
+        whole = found.quantity == leg.holding.quantity
+        return replace(found, instrument=leg.instrument_id, limit=limit_to_leave(leg.quote, leg.quote.tick_size) if whole else None)
+
+    def _reached(self, situation: Situation, leave: Leave) -> str:
+        return f"the premium is at {leave.price:.1f} % of the cost: "
+
+    def _premium_trail(self, situation: Situation) -> Trail:
+        if situation.memory.trail is not None:
+            return situation.memory.trail
+        return opened(_COST, _time_of(self.name, situation))
+
+
+def _held_leg(situation: Situation) -> Leg | None:
+    """The contract that is held and of which no order is under way."""
+    legs = situation.options.legs if situation.options is not None else ()
+    return next((leg for leg in legs if leg.holding.quantity and not leg.pending), None)
+
+
+def _is_being_sold(situation: Situation, leg: Leg) -> bool:
+    pursuit = situation.memory.pursuit
+    return pursuit is not None and pursuit.side is Side.SELL and pursuit.contract == leg.symbol
+
+
+def _premium_look(situation: Situation, leg: Leg, quote: OptionQuote) -> Look:
+    """What the contracts are worth at the middle, in percent of what was paid for them."""
+    cost = leg.holding.cost
+    units = leg.holding.quantity.value * leg.multiplier.value
+    worth = float(quote.mid.value * units / cost.amount) * _COST if cost else _COST
+    stock = _look(situation)
+    return Look(at=stock.at, high=worth, low=worth, close=worth, rsi=stock.rsi, volume_ratio=stock.volume_ratio)
 
 
 def without_exits(strategy: Strategy) -> Strategy:
@@ -170,7 +247,8 @@ def make_strategy(strategy: type[Strategy], parameters: Mapping[str, Any]) -> St
     if EXITS not in parameters:
         return one
     told = {"name": one.name, "title": one.title, "parameters": one.parameters, "catalogue": one.catalogue}
-    around: type[WithExits] = type(WithExits.__name__, (WithExits,), told)
+    kind = OptionsWithExits if isinstance(one, OptionStrategy) else WithExits
+    around: type[WithExits] = type(kind.__name__, (kind,), told)
     return around(one, ExitParameters.model_validate(parameters[EXITS]))
 
 
@@ -181,6 +259,12 @@ def parameters_told(strategy: type[Strategy], parameters: Mapping[str, Any]) -> 
     if EXITS in parameters:
         told[EXITS] = ExitParameters.model_validate(parameters[EXITS]).model_dump(mode="json")
     return told
+
+
+def _time_of(name: str, situation: Situation) -> datetime:
+    if situation.at is None:
+        raise ValueError(f"{name} with exits is asked without the time of the bar")
+    return situation.at
 
 
 def _cost_level(situation: Situation) -> float:
