@@ -1,7 +1,10 @@
 """qm backtest as a person uses it: repeatable figures on real bars, a page, and one sentence for whatever is wrong."""
 
+import contextlib
 import json
 import os
+import pty
+import re
 import subprocess
 import sys
 from datetime import date
@@ -141,6 +144,32 @@ def test_a_sweep_tries_every_combination_and_names_its_digests(tmp_path: Path) -
     assert ratios == sorted(ratios, reverse=True) and len({one["digest"] for one in told["tried"]}) == 4
     single = answer(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "position_pct=40", "--set", "fast=5", "--set", "slow=40")
     assert single["digest"] == next(one["digest"] for one in told["tried"] if (one["fast"], one["slow"]) == (5, 40))
+
+
+def test_a_terminal_shows_how_far_a_sweep_is_and_how_long_it_takes_still(tmp_path: Path) -> None:
+    """On standard error, so that what is printed stays clean."""
+    words = ("sweep", "atr_matrix", *SHORT, "--grid", "stop_atr=1,1.25,1.5,1.75,2,2.25,2.5,2.75", "--workers", "1", "--no-store", "--json")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "xterm", "COLUMNS": "120", "PYTHONDONTWRITEBYTECODE": "1"}
+    terminal, end = pty.openpty()
+    command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=end, text=True) as process:
+        os.close(end)
+        shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", _all_of(terminal))
+        assert process.stdout is not None and len(json.loads(process.stdout.read())["tried"]) == 8
+    assert process.returncode == 0
+
+    assert re.search(r"atr_matrix\W+8/8", shown), shown[-500:]
+    assert re.search(r"atr_matrix\W+[1-7]/8 +\d:\d\d:\d\d +0:\d\d:\d\d", shown), shown[-500:]
+
+
+def _all_of(terminal: int) -> str:
+    """What is written to a terminal until nobody has it open any more."""
+    found = b""
+    with contextlib.suppress(OSError):
+        while chunk := os.read(terminal, 4_096):
+            found += chunk
+    os.close(terminal)
+    return found.decode()
 
 
 def test_tables_come_with_a_run(tmp_path: Path) -> None:

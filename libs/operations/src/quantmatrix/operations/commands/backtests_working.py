@@ -14,7 +14,7 @@ from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.stored.code import code_at_work
 from quantmatrix.signals.stored.queue import FEED
 from quantmatrix.signals.stored.repeating import computed
-from quantmatrix.signals.stored.store import Backtest, BacktestStore
+from quantmatrix.signals.stored.store import SILENT_S, Backtest, BacktestStore
 from quantmatrix.signals.stored.wanted import Wanted
 from quantmatrix.signals.stored.working import Compute, work_on
 
@@ -61,7 +61,7 @@ async def resumed(backtest_id: int, workers: int | None, *, as_json: bool) -> Re
             raise BacktestError(f"backtest {backtest_id} has no parts; repeat it with qm backtest repeat {backtest_id}")
         past, known = data_of(one.wanted), await store.parts(backtest_id)
         if not await store.resume(backtest_id, code_at_work(), digest_of(past), clock.now()):
-            raise BacktestError(f"backtest {backtest_id} {_why_not(one, digest_of(past))}; start the sweep anew")
+            raise BacktestError(f"backtest {backtest_id} {_why_not(one, digest_of(past))}")
         if workers is None:
             return await handed_on(store, backtest_id, past)
         strategy = strategy_called(one.wanted.strategy)
@@ -78,10 +78,14 @@ async def resumed(backtest_id: int, workers: int | None, *, as_json: bool) -> Re
 
 def _why_not(one: Backtest, data_digest: str) -> str:
     if one.code.digest != code_at_work().digest:
-        return "began with other code"
+        return "began with other code; start the sweep anew"
     if one.data_digest is None:
-        return "was computed on bars of the installation, which are gone"
-    return f"is {one.state}" if one.data_digest == data_digest else "began with other data"
+        return "was computed on bars of the installation, which are gone; start the sweep anew"
+    if one.data_digest != data_digest:
+        return "began with other data; start the sweep anew"
+    if one.state == "running":
+        return f"is still at work; where its command was killed, that is known {SILENT_S} s afterwards: ask again then"
+    return f"is {one.state}; there is nothing to go on with"
 
 
 async def found(store: BacktestStore, backtest_id: int) -> Backtest:
