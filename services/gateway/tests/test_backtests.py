@@ -130,6 +130,25 @@ async def test_a_cancelled_one_ends(desk: Desk) -> None:
     assert answer.json() == {"cancelled": True}
     assert (await _ended(desk, number))["line"]["state"] == "cancelled"
     assert (await desk.post(f"/api/v1/backtests/{number}/cancel")).json() == {"cancelled": False}
+    assert "Go on" in (await desk.get(f"/backtests/{number}")).text
+
+
+async def test_a_cancelled_sweep_goes_on_when_a_person_wants_it(desk: Desk) -> None:
+    sweep = {**CROSS, "parameters": {}, "grid": {"fast": [2, 3, 4], "slow": [6, 8]}}
+    whole = await _run(desk, sweep)
+    number = (await desk.post("/api/v1/backtests/", sweep)).json()["backtest_id"]
+    await desk.post(f"/api/v1/backtests/{number}/cancel")
+    await _ended(desk, number)
+
+    taken = await desk.post(f"/api/v1/backtests/{number}/resume")
+
+    found = await _ended(desk, number)
+    assert (taken.status_code, taken.json()) == (202, {"backtest_id": number})
+    assert (found["line"]["state"], found["line"]["digest"]) == ("done", whole["line"]["digest"])
+    again = await desk.post(f"/api/v1/backtests/{number}/resume")
+    assert again.status_code == 422 and "is done; there is nothing to go on with" in again.text
+    single = await desk.post(f"/api/v1/backtests/{(await _run(desk, CROSS))['line']['backtest_id']}/resume")
+    assert "is a single run and has no parts" in single.text
 
 
 async def test_a_form_starts_one_and_tells_what_is_wrong(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import pytest
 from services.signals.tests.stored.installed import PARTS, Installation, answers, market_behind
 
 from quantmatrix.common.contracts.asking.backtests import (
+    BacktestResumeWanted,
     BacktestUnwanted,
     WindowsWanted,
 )
@@ -119,7 +120,7 @@ async def _stopped(worker: ServiceProcess) -> str:
     return worker.written()
 
 
-async def test_a_cancelled_one_is_left_alone_and_its_bars_go(here: Installation) -> None:
+async def test_a_cancelled_one_is_left_alone_until_a_person_lets_it_go_on(here: Installation) -> None:
     worker = await here.worker()
     number = await here.ordered()
     await wait_until(lambda: here.has_begun(number), within_s=20)
@@ -130,9 +131,18 @@ async def test_a_cancelled_one_is_left_alone_and_its_bars_go(here: Installation)
 
     assert not heard.wanted
     assert await here.database.fetch("signals", "select 1 from backtest_part where digest = 'forged'") == []
-    assert (await here.ended(await here.ordered())).line.state == "done"
-    kept = await here.database.fetch("signals", "select 1 from backtest_data where backtest_id = $1", number)
-    assert kept == [] and worker.alive
+    whole = await here.ended(await here.ordered())
+    had = await here.parts(number)
+    assert whole.line.state == "done" and worker.alive and 0 < had < PARTS
+
+    again = await here.ask("signals", BacktestResumeWanted(user_id=FIRST_ADMINISTRATOR, backtest_id=number))
+    resumed = await here.ended(again.backtest_id)
+
+    assert again.backtest_id == number and (resumed.line.state, resumed.line.digest) == ("done", whole.line.digest)
+    with pytest.raises(Refused, match="is done; there is nothing to go on with"):
+        await here.ask("signals", BacktestResumeWanted(user_id=FIRST_ADMINISTRATOR, backtest_id=number))
+    await here.ended(await here.ordered())
+    assert await here.database.fetch("signals", "select 1 from backtest_data where backtest_id = $1", number) == []
 
 
 async def test_a_part_is_stored_once_and_only_when_there_is_such_a_part(here: Installation) -> None:

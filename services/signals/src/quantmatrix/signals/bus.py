@@ -6,6 +6,7 @@ from typing import Any
 from quantmatrix.common.contracts.asking.backtests import (
     BacktestAsked,
     BacktestPageAsked,
+    BacktestResumeWanted,
     BacktestsAsked,
     BacktestUnwanted,
     BacktestWanted,
@@ -76,7 +77,12 @@ def backtests(answers: BacktestAnswers, queue: BacktestQueue, desk: BacktestDesk
             Answers(JobDataAsked, crew.data),
             Answers(CrewAsked, crew.found),
         ),
-        does=(Does(BacktestWanted, queue.wanted), Does(BacktestUnwanted, queue.unwanted), Does(JobDone, crew.done)),
+        does=(
+            Does(BacktestWanted, queue.wanted),
+            Does(BacktestUnwanted, queue.unwanted),
+            Does(BacktestResumeWanted, queue.resume_wanted),
+            Does(JobDone, crew.done),
+        ),
         background=(desk.run,),
     )
 

@@ -16,6 +16,7 @@ from quantmatrix.common.contracts.asking.backtests import (
     BacktestCancelled,
     BacktestPage,
     BacktestPageAsked,
+    BacktestResumeWanted,
     Backtests,
     BacktestsAsked,
     BacktestTaken,
@@ -153,6 +154,12 @@ async def cancel(number: int, gateway: Here, person: ByTrader) -> Response:
     return Exact(await gateway.parts.ask("signals", BacktestUnwanted(user_id=person.user_id, backtest_id=number)))
 
 
+@ROUTER.post("/api/v1/backtests/{number}/resume", tags=["backtests"], status_code=CREATED, responses=answers(BacktestTaken, CREATED))
+async def resume(number: int, gateway: Here, person: ByTrader) -> Response:
+    """Go on with a sweep or walk forward that was cancelled or failed: finished combinations are not computed again."""
+    return Exact(await gateway.parts.ask("signals", BacktestResumeWanted(user_id=person.user_id, backtest_id=number)), CREATED)
+
+
 async def load_backtests(look: Look) -> Backtests:
     found: Backtests = await look.ask("signals", BacktestsAsked(user_id=look.person.user_id, limit=ON_A_PAGE))
     return found
@@ -227,6 +234,12 @@ async def backtest_page(number: int, request: Request, gateway: Here, person: By
 @ROUTER.post("/backtests/{number}/cancel", include_in_schema=False)
 async def cancel_on_page(number: int, gateway: Here, person: ByTrader) -> Response:
     await gateway.parts.ask("signals", BacktestUnwanted(user_id=person.user_id, backtest_id=number))
+    return RedirectResponse(f"/backtests/{number}", 303)
+
+
+@ROUTER.post("/backtests/{number}/resume", include_in_schema=False)
+async def resume_on_page(number: int, gateway: Here, person: ByTrader) -> Response:
+    await gateway.parts.ask("signals", BacktestResumeWanted(user_id=person.user_id, backtest_id=number))
     return RedirectResponse(f"/backtests/{number}", 303)
 
 

@@ -4,7 +4,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from quantmatrix.common.contracts.asking.backtests import BacktestCancelled, BacktestTaken, BacktestUnwanted, BacktestWanted
+from quantmatrix.common.contracts.asking.backtests import (
+    BacktestCancelled,
+    BacktestResumeWanted,
+    BacktestTaken,
+    BacktestUnwanted,
+    BacktestWanted,
+)
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import Page
@@ -15,8 +21,8 @@ from quantmatrix.signals.backtest.sweep import combinations
 from quantmatrix.signals.backtest.walk_forward import Windows
 from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.store import KnownInstrument, SignalsStore
-from quantmatrix.signals.stored.code import code_at_work
-from quantmatrix.signals.stored.store import BacktestStore
+from quantmatrix.signals.stored.code import Code, code_at_work
+from quantmatrix.signals.stored.store import RESUMABLE_DAYS, Backtest, BacktestStore
 from quantmatrix.signals.stored.wanted import Wanted, wanted
 
 FEED = "installation"
@@ -54,6 +60,17 @@ class BacktestQueue:
             raise Refused("BACKTEST_UNKNOWN", f"there is no backtest {asked.backtest_id}")
         return BacktestCancelled(await store.cancel(asked.backtest_id, now))
 
+    async def resume_wanted(self, asked: BacktestResumeWanted, page: Page) -> BacktestTaken:
+        """Queue what is left of a sweep. Raises Refused with why that cannot be."""
+        store, code = BacktestStore(page.connection), code_at_work()
+        one = await store.one(asked.user_id, asked.backtest_id, self._clock.now())
+        if one is None:
+            raise Refused("BACKTEST_UNKNOWN", f"there is no backtest {asked.backtest_id}")
+        if not await store.requeue(asked.user_id, asked.backtest_id, code):
+            raise Refused("BACKTEST_NOT_RESUMABLE", f"backtest {asked.backtest_id} {_why_not(one, code)}")
+        page.after_commit(self._on_asked)
+        return BacktestTaken(asked.backtest_id)
+
     def _form(self, asked: BacktestWanted, listed: Mapping[Any, KnownInstrument]) -> Wanted:
         if asked.strategy not in self._strategies:
             raise BacktestError(f"there is no strategy {asked.strategy!r}; there is {', '.join(sorted(self._strategies))}")
@@ -83,6 +100,18 @@ class BacktestQueue:
             windows=_windows(asked, grid),
             all_listed=not asked.symbols,
         )
+
+
+def _why_not(one: Backtest, code: Code) -> str:
+    if one.wanted.kind == "run":
+        return "is a single run and has no parts; ask for it again"
+    if one.state not in ("failed", "cancelled"):
+        return f"is {one.state}; there is nothing to go on with"
+    if one.code.digest != code.digest:
+        return "began with other code; ask for it again"
+    if not one.by_service:
+        return f"was computed by a command; go on with it by qm backtest resume {one.backtest_id}"
+    return f"ended more than {RESUMABLE_DAYS} days ago, and its bars are gone; ask for it again"
 
 
 def _windows(asked: BacktestWanted, grid: Mapping[str, Any]) -> Windows | None:

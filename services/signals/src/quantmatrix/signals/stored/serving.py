@@ -83,7 +83,7 @@ class BacktestDesk:
 
     async def _next(self) -> bool:
         held = await self._held()
-        await held.forget_data()
+        await held.forget_data(self._clock.now())
         found = await held.take(self._clock.now())
         if found is None:
             return False

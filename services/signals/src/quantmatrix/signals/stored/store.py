@@ -19,6 +19,8 @@ from quantmatrix.signals.stored.code import Code
 from quantmatrix.signals.stored.wanted import Wanted, read_wanted
 
 LISTED_MAX = 200
+RESUMABLE_DAYS = 7
+"""How long the bars of a sweep are kept that ended without being done; until then it can go on on the same ones."""
 SILENT_S = 120
 """A backtest at work is heard of at least this often, in seconds; after that whoever worked on it is gone."""
 _ROW = """backtest_id, kind, strategy, asked::text as asked, done, total, code_digest, code_revision, data_digest, digest, trades_digest,
@@ -185,6 +187,18 @@ class BacktestStore:
             )
         )  # fmt: skip
 
+    async def requeue(self, user_id: UserId, backtest_id: int, code: Code) -> bool:
+        """Let the service go on with a sweep of its own that ended without being done, on the same bars. False when it cannot."""
+        return bool(
+            await self._connection.fetchval(
+                """update backtest b set state = 'queued', error = null, ended_at = null, started_at = null, tries = 0
+                   where user_id = $1 and backtest_id = $2 and code_digest = $3 and by_service and kind <> 'run'
+                   and state in ('failed', 'cancelled') and (exists (select from backtest_data d where d.backtest_id = b.backtest_id)
+                   or not exists (select from backtest_part p where p.backtest_id = b.backtest_id)) returning true""",
+                user_id, backtest_id, code.digest,
+            )
+        )  # fmt: skip
+
     async def listed(self, user_id: UserId, at: datetime, *, before: int | None = None, limit: int = 50) -> list[Backtest]:
         """The latest first. before: the last one of the page before."""
         rows = await self._connection.fetch(
@@ -253,10 +267,12 @@ class BacktestStore:
         )
         return found
 
-    async def forget_data(self) -> None:
-        """Drop the bars of every backtest that has ended."""
+    async def forget_data(self, at: datetime) -> None:
+        """Drop the bars of every backtest that is done, and of those that ended otherwise too long ago to go on."""
         await self._connection.execute(
-            "delete from backtest_data where backtest_id in (select backtest_id from backtest where state not in ('queued', 'running'))"
+            """delete from backtest_data where backtest_id in (select backtest_id from backtest
+               where state = 'done' or (state not in ('queued', 'running') and ended_at < $1))""",
+            at - timedelta(days=RESUMABLE_DAYS),
         )
 
 

@@ -256,6 +256,19 @@ class BacktestWanted(Question[BacktestTaken], frozen=True, kw_only=True):
     seed: int = 0
 
 
+class BacktestResumeWanted(Question[BacktestTaken], frozen=True, kw_only=True):
+    """Go on with a sweep or walk forward that was cancelled or failed: what is finished of it is not computed again.
+
+    A problem when it is a single run, is done or still at work, or when the code is other than it began with.
+    """
+
+    VERB = "backtest_resume_wanted"
+    ANSWER = BacktestTaken
+
+    user_id: UserId
+    backtest_id: int
+
+
 class BacktestCancelled(msgspec.Struct, frozen=True):
     """cancelled: false when it had ended before."""
 
