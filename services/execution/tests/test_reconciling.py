@@ -86,6 +86,40 @@ async def test_a_bust_takes_position_and_cash_back(desk: Desk) -> None:
     assert (await desk.agree()).executions == 2
 
 
+async def test_an_execution_that_is_reported_after_its_correction_is_not_booked_beside_it(desk: Desk, database: FreshDatabase) -> None:
+    """F6, F14: eight instead of ten, told in the wrong order while the session was down; the portfolio hears of eight, once."""
+    await desk.start()
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+    await desk.die()
+    first = desk.broker.fill(reference, Quantity(10), Price(101))
+    desk.broker.fill(reference, Quantity(8), Price(101), corrects=first.execution_id)
+    desk.broker.executions.reverse()
+
+    await desk.start()
+
+    book = await desk.agree()
+    said = await database.fetch("execution", "select type from outbox where type in ('OrderFilled', 'FillCorrected')")
+    assert (book.positions, book.executions, book.broker_executions) == ({INSTRUMENT.instrument_id: Quantity(8)}, 1, 1)
+    assert [row["type"] for row in said] == ["OrderFilled"]
+
+
+async def test_a_bust_that_is_reported_before_what_it_busts_leaves_nothing(desk: Desk) -> None:
+    await desk.start()
+    order = await desk.place()
+    reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
+    cash = (await desk.book()).cash
+    await desk.die()
+    first = desk.broker.fill(reference, Quantity(10), Price(101))
+    desk.broker.fill(reference, Quantity(0), Price(101), fee="0", corrects=first.execution_id)
+    desk.broker.executions.reverse()
+
+    await desk.start(reconcile_every_s=0.1)
+
+    book = await desk.agree()
+    assert (book.positions, book.cash, book.broker_executions) == ({}, cash, 0)
+
+
 async def test_a_partial_fill_and_then_the_end_of_the_session(desk: Desk) -> None:
     """F21: what was filled stays, the rest is over."""
     await desk.start()

@@ -144,10 +144,10 @@ class Answers:
         refs = {
             row["client_ref"] for row in await connection.fetch("select client_ref from orders where account_id = $1", account.account_id)
         }
-        booked = {
-            row["execution_id"]
-            for row in await connection.fetch("select execution_id from execution where account_id = $1", account.account_id)
-        }
+        rows = await connection.fetch("select execution_id, corrects from execution where account_id = $1", account.account_id)
+        booked = {row["execution_id"] for row in rows}
+        superseded = {row["corrects"] for row in rows}
+        standing = [one for one in executed if one.quantity and one.execution_id not in superseded]
         breaks = await connection.fetch(
             "select about, ours, theirs from break where account_id = $1 and resolved_at is null order by about",
             account.account_id,
@@ -165,10 +165,10 @@ class Answers:
             orders=orders,
             executions=len(booked),
             broker_orders=len(theirs),
-            broker_executions=len(executed),
+            broker_executions=len(standing),
             duplicate_orders=book.duplicate_orders if book else 0,
             orders_without_intent=tuple(sorted({one.client_ref for one in theirs} - refs)),
-            executions_not_booked=tuple(sorted({one.execution_id for one in executed} - booked)),
+            executions_not_booked=tuple(sorted({one.execution_id for one in executed} - booked - superseded)),
             open_breaks=tuple(f"{row['about']}: ours {row['ours']}, the broker's {row['theirs']}" for row in breaks),
         )
 

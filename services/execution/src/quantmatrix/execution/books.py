@@ -36,16 +36,18 @@ class Books:
     # Executions
 
     async def is_booked(self, account_id: AccountId, execution_id: str) -> bool:
-        found = "select exists (select from execution where account_id = $1 and execution_id = $2)"
+        """Whether an execution is in the books, or another one that says what became of it: it may be reported after its correction."""
+        found = """select exists (select from execution where account_id = $1 and execution_id = $2)
+                   or exists (select from execution where account_id = $1 and corrects = $2)"""
         return bool(await self._connection.fetchval(found, account_id, execution_id))
 
-    async def undo_corrected(self, order: Order, execution: Execution) -> Quantity:
-        """Take the execution that this one corrects out of position and cash; returns its quantity, zero when it is not known."""
+    async def undo_corrected(self, order: Order, execution: Execution) -> Quantity | None:
+        """Take the execution that this one corrects out of position and cash; returns its quantity, None when it was never booked."""
         row = await self._connection.fetchrow(
             "select * from execution where account_id = $1 and execution_id = $2", order.account_id, execution.corrects
         )
         if row is None:
-            return Quantity(0)
+            return None
         old = replace(
             execution,
             side=Side(row["side"]),

@@ -79,11 +79,11 @@ class Change:
         self._told(moved, _say_state(self.page, moved, session, code, detail), kind, at, detail)
         self._cancel_if_wished(at, session)
 
-    def book(self, execution: Execution, *, undone: Quantity = NOTHING) -> None:
-        """Book an execution that is not booked yet. undone: the quantity of the one that it corrects."""
+    def book(self, execution: Execution, *, undone: Quantity | None = None) -> None:
+        """Book an execution that is not booked yet. undone: the quantity of the one that it corrects, None where there is none here."""
         order = self.order
         _continue(self.page, order, execution.executed_at)
-        filled = order.filled + execution.quantity - undone
+        filled = order.filled + execution.quantity - (undone or NOTHING)
         kind = OrderEventKind.FULL_FILL if filled >= order.quantity else OrderEventKind.PARTIAL_FILL
         moved = replace(
             order,
@@ -92,7 +92,7 @@ class Change:
             broker_order_id=order.broker_order_id or execution.broker_order_id,
         )
         self.executions.append(execution)
-        self._told(moved, _say_fill(self.page, moved, execution), kind, execution.executed_at, "")
+        self._told(moved, _say_fill(self.page, moved, execution, corrects=undone is not None), kind, execution.executed_at, "")
         if filled > order.quantity:
             log.error("order.overfilled", order_id=str(order.order_id), quantity=str(order.quantity), filled=str(filled))
         self._cancel_if_wished(execution.executed_at, execution.session)
@@ -132,7 +132,9 @@ async def book(order: Order, execution: Execution, page: Page) -> Order:
     store = ExecutionStore(page.connection)
     if await store.is_booked(order.account_id, execution.execution_id):
         return order
-    undone = await store.undo_corrected(order, execution) if execution.corrects is not None else NOTHING
+    undone = await store.undo_corrected(order, execution) if execution.corrects is not None else None
+    if execution.corrects is not None and undone is None and not execution.quantity:
+        return order  # a bust of what was never booked takes nothing back; what it busts is told with it again
     change = Change(order, page)
     change.book(execution, undone=undone)
     return await change.store()
@@ -172,7 +174,8 @@ def _continue(page: Page, order: Order, at: datetime) -> None:
         page.because_of(Head(message_id=order.last_event, caused_by=None, occurred_at=at, trace=order.trace))
 
 
-def _say_fill(page: Page, moved: Order, execution: Execution) -> OrderFilled | FillCorrected:
+def _say_fill(page: Page, moved: Order, execution: Execution, *, corrects: bool) -> OrderFilled | FillCorrected:
+    """corrects: whether the fill that it takes the place of was said; otherwise it is the first that anybody hears of it."""
     common: dict[str, Any] = {
         "fill_id": fill_of(moved.account_id, execution.execution_id),
         "execution_id": execution.execution_id,
@@ -191,7 +194,7 @@ def _say_fill(page: Page, moved: Order, execution: Execution) -> OrderFilled | F
         "lots": tuple(NamedLotPart(lot_id, units) for lot_id, units in moved.lots),
         "leaves": moved.leaves,
     }
-    if execution.corrects is None:
+    if execution.corrects is None or not corrects:
         return page.say(OrderFilled(**common), identity=common["fill_id"])
     return page.say(FillCorrected(**common, corrects=fill_of(moved.account_id, execution.corrects)), identity=common["fill_id"])
 
