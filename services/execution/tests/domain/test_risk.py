@@ -74,6 +74,14 @@ def approved(wanted: Intent, limits: Limits = LIMITS, **standing: object) -> App
     return verdict
 
 
+def test_limits_in_another_currency_open_no_risk_and_close_no_way_out() -> None:
+    """The currency of the settings was changed after the account was opened."""
+    euros = replace(LIMITS, order_notional_max=Money(50_000, "EUR"), position_notional_max=Money(80_000, "EUR"))
+
+    assert denial(intent(), euros).code == "LIMITS_CURRENCY"
+    assert approved(intent(100, Side.SELL), euros, position=Quantity(100))
+
+
 def test_a_stop_to_buy_is_worth_what_it_costs_once_it_is_touched() -> None:
     """460 at the last price of 100 are within 50,000, at the stop of 109 they are not; a stop to sell is worth the last price."""
     stop = {"order_type": OrderType.STOP, "stop_price": Price(109)}

@@ -75,6 +75,8 @@ def assess(intent: Intent, standing: Standing, limits: Limits) -> ApprovedOrder 
     price = standing.price
     if denial := _standing_says_no(intent, standing, reducing=reducing) or _lots_say_no(intent, standing):
         return denial
+    if limits.order_notional_max.currency != standing.cash.currency and not reducing:
+        return Denial("LIMITS_CURRENCY", f"limits are in {limits.order_notional_max.currency}, the account holds {standing.cash.currency}")
     if price is None:
         return Denial("PRICE_UNKNOWN", f"no price of {intent.instrument.symbol} has been seen yet")
     if denial := _size_says_no(intent, standing, limits, price, reducing=reducing):
