@@ -141,3 +141,18 @@ async def test_an_order_that_execution_has_not_heard_of_yet_is_there_and_can_be_
     assert (shown.status_code, shown.json(parse_float=Decimal)) == (200, trade)
     assert (cancelled.status_code, strangers.status_code) == (202, 404)
     assert [step["what"] for step in (await paused.get(f"/api/v1/orders/{trade['id']}")).json()["steps"]][-1] == "cancelled"
+
+
+async def test_an_order_of_a_ledger_that_was_forgotten_is_not_told_of(paused: Console, database: FreshDatabase) -> None:
+    held = await database.connect("execution")
+    async with held.transaction():
+        await held.execute("select from account for update")
+        trade = (await _execute(paused, "forgotten")).json()
+        connection = await database.connect("gateway")
+        await connection.execute(
+            """insert into audit (at, name, action, about, address, request_id)
+               values (clock_timestamp(), 'admin', 'replay.restart', 'paper ledger', '', gen_random_uuid())"""
+        )
+        shown = await paused.get(f"/api/v1/trades/{trade['id']}")
+
+    assert shown.status_code == 404

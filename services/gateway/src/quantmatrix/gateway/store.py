@@ -228,13 +228,14 @@ class GatewayStore:
         return [_audit(row) for row in rows]
 
     async def placed(self, user_id: UserId, order_id: UUID, since: datetime) -> dict[str, Any] | None:
-        """What the audit trail tells of an order that a person placed since a moment; None for another one."""
+        """What the audit trail tells of an order that a person placed since a moment; None for another one, and for one of a ledger
+        that was forgotten since.
+        """
         found = await self._connection.fetchval(
-            "select after from audit where action = 'order.placed' and at >= $3 and about = $2 and user_id = $1",
-            user_id,
-            str(order_id),
-            since,
-        )
+            """select after from audit where action = 'order.placed' and at >= $3 and about = $2 and user_id = $1
+               and at > coalesce((select max(at) from audit where action = 'replay.restart'), '-infinity')""",
+            user_id, str(order_id), since,
+        )  # fmt: skip
         told: dict[str, Any] | None = None if found is None else json.loads(found)
         return told
 
