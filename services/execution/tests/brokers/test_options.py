@@ -78,6 +78,6 @@ async def test_an_option_is_settled_by_a_close_that_came_with_other_bars_of_the_
     await _held(paper)
     await _order(paper, 2, Side.SELL, 3, 2)
 
-    await day(paper, 3, bar("7", instrument="XNYS-ZZZ"), closes={"ABC": Price.parse("21.50")})
+    await day(paper, 3, closes={"ABC": Price.parse("21.50")})
 
     assert (await paper.changed_since(ACCOUNT, CLOSED_AT))[1][-1].price == Price.parse("1.50")
