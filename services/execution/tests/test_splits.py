@@ -1,9 +1,10 @@
-"""Splits and orders on real processes' paper venue: died between the venue's book and ours, and with an order on its way."""
+"""The paper venue's book and ours through a session: died between the two at a split, an order on its way, bars in parts."""
 
 import asyncio
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 from services.execution.tests.test_processes import ACCOUNT, order, prices
 
 from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked, BreaksAsked, OrdersAsked, OrderSummary
@@ -12,7 +13,7 @@ from quantmatrix.common.contracts.commands import CancelOrder
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, order_of
-from quantmatrix.common.names import ActionKind, OrderState
+from quantmatrix.common.names import ActionKind, InstrumentId, OrderState, TimeInForce
 from quantmatrix.common.testing.examples import CLOSED_AT, INSTRUMENT, OPENED_AT, SESSION, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
@@ -137,3 +138,28 @@ async def test_a_split_waits_for_an_order_that_is_on_its_way(start_here: Any, as
     (ours,) = await orders_of(ask)
     theirs = await paper.find(ACCOUNT, ours.client_ref)
     assert ours.quantity == getattr(theirs, "quantity", None) == Quantity(20)
+
+
+async def test_an_order_for_the_session_waits_for_the_part_that_brings_its_bar(start_here: Any, ask: Any, say: Saying) -> None:
+    """Of more than five hundred instruments the bars of a session come in parts; the first one brings none for this order."""
+    await start_here("execution")
+    for message in [like(InstrumentListed), *prices(0, 100)]:
+        await say(message)
+    await say.heard_by("execution", ask)
+    day_order = order(1)
+    await say(msgspec.structs.replace(day_order, time_in_force=TimeInForce.DAY))
+    await at_the_venue(ask, 1)
+    closed, watermark = prices(1, 101)
+    assert isinstance(closed, BarsClosed)
+    other = msgspec.structs.replace(closed.bars[0], instrument_id=InstrumentId("XNYS-AAA"), symbol="AAA")
+
+    for message in [
+        msgspec.structs.replace(closed, part=1, parts=2, bars=(other,)),
+        msgspec.structs.replace(closed, part=2, parts=2),
+        watermark,
+    ]:
+        await say(message)
+    await say.heard_by("execution", ask)
+
+    assert [(one.state, one.filled) for one in await orders_of(ask)] == [(OrderState.FILLED, Quantity(10))]
+    assert (await book_of(ask)).positions == {INSTRUMENT.instrument_id: Quantity(10)}
