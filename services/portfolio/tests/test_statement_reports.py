@@ -15,12 +15,11 @@ from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, Al
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import usd
-from quantmatrix.portfolio.day_marks import keep_day_marks
+from quantmatrix.portfolio.day_marks import close_session
 from quantmatrix.portfolio.derivation_answers import derivation
 from quantmatrix.portfolio.performance_answers import performance, report
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_store import Options
-from quantmatrix.portfolio.store import PortfolioStore
 from quantmatrix.portfolio.tax_answers import allocated, basis_differences, treatments, wash_sales
 
 NAMED_JANUARY = JANUARY.replace(
@@ -135,8 +134,7 @@ async def test_sessions_of_the_market_do_not_value_an_imported_account_a_second_
     await keep(connection, NAMED_JANUARY)
     before = await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR), connection)
 
-    await keep_day_marks(connection, date(2024, 3, 1))
-    await PortfolioStore(connection).take_snapshots(date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
+    await close_session(connection, date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
 
     assert await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR), connection) == before
     assert await connection.fetchval("select count(*) from day_mark") == 0

@@ -12,12 +12,14 @@ from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import RunState
+from quantmatrix.common.runtime.writing import made
 from quantmatrix.common.testing.examples import ACCOUNT, INSTRUMENT, USER, like
 from quantmatrix.common.values import Price
 from quantmatrix.signals.domain.ledger import nothing
 from quantmatrix.signals.domain.run import Run
 from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.store import SignalsStore
+from quantmatrix.signals.writes import followed, raised
 
 START = date(2024, 3, 4)
 RUN = like(SignalRaised).run_id
@@ -64,9 +66,9 @@ async def test_a_follow_up_is_what_a_plain_walk_finds(
         SignalRaised, signal_id=derived_id("followed", next(_numbers)), session=START, price=Price(100), stop=Price(88), horizon_days=days,
         targets=(Price(112), Price(124)),
     )  # fmt: skip
-    await SignalsStore(store._connection).keep_signal(signal, None)
+    await made(store._connection, raised(signal, None))
     await store._connection.execute("delete from follow_up")
-    await store.follow(signal, scale)
+    await made(store._connection, followed(signal, scale))
 
     for number, (close, up, down) in enumerate(bars, start=1):
         bar = (INSTRUMENT.instrument_id, (close + up) * scale, (close - down) * scale, close * scale)
@@ -83,8 +85,8 @@ async def test_a_follow_up_is_what_a_plain_walk_finds(
 
 async def test_nobody_is_told_of_the_signals_of_others(store: FollowStore) -> None:
     signal = like(SignalRaised, session=START)
-    await SignalsStore(store._connection).keep_signal(signal, None)
-    await store.follow(signal, 1.0)
+    await made(store._connection, raised(signal, None))
+    await made(store._connection, followed(signal, 1.0))
 
     assert len(await store.follow_ups(USER, [signal.signal_id])) == 1
     assert await store.follow_ups(derived_id("somebody else"), [signal.signal_id]) == []

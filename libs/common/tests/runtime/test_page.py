@@ -10,6 +10,7 @@ from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.keys import KeysHeard
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.register import View
+from quantmatrix.common.runtime.writing import Write
 from quantmatrix.common.testing.clock import NOON
 from quantmatrix.common.testing.examples import EXAMPLES, like
 
@@ -69,18 +70,16 @@ def test_several_causes_on_one_page_are_kept_apart() -> None:
     assert [message.head for message in page.said] == [first, second, third]
 
 
-async def test_what_a_page_gathers_for_a_writer_is_written_in_one_call_and_in_order() -> None:
-    written: list[tuple[str, tuple[int, ...]]] = []
+def test_what_a_page_gathers_for_a_change_is_one_change_and_in_order() -> None:
+    def feed(rows: Sequence[int]) -> Write:
+        return Write(("fed as (select 1)",), (list(rows),))
 
-    async def feed(_: object, rows: Sequence[int]) -> None:
-        written.append(("feed", tuple(rows)))
-
-    async def book(_: object, rows: Sequence[int]) -> None:
-        written.append(("book", tuple(rows)))
+    def book(rows: Sequence[int]) -> Write:
+        return Write(("booked as (select 1)",), (list(rows),))
 
     page = _page()
-    for writer, row in ((feed, 1), (book, 2), (feed, 3)):
-        page.gather(writer, row)
-    await page.write_gathered()
+    for change, row in ((feed, 1), (book, 2), (feed, 3)):
+        page.gather(change, row)
+    page.write_gathered()
 
-    assert written == [("feed", (1, 3)), ("book", (2,))]
+    assert page.writing.writes == [feed([1, 3]), book([2])]

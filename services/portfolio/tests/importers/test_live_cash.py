@@ -16,9 +16,9 @@ from quantmatrix.common.testing.examples import INSTRUMENT, usd
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.common.values import Price
 from quantmatrix.portfolio import telling
+from quantmatrix.portfolio.day_marks import close_session
 from quantmatrix.portfolio.ledgers import LedgerReader
 from quantmatrix.portfolio.statement_store import StatementStore
-from quantmatrix.portfolio.store import PortfolioStore
 
 AT = datetime(2025, 7, 23, 12, tzinfo=UTC)
 BOUGHT = filled(1, Side.BUY, 100, "20", date(2024, 1, 10))
@@ -101,7 +101,7 @@ async def test_days_that_were_marked_before_the_file_came_are_put_right_and_a_de
     await opened(pages)
     days = (date(2023, 12, 29), date(2024, 1, 2), date(2024, 1, 31))
     for day in days:
-        await PortfolioStore(pages.connection).take_snapshots(day, AT)
+        await close_session(pages.connection, day, AT)
     before = await equity(pages)
 
     await keep(pages, JANUARY)

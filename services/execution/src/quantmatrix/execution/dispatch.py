@@ -55,10 +55,13 @@ class Dispatcher:
         self._doubt_since: dict[OrderId, float] = {}
         self._absent_since: dict[OrderId, float] = {}
         self._in_hand = False
+        self.all_answered = False
+        """Whether the tables said so and nothing was sent or asked since; a guess that saves a look, never more than that."""
         self._wake = asyncio.Event()
 
     def send(self, order: Order, account: Account) -> None:
         """An order of ours was just committed: it has never been sent."""
+        self.all_answered = False
         self._fresh.append((order, account))
         self._wake.set()
 
@@ -67,11 +70,13 @@ class Dispatcher:
         """Whether a new order is on its way right now; an order in doubt is known to the tables alone."""
         return bool(self._fresh) or self._in_hand
 
-    def wake(self) -> None:
-        self._wake.set()
+    def found_all_answered(self) -> None:
+        """The tables had no order that waits for an answer."""
+        self.all_answered = not self.sending
 
     def recall(self, account_id: AccountId, order_id: OrderId | None = None) -> None:
         """Orders of an account, or one of them, that have not left yet are not sent at first sight: they are looked at again."""
+        self.all_answered = False
         self._fresh = deque(
             (order, account) for order, account in self._fresh if order.account_id != account_id or order_id not in (None, order.order_id)
         )

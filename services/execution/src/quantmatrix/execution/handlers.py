@@ -21,6 +21,7 @@ from quantmatrix.execution.lifecycle import Change, is_over, move, store_approve
 from quantmatrix.execution.ports import Moment
 from quantmatrix.execution.reconcile import CASH, Brokers, say_resolved, take_changes
 from quantmatrix.execution.store import ExecutionStore
+from quantmatrix.execution.writes import marks, nothing_unanswered
 
 log = structlog.get_logger(__name__)
 CANCEL_WAITS = "a cancel is asked; it is sent as soon as the broker tells of the order"
@@ -70,7 +71,7 @@ class Handlers:
             if await broker.bars_closed(moment, closed.bars):
                 for account in [one for one in await store.accounts() if one.broker == name]:
                     await take_changes(self._brokers.of(account), account, closed.opened_at, page)
-        await store.keep_marks(closed.bars, closed.session, closed.closed_at)
+        page.write(marks(closed.bars, closed.session, closed.closed_at))
 
     async def prices_reached(self, watermark: PricesWatermark, page: Page) -> None:
         """The prices of this moment have been matched; what they filled is said before this."""
@@ -118,7 +119,13 @@ class Handlers:
         reached = page.reached(PricesWatermark.key_for(watermark.calendar)).moment
         if reached is None or reached < watermark.moment or self._dispatcher.sending or page.says(OrderSubmitted):
             return False
-        return not await ExecutionStore(page.connection).unanswered()
+        supposed, self._dispatcher.all_answered = self._dispatcher.all_answered and page.alone, False
+        if supposed:
+            page.write(nothing_unanswered())
+        elif await ExecutionStore(page.reading).unanswered():
+            return False
+        page.after_commit(self._dispatcher.found_all_answered)
+        return True
 
     async def decisions_reached(self, watermark: SignalsWatermark, page: Page) -> None:
         """Every decision on this moment was heard, and all of its orders are at their brokers."""
@@ -198,8 +205,9 @@ class Handlers:
 
     async def _consider(self, intent: Intent, now: datetime, page: Page) -> None:
         """The one way from a wish to an order: the same wish heard twice is one order."""
-        store = ExecutionStore(page.connection)
-        look = await store.look(intent, now)
+        store = ExecutionStore(page.reading)
+        # Nobody else writes here: of two intents on one page the second sees the first, and a page is fenced against other processes.
+        look = await store.look(intent, now, lock=not page.alone)
         if look is None or look.account.user_id != intent.user_id:
             log.error("intent.without_account", account_id=intent.account_id, intent_id=str(intent.intent_id))
             if not await store.intent_known(intent.intent_id):

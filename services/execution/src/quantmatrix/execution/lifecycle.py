@@ -27,7 +27,8 @@ from quantmatrix.common.values import Quantity
 from quantmatrix.execution.domain.orders import Execution, Intent, Order, fill_of
 from quantmatrix.execution.domain.risk import ApprovedOrder, Denial
 from quantmatrix.execution.domain.states import TERMINAL, OrderEventKind, after
-from quantmatrix.execution.store import ExecutionStore, Step
+from quantmatrix.execution.store import ExecutionStore
+from quantmatrix.execution.writes import Step, changed, placed
 
 log = structlog.get_logger(__name__)
 _M = TypeVar("_M", bound=OrderEvent)
@@ -39,7 +40,7 @@ async def store_denial(intent: Intent, denial: Denial, page: Page) -> Order:
     order = replace(Order.made_of(intent, OrderState.DENIED, page.cause.trace), code=denial.code, detail=denial.detail)
     said = _say(page, OrderDenied, order, intent.session, code=denial.code, detail=denial.detail)
     stored = _after(order, said)
-    await ExecutionStore(page.connection).add_order(stored, event="denied")
+    page.write(placed(stored, event="denied"))
     return stored
 
 
@@ -47,7 +48,7 @@ async def store_approved(approved: ApprovedOrder, page: Page) -> Order:
     """The intent is stored before anything is sent."""
     order = Order.made_of(approved.intent, OrderState.SUBMITTING, page.cause.trace, reference_price=approved.reference_price)
     stored = _after(order, _say(page, OrderSubmitted, order, order.session))
-    await ExecutionStore(page.connection).add_order(stored, event="submitted")
+    page.write(placed(stored, event="submitted"))
     return stored
 
 
@@ -119,7 +120,7 @@ class Change:
     async def store(self) -> Order:
         """Write what happened, if anything did; returns the order as it then stands."""
         if self.steps:
-            await ExecutionStore(self.page.connection).change_order(self.order, self.steps, self.executions)
+            self.page.write(changed(self.order, self.steps, self.executions))
         return self.order
 
     def _told(self, moved: Order, said: OrderEvent | OrderFilled | FillCorrected, event: str, at: datetime, detail: str) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from quantmatrix.common.contracts.prices import Bar, InstrumentListed
+from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import (
     AccountId,
@@ -24,10 +24,9 @@ from quantmatrix.common.names import (
     TradingState,
     UserId,
 )
-from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity
-from quantmatrix.execution.books import Books, change_of
-from quantmatrix.execution.domain.orders import Execution, Intent, NamedLots, Order, fill_of
+from quantmatrix.execution.books import Books
+from quantmatrix.execution.domain.orders import Intent, Order
 from quantmatrix.execution.domain.risk import Standing
 from quantmatrix.execution.domain.states import OPEN, UNANSWERED
 
@@ -59,16 +58,6 @@ class Look:
     known: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that happened to an order, and the state after it. at: event time, UTC."""
-
-    event: str
-    state: OrderState
-    at: datetime
-    detail: str | None
-
-
 class ExecutionStore(Books):
     """Reads and writes on one connection; the caller owns the transaction."""
 
@@ -83,17 +72,6 @@ class ExecutionStore(Books):
             one.instrument_id, one.symbol, one.asset_class, one.currency, one.multiplier.value, listed.tick_size.value,
             listed.lot_size.value, listed.calendar,
         )  # fmt: skip
-
-    async def keep_marks(self, bars: Sequence[Bar], session: date, at: datetime) -> None:
-        await self._connection.execute(
-            """insert into mark (instrument_id, price, session, marked_at)
-               select i, p, $3, $4 from unnest($1::text[], $2::numeric[]) as n (i, p) on conflict (instrument_id)
-               do update set price = excluded.price, session = excluded.session, marked_at = excluded.marked_at""",
-            [bar.instrument_id for bar in bars],
-            [bar.close.value for bar in bars],
-            session,
-            at,
-        )
 
     async def closes_of(self, session: date) -> dict[str, Price]:
         """The closes of a session that were heard so far, by symbol."""
@@ -218,60 +196,6 @@ class ExecutionStore(Books):
 
     # Orders
 
-    async def add_order(self, order: Order, *, event: str) -> None:
-        """Store a new order with its first event."""
-        one = order.instrument
-        await self._connection.execute(
-            """with placed as (insert into orders (order_id, account_id, user_id, client_ref, intent_id, instrument_id, symbol, asset_class,
-               currency, multiplier, side, quantity, order_type, time_in_force, limit_price, stop_price, reference_price, state, code, detail,
-               triggered_by, session, created_at, trace, last_event, version, lots) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-               $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $29))
-               insert into order_event (order_id, ordinal, event, state, occurred_at, detail) values ($1, 1, $27, $18, $23, $28)""",
-            order.order_id, order.account_id, order.user_id, order.client_ref, order.intent_id, one.instrument_id, one.symbol, one.asset_class,
-            one.currency, one.multiplier.value, order.side, order.quantity.value, order.order_type, order.time_in_force,
-            order.limit_price and order.limit_price.value, order.stop_price and order.stop_price.value,
-            order.reference_price and order.reference_price.value, order.state, order.code, order.detail, order.triggered_by, order.session,
-            order.created_at, order.trace, order.last_event, order.version, event, f"{order.code} {order.detail}" if order.code else None,
-            _told_lots(order.lots),
-        )  # fmt: skip
-
-    async def change_order(self, order: Order, steps: Sequence[Step], executions: Sequence[Execution]) -> None:
-        """Store an order as it stands after these steps, the steps, and its new executions; position and cash move with them.
-
-        Raises TryLater when the order is not the one that these steps started from, or when one of the executions was booked before:
-        whoever did so knows more of it.
-        """
-        changes = [change_of(order, execution, 1) for execution in executions]
-        row = await self._connection.fetchrow(
-            """with moved as (update orders set state = $2, filled = $3, quantity = $4, limit_price = $5, stop_price = $6,
-               broker_order_id = $7, code = $8, detail = $9, last_event = $10, version = $11,
-               cancel_asked_at = $30, lots = $31 where order_id = $1 and version = $11 - cardinality($12::text[]) returning 1),
-               told as (insert into order_event (order_id, ordinal, event, state, occurred_at, detail)
-               select $1, (select count(*) from order_event where order_id = $1) + n.ordinal, n.event, n.state, n.at, n.detail
-               from unnest($12::text[], $13::text[], $14::timestamptz[], $15::text[]) with ordinality as n (event, state, at, detail, ordinal)),
-               booked as (insert into execution (account_id, execution_id, fill_id, order_id, instrument_id, side, quantity, price, fee,
-               currency, session, executed_at, corrects) select $16, n.id, n.fill_id, $1, $17, n.side, n.quantity, n.price, n.fee, n.currency,
-               n.session, n.at, n.corrects from unnest($18::text[], $19::uuid[], $20::text[], $21::numeric[], $22::numeric[], $23::numeric[],
-               $24::text[], $25::date[], $26::timestamptz[], $27::text[])
-               as n (id, fill_id, side, quantity, price, fee, currency, session, at, corrects) on conflict do nothing returning 1),
-               held as (insert into position as p (account_id, instrument_id, quantity) select $16, $17, $28 where cardinality($18) > 0
-               on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
-               paid as (update account set cash = cash - $29 where account_id = $16 and cardinality($18) > 0)
-               select (select count(*) from moved), (select count(*) from booked)""",
-            order.order_id, order.state, order.filled.value, order.quantity.value, order.limit_price and order.limit_price.value,
-            order.stop_price and order.stop_price.value, order.broker_order_id, order.code, order.detail, order.last_event, order.version,
-            [step.event for step in steps], [step.state for step in steps], [step.at for step in steps], [step.detail for step in steps],
-            order.account_id, order.instrument.instrument_id,
-            [one.execution_id for one in executions], [fill_of(order.account_id, one.execution_id) for one in executions],
-            [one.side for one in executions], [one.quantity.value for one in executions], [one.price.value for one in executions],
-            [one.fee.amount for one in executions], [one.fee.currency for one in executions], [one.session for one in executions],
-            [one.executed_at for one in executions], [one.corrects for one in executions],
-            sum((quantity for quantity, _ in changes), Decimal(0)), sum((cash for _, cash in changes), Decimal(0)),
-            order.cancel_asked_at, _told_lots(order.lots),
-        )  # fmt: skip
-        if row is None or tuple(row) != (1, len(executions)):
-            raise TryLater(f"order {order.order_id} was changed, or an execution booked, meanwhile")
-
     async def order(self, order_id: OrderId) -> Order | None:
         row = await self._connection.fetchrow("select * from orders where order_id = $1 for update", order_id)
         return _order(row) if row else None
@@ -362,7 +286,3 @@ def _order(row: asyncpg.Record) -> Order:
 
 def _price(value: Decimal | None) -> Price | None:
     return None if value is None else Price(value)
-
-
-def _told_lots(lots: NamedLots) -> str:
-    return json.dumps([[str(lot_id), str(quantity)] for lot_id, quantity in lots])

@@ -1,6 +1,5 @@
 """What the gateway does with what it hears: it keeps it for its user's open pages."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from quantmatrix.common.contracts.codec import encode
@@ -25,10 +24,9 @@ from quantmatrix.common.contracts.orders import (
 from quantmatrix.common.contracts.portfolio import PortfolioSnapshotTaken, PositionChanged
 from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunFunded, RunRefused, RunStarted, SignalRaised
 from quantmatrix.common.names import UserId
-from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.gateway.feed import Feed
-from quantmatrix.gateway.store import FeedEvent, GatewayStore
+from quantmatrix.gateway.store import FeedEvent, fed
 
 EVENTS: dict[type[Message], str] = {
     OrderSubmitted: "order",
@@ -72,12 +70,8 @@ class Handlers:
 
     async def heard(self, message: Message, page: Page) -> None:
         """Append to the feed of the message's user; streams are woken after the commit."""
-        page.gather(_append, FeedEvent(_owner(message), EVENTS[type(message)], encode(message).decode(), message.head.occurred_at))
+        page.gather(fed, FeedEvent(_owner(message), EVENTS[type(message)], encode(message).decode(), message.head.occurred_at))
         page.after_commit(self._feed.wake)
-
-
-async def _append(connection: Connection, events: Sequence[FeedEvent]) -> None:
-    await GatewayStore(connection).add_events(events)
 
 
 def _owner(message: "Message | _OfAUser") -> UserId:

@@ -12,6 +12,7 @@ import msgspec
 
 from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.writing import Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,23 @@ KNOWN_FOR = timedelta(days=30)
 """How long after a login its address is one that the account's owner comes from."""
 _ANOTHER_ADMINISTRATOR = """(role <> 'admin' or disabled_at is not null
     or exists (select from users o where o.role = 'admin' and o.disabled_at is null and o.user_id <> $1))"""
+
+
+_FEED_TURN = "feed_turn as (select pg_advisory_xact_lock(hashtext('feed')))"
+_FED = """fed as (insert into feed (user_id, event, payload, occurred_at) select e.user_id, e.event, e.payload, e.occurred_at
+    from feed_turn, unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) with ordinality as e (user_id, event, payload, occurred_at, place)
+    order by e.place)"""
+
+
+def fed(events: Sequence[FeedEvent]) -> Write:
+    """The feed with these behind its end, in this order. Writers take turns, so that ids become visible in their order."""
+    columns = (
+        [one.user_id for one in events],
+        [one.event for one in events],
+        [one.payload for one in events],
+        [one.occurred_at for one in events],
+    )
+    return Write((_FEED_TURN, _FED), columns)
 
 
 class GatewayStore:
@@ -244,21 +262,6 @@ class GatewayStore:
         await self._connection.execute("insert into feed_epoch (epoch) select $1 where not exists (select from feed_epoch)", fresh)
         found: UUID = await self._connection.fetchval("select epoch from feed_epoch")
         return found
-
-    async def add_events(self, events: Sequence[FeedEvent]) -> None:
-        """Append to the feed, in this order. Writers take turns, so that ids become visible in their order."""
-        await self._connection.execute(
-            """with turn as materialized (select pg_advisory_xact_lock(hashtext('feed')))
-               insert into feed (user_id, event, payload, occurred_at)
-               select e.user_id, e.event, e.payload, e.occurred_at
-               from turn, unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[]) with ordinality
-                 as e (user_id, event, payload, occurred_at, place)
-               order by e.place""",
-            [one.user_id for one in events],
-            [one.event for one in events],
-            [one.payload for one in events],
-            [one.occurred_at for one in events],
-        )
 
     async def events_after(self, user_id: UserId, after: int, limit: int) -> list[FeedRow]:
         rows = await self._connection.fetch(

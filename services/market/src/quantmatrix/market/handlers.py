@@ -27,8 +27,8 @@ from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing
-from quantmatrix.market.rows import ReplayRow
-from quantmatrix.market.store import MarketStore
+from quantmatrix.market.rows import ReplayRow, after_settling
+from quantmatrix.market.store import MarketStore, stands
 
 log = structlog.get_logger(__name__)
 
@@ -45,24 +45,35 @@ class Replay:
         self._parts = parts
         self._calendar = calendar
         self._wake = asyncio.Event()
+        self._stands: ReplayRow | None = None
         self._listings: Mapping[InstrumentId, Listing] = {}
         self._actions: Sequence[CorporateAction] = ()
         self._ahead: Mapping[date | None, list[DailyBar]] = {}
 
     async def ledger_settled(self, watermark: LedgerWatermark, page: Page) -> None:
         """A moment is booked everywhere. At full speed the next one goes out in the same transaction."""
-        store = MarketStore(page.connection)
+        store = MarketStore(page.reading)
+        replay, self._stands = self._stands or await store.replay(), None
+        if replay is None or replay.published != watermark.session:
+            page.after_commit(self._wake.set)
+            return
         bars = await self._bars_after(watermark.session, store)
-        session = self._session_of(bars) if bars else None
-        moved = await store.settled(watermark.session, session, len(bars))
-        if moved is not None and session is not None and moved.published == session.day:
+        session = self._session_of(bars) if bars and replay.state == "running" and replay.pace_s == 0 else None
+        moved = after_settling(replay, session, len(bars))
+        page.write(stands(replay, moved))
+        if session is not None:
             await self._say_moment(moved, session, bars, watermark.session, store, page)
+            page.after_commit(lambda: self._remember(moved))
         else:
             page.after_commit(self._wake.set)
 
+    def _remember(self, replay: ReplayRow) -> None:
+        """Where the replay stands by our own last page; the next one insists on it, and looks where it does not hold."""
+        self._stands = replay
+
     async def control(self, asked: ReplayControlAsked, page: Page) -> ReplayStatus:
         """Pause, resume or change the pace. Raises Refused when there is nothing to control or the pace makes no sense."""
-        store = MarketStore(page.connection)
+        self._stands, store = None, MarketStore(page.connection)
         replay = await store.replay()
         if replay is None:
             raise Refused("REPLAY_ABSENT", "no replay is loaded")
@@ -104,7 +115,7 @@ class Replay:
         return LOOK_S
 
     async def _publish_if_due(self, page: Page) -> None:
-        store = MarketStore(page.connection)
+        self._stands, store = None, MarketStore(page.connection)
         replay = await store.replay()
         if replay is not None and replay.may_publish:
             await self._publish_next(replay, store, page)

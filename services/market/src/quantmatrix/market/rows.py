@@ -1,10 +1,11 @@
 """Rows of market's tables as values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import asyncpg
 
+from quantmatrix.common.calendars import Session
 from quantmatrix.common.names import ActionId, ActionKind, AssetClass, InstrumentId
 from quantmatrix.common.options import terms_of
 from quantmatrix.common.values import Price, Quantity, optional
@@ -26,11 +27,20 @@ class ReplayRow:
     published_at: datetime | None
     settled: date | None
     bars_published: int
+    version: int
 
     @property
     def may_publish(self) -> bool:
         """Whether the next moment may go out: running, and the last one is booked everywhere."""
         return self.state == "running" and self.published == self.settled
+
+
+def after_settling(replay: ReplayRow, following: Session | None, bars: int) -> ReplayRow:
+    """The published session is booked everywhere; a following one is published with the same stroke."""
+    moved = replace(replay, settled=replay.published, version=replay.version + 1)
+    if following is None:
+        return moved
+    return replace(moved, published=following.day, published_at=following.closed_at, bars_published=replay.bars_published + bars)
 
 
 def replay_of(row: asyncpg.Record) -> ReplayRow:
@@ -47,6 +57,7 @@ def replay_of(row: asyncpg.Record) -> ReplayRow:
         published_at=row["published_at"],
         settled=row["settled"],
         bars_published=row["bars_published"],
+        version=row["version"],
     )
 
 

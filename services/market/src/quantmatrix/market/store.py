@@ -3,9 +3,9 @@
 import hashlib
 from datetime import date, datetime
 
-from quantmatrix.common.calendars import Session
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.writing import Write
 from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing, Quote
 from quantmatrix.market.ports import FeedContent
 from quantmatrix.market.rows import ReplayRow, action_of, bar_of, listing_of, quote_of, replay_of
@@ -25,6 +25,16 @@ def digest_of(content: FeedContent, first: date, last: date) -> str:
     for quote in content.quotes:
         seen.update(f"{quote}\n".encode())
     return seen.hexdigest()
+
+
+_STANDS = """replay_moved as (update replay set settled = $2, published = $3, published_at = $4, bars_published = $5, version = version + 1
+    where version = $1 returning 1)"""
+
+
+def stands(before: ReplayRow, now: ReplayRow) -> Write:
+    """The replay one step on. Insists that it stands where it stood before."""
+    arguments = (before.version, now.settled, now.published, now.published_at, now.bars_published)
+    return Write((_STANDS,), arguments, "(select count(*) from replay_moved) = 1")
 
 
 class MarketStore:
@@ -150,26 +160,6 @@ class MarketStore:
             at,
             bars,
         )
-
-    async def settled(self, session: date, following: Session | None, bars: int) -> ReplayRow | None:
-        """A session is booked everywhere; at full speed the following one counts as published with the same stroke.
-
-        Returns where the replay stands, None when this is not the session it waits for.
-        """
-        row = await self._connection.fetchrow(
-            """
-            update replay r set settled = $1, published = case when n.goes then $2::date else published end,
-                published_at = case when n.goes then $3::timestamptz else published_at end,
-                bars_published = bars_published + case when n.goes then $4::bigint else 0 end, version = version + 1
-            from (select state = 'running' and pace_s = 0 and $2::date is not null as goes from replay) as n
-            where r.published = $1 returning r.*
-            """,
-            session,
-            following.day if following else None,
-            following.closed_at if following else None,
-            bars,
-        )
-        return replay_of(row) if row else None
 
     async def set_state(self, state: str) -> None:
         await self._connection.execute("update replay set state = $1, version = version + 1", state)

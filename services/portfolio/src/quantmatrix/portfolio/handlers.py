@@ -7,7 +7,7 @@ from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnou
 from quantmatrix.common.names import ActionKind, FillId
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.portfolio.booking import Identity, book, book_anew
-from quantmatrix.portfolio.day_marks import keep_day_marks
+from quantmatrix.portfolio.day_marks import close_session
 from quantmatrix.portfolio.domain.lots import Fill, NamedLot, Split
 from quantmatrix.portfolio.domain.methods import named_for
 from quantmatrix.portfolio.fact_store import FactStore, Kept
@@ -89,9 +89,7 @@ async def may_snapshot(watermark: SettledWatermark, page: Page) -> bool:
 
 async def execution_reached(watermark: SettledWatermark, page: Page) -> None:
     """When all orders of a moment are settled, the session is closed: a snapshot per account, and the watermark passed on."""
-    store = PortfolioStore(page.connection)
-    await keep_day_marks(page.connection, watermark.session)
-    for snapshot in await store.take_snapshots(watermark.session, watermark.moment):
+    for snapshot in await close_session(page.connection, watermark.session, watermark.moment):
         page.say(
             PortfolioSnapshotTaken(
                 user_id=snapshot.user_id,

@@ -21,15 +21,6 @@ left join (
     where f.account_id = $1 and f.day <= $2 group by 1
 ) c using (instrument_id) where p.account_id = $1
 """
-_COUNT = """
-with before as (
-    select account_id, (select max(session) from snapshot s where s.account_id = a.account_id and s.session < $1) as valued from account a
-), own as (
-    delete from late_move l using before b where l.account_id = b.account_id and l.session is null
-        and l.day > coalesce(b.valued, '-infinity'::date)
-)
-update late_move l set session = $1 from before b where l.account_id = b.account_id and l.session is null and l.day <= b.valued
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +56,6 @@ async def told_late(connection: Connection, account_id: AccountId, day: date | N
         "insert into late_move (account_id, day, instrument_id, traded, came, paid, spent) values ($1, $2, $3, $4, $5, $6, $7)",
         [(account_id, day, one, *move) for one, move in sorted(moves.items()) if any(move)],
     )
-
-
-async def count_late_moves(connection: Connection, session: date) -> None:
-    """Give what waits to a session; what was told of the session itself is among its own facts, and is dropped here."""
-    await connection.execute(_COUNT, session)
 
 
 async def counted_late(connection: Connection, account_id: AccountId, instrument_id: InstrumentId, session: date) -> bool:

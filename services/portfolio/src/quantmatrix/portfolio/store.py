@@ -14,7 +14,7 @@ from quantmatrix.common.values import Money
 from quantmatrix.portfolio.domain.currencies import cash_by_currency
 from quantmatrix.portfolio.domain.keeping import Change
 from quantmatrix.portfolio.domain.lots import Closing, Lot, Split
-from quantmatrix.portfolio.rows import Account, Position, Snapshot, account_of, closing_of, instrument_of, lot_of, position_of, snapshot_of
+from quantmatrix.portfolio.rows import Account, Position, account_of, closing_of, instrument_of, lot_of, position_of
 
 _ACCOUNTS = """select *, (select json_agg(json_build_array(since, method) order by ordinal) from lot_method m
                where m.account_id = account.account_id)::text as method_changes,
@@ -266,29 +266,6 @@ class PortfolioStore:
             split.numerator,
             split.denominator,
         )
-
-    async def take_snapshots(self, session: date, at: datetime) -> list[Snapshot]:
-        """Every account marked at the latest raw prices, stored as of a session; taken again it stays the same."""
-        rows = await self._connection.fetch(
-            """
-            insert into snapshot (account_id, session, taken_at, currency, cash, market_value, equity, realised, unrealised, positions)
-            select a.account_id, $1, $2, a.currency, c.amount, v.value, c.amount + v.value, v.realised, v.known - v.basis, v.held
-            from account a join cash c on c.account_id = a.account_id and c.currency = a.currency
-            cross join lateral (
-                select coalesce(sum(round(p.quantity * m.price * p.multiplier, 12)), 0) as value, coalesce(sum(p.basis), 0) as basis,
-                       coalesce(sum(round((p.quantity - p.unknown) * m.price * p.multiplier, 12)) filter (where p.basis is not null), 0) as known,
-                       coalesce(sum(p.realised), 0) as realised, count(*) filter (where p.quantity <> 0) as held
-                from position p left join mark m using (instrument_id) where p.account_id = a.account_id and p.currency = a.currency
-            ) v
-            on conflict (account_id, session) do update set taken_at = excluded.taken_at, cash = excluded.cash,
-                market_value = excluded.market_value, equity = excluded.equity, realised = excluded.realised,
-                unrealised = excluded.unrealised, positions = excluded.positions
-            returning *, (select user_id from account x where x.account_id = snapshot.account_id) as user_id
-            """,
-            session,
-            at,
-        )
-        return [snapshot_of(row) for row in rows]
 
 
 def _instrument(one: Instrument) -> tuple[str, str, str, str, Decimal]:

@@ -18,12 +18,12 @@ from quantmatrix.signals.domain.permits import refusal
 from quantmatrix.signals.domain.run import Run
 from quantmatrix.signals.domain.series import Series
 from quantmatrix.signals.engines import Columns, Made
-from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.optioning import Contracts
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.store import KnownInstrument, SignalsStore, WorkingOrder
 from quantmatrix.signals.verdicts import VerdictStore
+from quantmatrix.signals.writes import followed, raised
 
 _LEAVING = timedelta(hours=24)
 AT_A_STRETCH = 20
@@ -193,9 +193,9 @@ class Turn:
                 filled=Quantity(0),
                 stop_level=decision.stop_level,
             )
-        await self.store.keep_signal(signal, order)
+        self.page.write(raised(signal, order))
         if decision.kind is SignalKind.ENTRY or decision.targets:
-            await FollowStore(self.page.connection).follow(signal, situation.door.factor)
+            self.page.write(followed(signal, situation.door.factor))
 
     def _equity(self) -> Money:
         """The run's free capital and what it holds, at the latest raw closes."""

@@ -1,17 +1,14 @@
 """The table of what became of signals: highest and lowest price since, targets and stop, until the horizon is over."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 import asyncpg
 
-from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.names import InstrumentId, UserId
 from quantmatrix.common.runtime.database import Connection
 
-FOLLOWED_DAYS = 30
-"""How long a signal without a horizon is followed, in calendar days."""
 _FOLLOW_UP = """
 with b as (select * from unnest($1::text[], $2::float8[], $3::float8[], $4::float8[]) as b (instrument_id, high, low, close)),
 looked as (
@@ -32,17 +29,6 @@ class FollowStore:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    async def follow(self, signal: SignalRaised, scale: float) -> None:
-        """From the next bar on, look what becomes of a signal. scale: how many of the series' units one of the signal's day is."""
-        levels = [float(one.value) * scale for one in signal.targets]
-        await self._connection.execute(
-            """insert into follow_up (signal_id, instrument_id, session, entry, stop, targets, scale, until)
-               values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing""",
-            signal.signal_id, signal.instrument.instrument_id, signal.session, float(signal.price.value) * scale if signal.price else 0.0,
-            float(signal.stop.value) * scale if signal.stop else None, levels, scale,
-            signal.session + timedelta(days=signal.horizon_days or FOLLOWED_DAYS),
-        )  # fmt: skip
 
     async def open_since(self) -> dict[InstrumentId, date]:
         """Up to which session the signals of each instrument were followed that are not at their end."""

@@ -96,7 +96,7 @@ class Handlers:
         The very first decision waits too, so that accounts opened before it have their runs.
         """
         decided = page.reached(PricesWatermark.key_for(watermark.calendar)).moment is not None
-        self._loaded = (page, await SignalsStore(page.connection).running())
+        self._loaded = (page, await SignalsStore(page.reading).running())
         if decided and not any(working for _, _, working in self._loaded[1]):
             return True
         matched = page.reached(MatchedWatermark.key_for(watermark.calendar)).moment
@@ -104,7 +104,7 @@ class Handlers:
 
     async def decide(self, watermark: PricesWatermark, page: Page) -> None:
         """Let every run decide on this moment, in a fixed order, and say that all have."""
-        store = SignalsStore(page.connection)
+        store = SignalsStore(page.reading)
         # `may_decide` has just read the runs on this very page, and nothing was changed since.
         loaded_on, runs = self._loaded if self._loaded is not None else (None, [])
         runs = runs if loaded_on is page else await store.running()

@@ -9,9 +9,8 @@ import asyncpg
 import msgspec
 
 from quantmatrix.common.contracts.asking.signals import SignalsAsked
-from quantmatrix.common.contracts.codec import decode_hook, encode, encode_hook
+from quantmatrix.common.contracts.codec import decode_hook, encode_hook
 from quantmatrix.common.contracts.prices import InstrumentListed
-from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, RunId, RunState, Side, SignalId, SignalKind, UserId
 from quantmatrix.common.runtime.database import Connection
@@ -214,18 +213,6 @@ class SignalsStore:
             """insert into memory (run_id, instrument_id, body) values ($1, $2, $3)
                on conflict (run_id, instrument_id) do update set body = excluded.body""",
             run_id, instrument, _memory_out.encode(memory).decode(),
-        )  # fmt: skip
-
-    async def keep_signal(self, signal: SignalRaised, order: WorkingOrder | None) -> None:
-        """Store what was raised, with the order that will come of it."""
-        await self._connection.execute(
-            """with raised as (insert into signal (signal_id, run_id, user_id, account_id, instrument_id, kind, session, decided_at, expires_at,
-               strength, body) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11))
-               insert into working (order_id, signal_id, run_id, instrument_id, kind, side, quantity, stop_level)
-               select $12, $1, $2, $5, $6, $13, $14, $15 where $12::uuid is not null""",
-            signal.signal_id, signal.run_id, signal.user_id, signal.account_id, signal.instrument.instrument_id, signal.kind,
-            signal.session, signal.decided_at, signal.expires_at, signal.strength, encode(signal).decode(),
-            order and order.order_id, order and order.side, order and order.quantity.value, order and order.stop_level,
         )  # fmt: skip
 
     async def latest_signals(self, asked: SignalsAsked) -> Sequence[str]:

@@ -9,13 +9,13 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 
 from quantmatrix.common.contracts.message import UNSAID, Head, Message, Watermark
 from quantmatrix.common.runtime.clock import Clock
-from quantmatrix.common.runtime.database import Own
+from quantmatrix.common.runtime.database import Connection, Own
 from quantmatrix.common.runtime.delivery import Delivery, Verdict, in_order
 from quantmatrix.common.runtime.errors import TRANSIENT, LeaseLost
 from quantmatrix.common.runtime.hearing import Hears
@@ -24,9 +24,10 @@ from quantmatrix.common.runtime.metrics import Metrics
 from quantmatrix.common.runtime.outbox import Numbered, OutboxRow
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.parking import park
-from quantmatrix.common.runtime.register import Register, View
-from quantmatrix.common.runtime.transactions import Transaction, Transactions
+from quantmatrix.common.runtime.register import PLACES, Register, View
+from quantmatrix.common.runtime.transactions import Transactions
 from quantmatrix.common.runtime.waiting import woken
+from quantmatrix.common.runtime.writing import joined
 
 log = structlog.get_logger(__name__)
 _T = TypeVar("_T")
@@ -174,10 +175,10 @@ class Desk:
             return
         view = self._register.view()
         try:
-            connection, transaction = await self._transactions.begin()
+            writing = await self._transactions.writing()
             view = self._register.view()
-            page = Page(connection, job.start, view, from_message=False)
-            result, rows, numbered = await self._job_page(page, transaction, job)
+            page = Page(cast(Connection, writing), job.start, view, from_message=False)
+            result, rows, numbered = await self._job_page(page, job)
         except LeaseLost as error:
             job.done.set_exception(error)
             raise
@@ -192,16 +193,28 @@ class Desk:
         if not job.done.done():
             job.done.set_result(result)
 
-    async def _job_page(self, page: Page, transaction: Transaction, job: _Job) -> tuple[Any, list[OutboxRow], Numbered]:
+    async def _job_page(self, page: Page, job: _Job) -> tuple[Any, list[OutboxRow], Numbered]:
         try:
             result = await job.work(page)
-            await page.write_gathered()
-            rows, numbered = await self._register.settle(page.connection, page.view, page.said, self._fence())
-            await self._transactions.commit(transaction)
+            rows, numbered = await self._end(page, like_the_next=False)
         except BaseException:
-            await self._transactions.roll_back(transaction)
+            await self._transactions.roll_back()
             raise
         return result, rows, numbered
+
+    async def _end(self, page: Page, *, like_the_next: bool) -> tuple[list[OutboxRow], Numbered]:
+        """Store what was heard, said and is still to be written, and make it last; with one statement where the page has asked nothing.
+
+        like_the_next: what this page asked, the next one may well ask again.
+        """
+        page.write_gathered()
+        writing = page.writing
+        together = joined(writing.writes, PLACES) if writing.alone else None
+        if together is None:
+            await writing.open()
+        settled = await self._register.settle(writing.own, page.view, page.said, self._fence(), together)
+        await self._transactions.commit(ahead=like_the_next and writing.asked)
+        return settled
 
     def _fence(self) -> Any:
         return self._lease.fence if self._lease is not None else None
@@ -227,22 +240,20 @@ class Desk:
         if not batch:
             return
         started = self._clock.monotonic()
-        connection, transaction = await self._transactions.begin()
+        writing = await self._transactions.writing()
         try:
             view = self._register.view()
-            page = Page(connection, UNSAID, view)
+            page = Page(cast(Connection, writing), UNSAID, view)
             verdicts = [(delivery, await self._take_one(delivery, page, view)) for delivery in batch]
             worked = view.worked or bool(page.said)
             if worked:
-                await page.write_gathered()
-                rows, numbered = await self._register.settle(connection, view, page.said, self._fence())
-                await self._transactions.commit(transaction)
+                rows, numbered = await self._end(page, like_the_next=True)
             else:
-                self._transactions.put_back(transaction)
+                self._transactions.put_back()
         except BaseException:
             # Also after a commit without an answer: only the tables know, so they are read before going on.
             self._register.doubt()
-            await self._transactions.roll_back(transaction)
+            await self._transactions.roll_back()
             raise
         if worked:
             self._register.keep(view, numbered)

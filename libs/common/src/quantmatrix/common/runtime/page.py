@@ -1,9 +1,9 @@
 """One transaction of a service: what it heard, what it changed and what it says, all or nothing."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ from quantmatrix.common.contracts.message import Head, Message
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.register import Standing, View
+from quantmatrix.common.runtime.writing import Write, Writing
 
 _M = TypeVar("_M", bound=Message)
 _Row = TypeVar("_Row")
@@ -28,7 +29,31 @@ class Page:
     said: list[Message] = field(default_factory=list)
     afterwards: list[Callable[[], None]] = field(default_factory=list)
     _counts: dict[tuple[UUID, str], int] = field(default_factory=dict)
-    _gathered: dict[Callable[[Connection, Sequence[Any]], Awaitable[None]], list[Any]] = field(default_factory=dict)
+    _gathered: dict[Callable[[Sequence[Any]], Write], list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        given: Any = self.connection
+        if not isinstance(given, Writing):
+            self.connection = cast(Connection, Writing(given))
+
+    @property
+    def writing(self) -> Writing:
+        """The same connection, for whoever ends the page."""
+        return cast(Writing, self.connection)
+
+    @property
+    def reading(self) -> Connection:
+        """The connection for a statement that only looks, and locks nothing: alone it needs no transaction."""
+        return cast(Connection, self.writing.reading)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing was changed on this page yet, and no transaction holds it together."""
+        return self.writing.alone and not self.writing.writes
+
+    def write(self, write: Write) -> None:
+        """Have this made with the page; any statement after it sees it."""
+        self.writing.writes.append(write)
 
     def say(self, message: _M, *, identity: object | None = None, occurred_at: datetime | None = None, starts_trace: bool = False) -> _M:
         """Put a message into the outbox of this transaction and return it with its head.
@@ -66,14 +91,15 @@ class Page:
         """Call this once the transaction is committed; never when it is not. It must not fail and not wait."""
         self.afterwards.append(call)
 
-    def gather(self, write: Callable[[Connection, Sequence[_Row]], Awaitable[None]], row: _Row) -> None:
-        """Have this row written before the commit, in one call with all that the page gathers for the same function."""
-        self._gathered.setdefault(write, []).append(row)
+    def gather(self, change: Callable[[Sequence[_Row]], Write], row: _Row) -> None:
+        """Have this row written with the page, in one change with all that the page gathers for the same function."""
+        self._gathered.setdefault(change, []).append(row)
 
-    async def write_gathered(self) -> None:
-        """Write what was gathered. What fails here fails the page, as a handler does."""
-        for write, rows in self._gathered.items():
-            await write(self.connection, rows)
+    def write_gathered(self) -> None:
+        """Hand in what was gathered."""
+        for change, rows in self._gathered.items():
+            self.write(change(rows))
+        self._gathered.clear()
 
     def because_of(self, cause: Head) -> None:
         """From here on, this message is the cause of what is said."""

@@ -7,6 +7,7 @@ true any more is noticed by the database, never believed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -17,6 +18,7 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import LeaseLost, TryLater
 from quantmatrix.common.runtime.keys import KeysHeard
 from quantmatrix.common.runtime.outbox import Counter, Numbered, OutboxRow, number
+from quantmatrix.common.runtime.writing import Joined
 
 _SETTLE = """
 with heard as (
@@ -40,12 +42,20 @@ with heard as (
                          $20::timestamptz[], $21::bytea[]) returning id
 ), waiting as (
     insert into outbox_waiting (id) select id from stored
-)
-select (select count(*) from heard_moved) + (select count(*) from heard_first) as heard,
-       (select count(*) from said_moved) + (select count(*) from said_first) as said,
-       (select array_agg(id order by id) from stored) as ids,
-       (select fence from lease where name = $22 for share) as fence
+), outcome as materialized (
+    select (select count(*) from heard_moved) + (select count(*) from heard_first) as heard,
+           (select count(*) from said_moved) + (select count(*) from said_first) as said,
+           (select array_agg(id order by id) from stored) as ids,
+           (select fence from lease where name = $22 for share) as fence
+)"""
+_ANSWER = """
+select *, 1 / case when not $23::boolean or (heard = $24::bigint and said = $25::bigint and fence is not distinct from $26::bigint
+                                             {insists}) then 1 else 0 end as sure from outcome
 """
+"""Without a transaction around it the statement itself refuses to be made: what it divides by is zero when anything is not as expected."""
+PLACES = 26
+"""How many arguments come before those of writes."""
+_ALONE = _SETTLE + _ANSWER.format(insists="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +156,18 @@ class Register:
         self._known.update(view.moved)
 
     async def settle(
-        self, connection: Connection, view: View, said: Sequence[Message], fence: Fence | None
+        self, connection: Connection, view: View, said: Sequence[Message], fence: Fence | None, writes: Joined | None = None
     ) -> tuple[list[OutboxRow], Numbered]:
-        """Store what was heard and said, within the caller's transaction.
+        """Store what was heard and said, within the caller's transaction; with writes, in a transaction of this statement's own.
 
-        Raises TryLater when another process of this service was faster, LeaseLost when the fence has risen.
+        Raises TryLater when another process of this service was faster or a write insists in vain, LeaseLost when the fence has risen.
         """
         standings = {**self._known, **view.moved}
         heard = {key: one for key, one in standings.items() if one.seq != self._stored.get(key, 0) or key in view.moved}
         numbered = number(said, self._said)
         drafts = numbered.drafts
         messages = [draft.message for draft in drafts]
-        row = await connection.fetchrow(
-            _SETTLE,
+        arguments = (
             list(heard),
             [self._stored.get(key, 0) for key in heard],
             [one.seq for one in heard.values()],
@@ -181,7 +190,12 @@ class Register:
             [message.head.occurred_at for message in messages],
             [draft.payload for draft in drafts],
             fence.name if fence else "",
+            writes is not None,
+            len(heard),
+            len(numbered.counters),
+            fence.number if fence else None,
         )
+        row = await self._settled(connection, arguments, fence, writes)
         self._check(row, len(heard), len(numbered.counters), fence)
         ids = (row["ids"] if row else None) or []
         rows = [
@@ -190,6 +204,22 @@ class Register:
         ]
         view.moved = heard
         return rows, numbered
+
+    async def _settled(
+        self, connection: Connection, arguments: tuple[Any, ...], fence: Fence | None, writes: Joined | None
+    ) -> asyncpg.Record | None:
+        if writes is None:
+            return await connection.fetchrow(_ALONE, *arguments)
+        try:
+            return await connection.fetchrow(
+                _SETTLE + writes.pieces + _ANSWER.format(insists=writes.insists), *arguments, *writes.arguments
+            )
+        except asyncpg.DivisionByZeroError:
+            self.doubtful = True
+            now = await connection.fetchval("select fence from lease where name = $1", fence.name) if fence else None
+            if fence is not None and now != fence.number:
+                raise LeaseLost(f"{fence.name} was taken over: fence {now}, ours is {fence.number}") from None
+            raise TryLater("what this page builds on has changed meanwhile; reading it again") from None
 
     def _check(self, row: asyncpg.Record | None, heard: int, said: int, fence: Fence | None) -> None:
         if row is None or row["heard"] != heard or row["said"] != said:

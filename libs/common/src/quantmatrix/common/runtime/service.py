@@ -77,7 +77,8 @@ class Parts:
             await register.load(connection)
             page = Page(connection, start, register.view(), from_message=False)
             await work(page)
-            await page.write_gathered()
+            page.write_gathered()
+            await page.writing.open()
             await register.settle(connection, page.view, page.said, None)
 
     async def tell(self, message: Message) -> None:

@@ -10,6 +10,7 @@ from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Own
 from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.register import Register
+from quantmatrix.common.runtime.writing import Writing
 
 Transaction: TypeAlias = asyncpg.transaction.Transaction
 log = structlog.get_logger(__name__)
@@ -26,44 +27,57 @@ class Transactions:
         self._register = register
         self._clock = clock
         self._own: Own | None = None
+        self._open: Transaction | None = None
         self._ahead: Transaction | None = None
         self._ahead_since = float("inf")
-        self._worked = False
+        self._wanted = False
 
-    async def begin(self) -> tuple[Own, Transaction]:
-        """A connection inside a transaction; the register behind it is sure of its numbers."""
+    async def writing(self) -> Writing:
+        """A connection for one page; the register behind it is sure of its numbers. A transaction begun ahead is used in any case."""
         if self._own is None or self._own.is_closed():
             self._own, self._ahead = await self._connect(), None
             self._register.doubt()
         if self._register.doubtful:
             await self._register.load(self._own)
-        transaction, self._ahead = self._ahead, None
-        if transaction is None:
-            transaction = self._own.transaction()
-            await transaction.start()
-        return self._own, transaction
+        self._open, self._ahead = self._ahead, None
+        return Writing(self._own, self._begin if self._open is None else None)
 
-    async def commit(self, transaction: Transaction) -> None:
-        """Make it last. Whatever this raises, only the tables know whether it did."""
-        await transaction.commit()
-        self._worked = True
+    async def _begin(self) -> None:
+        if self._own is None:
+            raise RuntimeError("a transaction needs a connection")
+        transaction = self._own.transaction()
+        await transaction.start()
+        self._open = transaction
 
-    async def roll_back(self, transaction: Transaction) -> None:
+    async def commit(self, *, ahead: bool) -> None:
+        """Make it last, where that is still to be done; ahead: the next page will want a transaction. Whatever this raises, only
+        the tables know whether it lasts.
+        """
+        if self._open is not None:
+            await self._open.commit()
+            self._open = None
+        self._wanted = ahead
+
+    async def roll_back(self) -> None:
         """Undo what was not committed; a connection that is gone has done so already."""
+        transaction, self._open = self._open, None
+        if transaction is None:
+            return
         try:
             await transaction.rollback()
         except TRANSIENT as error:
             log.debug("rollback.failed", error=repr(error))
 
-    def put_back(self, transaction: Transaction) -> None:
-        """Nothing was done but reading: the next page may have it."""
-        self._ahead, self._ahead_since = transaction, self._clock.monotonic()
+    def put_back(self) -> None:
+        """Nothing was done but reading: the next page may have the transaction."""
+        if self._open is not None:
+            self._ahead, self._ahead_since, self._open = self._open, self._clock.monotonic(), None
 
     async def begin_ahead(self) -> None:
-        """After a commit: where one message came, the next one should not have to wait for the word `begin`."""
-        if not self._worked or self._ahead is not None or self._own is None or self._own.is_closed():
+        """After a commit: where a page had something to ask, the next one should not have to wait for the word `begin`."""
+        if not self._wanted or self._ahead is not None or self._own is None or self._own.is_closed():
             return
-        self._worked = False
+        self._wanted = False
         transaction = self._own.transaction()
         try:
             await transaction.start()
@@ -79,5 +93,5 @@ class Transactions:
     async def rest(self) -> None:
         """End a transaction that was begun ahead and found no work."""
         if self._ahead is not None and self.seconds_left() <= 0:
-            transaction, self._ahead = self._ahead, None
-            await self.roll_back(transaction)
+            self._open, self._ahead = self._ahead, None
+            await self.roll_back()

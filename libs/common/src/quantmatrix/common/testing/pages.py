@@ -42,7 +42,8 @@ class Pages:
                 if spec.when is not None and not await spec.when(message, page):
                     raise NotYetError(f"{type(message).__name__} waits for something that was not heard")
                 await spec.handler(message, page)
-                await page.write_gathered()
+                page.write_gathered()
+                await page.writing.open()
             for call in page.afterwards:
                 call()
             said = page.said
