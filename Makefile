@@ -66,6 +66,7 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(MEMBERS)) packag
 	@$(PIP) install --no-deps --require-hashes -r requirements.lock
 	@echo "[3/4] installing QuantMatrix itself"
 	@$(PIP) install --no-deps --no-build-isolation $(addprefix -e ,$(MEMBERS))
+	@$(BIN)/python -m compileall -q $(addsuffix /src,$(MEMBERS))
 	@echo "[4/4] fetching the console's front-end files"
 	@$(BIN)/python -m quantmatrix.operations.frontend
 	@touch $@

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 _T = TypeVar("_T")
 LOOK_S = 0.01
 LOOK_MAX_S = 0.05
-LOOK_SHARE = 0.03
+LOOK_SHARE = 0.1
 WITHIN_S = 15.0
 GIVES_WAY_S = 240.0
 """For what a backtest does in its own process: it gives way to everything else, the other tests and their services too."""
