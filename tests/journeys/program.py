@@ -1,4 +1,4 @@
-"""The qm program as a person uses it: a process of its own, its output and its exit code."""
+"""The qm program as a person uses it: its output and its exit code, from a process of its own or called inside the test."""
 
 import asyncio
 import json
@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from libs.operations.tests.called import Called, called
 
 from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
 from quantmatrix.common.runtime.errors import TRANSIENT
@@ -34,9 +36,15 @@ def qm(home: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str
     )
 
 
+def qm_here(home: Path, *words: str) -> Called:
+    """One command, to its end, without a process that imports everything once more."""
+    with ThreadPoolExecutor(1) as beside:  # qm runs a loop of its own, and a test may have one
+        return beside.submit(called, home.parent, *words, **environment(home)).result()
+
+
 def answer(home: Path, *words: str) -> Any:
     """The JSON of a command that must succeed."""
-    done = qm(home, *words, "--json")
+    done = qm_here(home, *words, "--json")
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return json.loads(done.stdout)
 

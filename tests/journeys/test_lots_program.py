@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.journeys.program import Up, answer, qm, until_finished
+from tests.journeys.program import Up, answer, qm, qm_here, until_finished
 
 from quantmatrix.operations.servers.nats import free_port
 
@@ -47,9 +47,9 @@ def test_what_cannot_be_ends_with_a_sentence_and_its_code(running: Up, tmp_path:
         (("report", "nothing"), 4, "nothing"),
     ]
     for words, code, sentence in cases:
-        done = qm(running.home, *words, "--json") if words[1] != "nothing" else qm(running.home, *words)
+        done = qm_here(running.home, *words, *(["--json"] if words[1] != "nothing" else []))
         assert (done.returncode, sentence in done.stdout + done.stderr) == (code, True), (words, done.stdout, done.stderr)
-    stopped = qm(tmp_path / "elsewhere", "lots", "method", ACCOUNT, "--json")
+    stopped = qm_here(tmp_path / "elsewhere", "lots", "method", ACCOUNT, "--json")
     assert (stopped.returncode, json.loads(stopped.stdout)["code"]) == (3, "not_running")
 
 

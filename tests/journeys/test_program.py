@@ -10,10 +10,14 @@ from pathlib import Path
 import httpx
 import nats
 import pytest
-from tests.journeys.program import Up, answer, qm, until_finished, until_replay, wait_until
+from tests.journeys.program import Up, answer, qm, qm_here, until_finished, until_replay, wait_until
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
+from quantmatrix.common.contracts.asking.messaging import ParkedAsked
 from quantmatrix.common.contracts.asking.supervisor import SUPERVISOR, RestartReplayAsked
+from quantmatrix.common.runtime.asking import Ask
+from quantmatrix.common.runtime.streams import SERVICES
+from quantmatrix.common.testing.waiting import wait_until as until
 from quantmatrix.operations.client import asking_at
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.servers.nats import free_port
@@ -70,9 +74,9 @@ def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
 
 def test_nothing_runs_elsewhere(tmp_path: Path) -> None:
     for command in ("status", "down", "check"):
-        done = qm(tmp_path / "nothing", command, "--json")
+        done = qm_here(tmp_path / "nothing", command, "--json")
         assert (done.returncode, json.loads(done.stdout)["code"]) == (3, "not_running")
-    assert qm(tmp_path / "nothing", "logs").returncode == 2
+    assert qm_here(tmp_path / "nothing", "logs").returncode == 2
     assert qm(tmp_path / "nothing", "up", "--nonsense").returncode == 4
     assert qm(tmp_path / "nothing", "up", QM_GATEWAY_PORT="many").returncode == 4
 
@@ -114,24 +118,32 @@ def _fill(**changes: object) -> bytes:
 )
 async def test_poison_is_parked_and_the_others_flow_on(running: Up, body: bytes, because: str) -> None:
     until_finished(running.home)
-    before = {one["id"] for one in answer(running.home, "parked", "list")["parked"]}
-    await _say(running, "execution", "fills.filled.DU0000001", body)
+    async with asking_at(Places(running.home)) as ask:
+        before = await _parked(ask)
+        await _say(running, "execution", "fills.filled.DU0000001", body)
 
-    def _new() -> list[dict[str, str]]:
-        return [one for one in answer(running.home, "parked", "list")["parked"] if one["id"] not in before]
+        async def _new() -> list[str]:
+            new = sorted(await _parked(ask) - before)
+            return new if len(new) >= 2 and any(one.startswith("portfolio:") for one in new) else []
 
-    parked = wait_until(lambda: [one for one in _new() if one["service"] == "portfolio"])
-    assert because.lower() in parked[0]["error"].lower()
-    shown = answer(running.home, "parked", "show", parked[0]["id"])
+        new = await until(_new, "portfolio and somebody else have parked it", within_s=30)
+    parked = next(one for one in answer(running.home, "parked", "list")["parked"] if one["id"] in new and one["service"] == "portfolio")
+    assert because.lower() in parked["error"].lower()
+    shown = answer(running.home, "parked", "show", parked["id"])
     assert shown["subject"] == "fills.filled.DU0000001"
-    again = qm(running.home, "parked", "replay", parked[0]["id"], "--json")
+    again = qm(running.home, "parked", "replay", parked["id"], "--json")
     assert again.returncode != 0, "what is malformed stays malformed"
-    assert answer(running.home, "parked", "show", parked[0]["id"])["state"] == "parked"
-    for one in wait_until(lambda: found if len(found := _new()) >= 2 else None):
-        assert answer(running.home, "parked", "drop", one["id"])["state"] == "dropped"
-    assert qm(running.home, "parked", "drop", parked[0]["id"], "--json").returncode == 1
+    assert answer(running.home, "parked", "show", parked["id"])["state"] == "parked"
+    for one in new:
+        assert answer(running.home, "parked", "drop", one)["state"] == "dropped"
+    assert qm(running.home, "parked", "drop", parked["id"], "--json").returncode == 1
     assert qm(running.home, "parked", "drop", "portfolio:999999", "--json").returncode == 2
     assert answer(running.home, "check")["ok"]
+
+
+async def _parked(ask: Ask) -> set[str]:
+    """What waits for a decision, as qm names it."""
+    return {f"{one.service}:{one.parked_id}" for service in SERVICES for one in (await ask(service, ParkedAsked(), deadline_s=10)).messages}
 
 
 def test_a_killed_service_comes_back(running: Up) -> None:
@@ -179,11 +191,16 @@ async def test_the_replay_begins_anew_and_comes_to_the_same_ledger(running: Up) 
         pids = {name: part["pid"] for name, part in answer(running.home, "status")["services"].items()}
         assert (await ask(SUPERVISOR, RestartReplayAsked(asked_by="a test"))).taken
 
+    def _others() -> bool:
+        now = Places(running.home).read_state()["pids"]
+        return all(now[name] != pid for name, pid in pids.items())  # type: ignore[index]  # by name
+
     def _anew() -> bool:
         done = qm(running.home, "status", "--json")
         found = json.loads(done.stdout)
         return done.returncode == 0 and all(part["pid"] != pids[name] for name, part in found["services"].items())
 
+    wait_until(_others, within_s=60)
     wait_until(_anew, within_s=60)
     until_finished(running.home)
     async with asking_at(Places(running.home)) as ask:

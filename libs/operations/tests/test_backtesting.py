@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from libs.operations.tests.called import called
+from libs.operations.tests.called import Called, called
 
 from quantmatrix.operations.backtests import parameters_of
 from quantmatrix.signals.backtest.history import BacktestError
@@ -34,6 +34,17 @@ def answer(folder: Path, *words: str, stored: bool = False, **settings: str) -> 
     return json.loads(done.stdout)
 
 
+def here(folder: Path, *words: str, **settings: str) -> Called:
+    """The same without a process of its own, for what stores nothing and need not be repeated elsewhere."""
+    return called(folder, "backtest", *words, *(("--no-store",) if words[0] == "run" else ()), **settings)
+
+
+def told_here(folder: Path, *words: str, **settings: str) -> Any:
+    done = here(folder, *words, "--json", **settings)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
 def test_a_run_on_real_bars_repeats_to_the_same_digest_and_writes_its_page(tmp_path: Path) -> None:
     first = answer(tmp_path, "run", "atr_matrix", *SHORT, "--report", "page.html")
     again = answer(tmp_path, "run", "atr_matrix", *SHORT)
@@ -46,7 +57,7 @@ def test_a_run_on_real_bars_repeats_to_the_same_digest_and_writes_its_page(tmp_p
 
 
 def test_the_figures_are_told_to_people_too(tmp_path: Path) -> None:
-    done = qm(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "fast=10", "--cash", "50000")
+    done = here(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "fast=10", "--cash", "50000")
 
     assert done.returncode == 0, done.stderr
     for word in ("sharpe", "max drawdown", "AAPL", "digest", "next bar's open"):
@@ -62,7 +73,7 @@ def test_a_file_of_ones_own_is_run_on_like_the_feed(tmp_path: Path) -> None:
     rows += [f"OWN,{day},{10 + number % 9},{20 + number % 9},9,{11 + number % 9},1000" for number, day in enumerate(sessions)]
     (tmp_path / "own.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
-    told = answer(
+    told = told_here(
         tmp_path, "run", "moving_average_cross", "--set", "fast=2", "--set", "slow=5",
         QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"),
     )  # fmt: skip
@@ -114,7 +125,7 @@ def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_names_every_strategy_with_a_form(tmp_path: Path) -> None:
-    found = {one["name"]: one for one in answer(tmp_path, "strategies")["strategies"]}
+    found = {one["name"]: one for one in told_here(tmp_path, "strategies")["strategies"]}
 
     assert {"atr_matrix", "atr_options", "dca_aggressive", "dca_conservative", "moving_average_cross", "signal_bot"} <= set(found)
     assert found["atr_matrix"]["parameters"]["properties"]["stop_atr"]["maximum"] == 6
@@ -122,7 +133,7 @@ def test_the_catalogue_names_every_strategy_with_a_form(tmp_path: Path) -> None:
 
 
 def test_a_sentence_is_echoed_as_a_form(tmp_path: Path) -> None:
-    told = answer(tmp_path, "sentence", "Run ATR Options on TastyTrade, $10k, 20% profit, 80% reinvest")
+    told = told_here(tmp_path, "sentence", "Run ATR Options on TastyTrade, $10k, 20% profit, 80% reinvest")
 
     assert told == {
         "strategy": "atr_options",
@@ -142,7 +153,7 @@ def test_a_sweep_tries_every_combination_and_names_its_digests(tmp_path: Path) -
     assert sorted((one["fast"], one["slow"]) for one in told["tried"]) == [(5, 40), (5, 60), (10, 40), (10, 60)]
     ratios = [one["sharpe"] for one in told["tried"]]
     assert ratios == sorted(ratios, reverse=True) and len({one["digest"] for one in told["tried"]}) == 4
-    single = answer(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "position_pct=40", "--set", "fast=5", "--set", "slow=40")
+    single = told_here(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "position_pct=40", "--set", "fast=5", "--set", "slow=40")
     assert single["digest"] == next(one["digest"] for one in told["tried"] if (one["fast"], one["slow"]) == (5, 40))
 
 
@@ -173,7 +184,7 @@ def _all_of(terminal: int) -> str:
 
 
 def test_tables_come_with_a_run(tmp_path: Path) -> None:
-    answer(tmp_path, "run", "atr_matrix", *SHORT, "--save", "out", "--as", "parquet")
+    told_here(tmp_path, "run", "atr_matrix", *SHORT, "--save", "out", "--as", "parquet")
 
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         f"{name}.parquet" for name in ("curve", "fills", "refusals", "trades")

@@ -132,7 +132,7 @@ def test_bars_in_another_order_are_the_same_bars(tmp_path: Path) -> None:
     for order in (rows, rows[::-1]):
         (tmp_path / "own.csv").write_text(HEAD + "\n".join(order) + "\n", encoding="utf-8")
         words = ("run", "moving_average_cross", "--set", "fast=2", "--set", "slow=3", "--no-store")
-        done = qm(tmp_path, *words, QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"))
+        done = called(tmp_path, "backtest", *words, "--json", QM_MARKET_FEED="csv", QM_MARKET_CSV_FILE=str(tmp_path / "own.csv"))
         digests.add(json.loads(done.stdout)["digest"])
 
     assert len(digests) == 1

@@ -25,7 +25,7 @@ async def _ended(desk: Desk, number: int) -> dict[str, Any]:
         found.update((await desk.get(f"/api/v1/backtests/{number}")).json())
         return found["line"]["state"] not in ("queued", "running")
 
-    await wait_until(ended, f"backtest {number} has ended", within_s=GIVES_WAY_S)
+    await wait_until(ended, f"backtest {number} has ended", within_s=GIVES_WAY_S, look_max_s=0.2)
     return found
 
 

@@ -48,7 +48,7 @@ async def _backtest(desk: Desk, **more: object) -> int:
     async def done() -> bool:
         return (await desk.get(f"/api/v1/backtests/{number}")).json()["line"]["state"] == "done"
 
-    await wait_until(done, f"backtest {number} is done", within_s=GIVES_WAY_S)
+    await wait_until(done, f"backtest {number} is done", within_s=GIVES_WAY_S, look_max_s=0.2)
     return number
 
 

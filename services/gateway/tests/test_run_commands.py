@@ -5,6 +5,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -50,13 +52,27 @@ class Shell:
         return json.loads(text)
 
     async def until(self, run: str, state: str) -> dict[str, Any]:
-        async def there() -> dict[str, Any] | None:
-            runs = (await self.answer("runs", "list"))["runs"]
+        """What qm says of a run that is in this state now. Until then it is looked at over HTTP: a process for every look takes the services' time."""
+
+        def there(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
             return next((one for one in runs if one["run_id"].startswith(run) and one["state"] == state), None)
 
-        found = await wait_until(there, f"the run is {state}", within_s=40)
+        await wait_until(lambda: self._holds(lambda runs: there(runs) is not None), f"the run is {state}", within_s=40)
+        found = there((await self.answer("runs", "list"))["runs"])
         assert found is not None
         return found
+
+    async def until_base(self, run: str, base: str) -> None:
+        """Wait until a run's capital is so many dollars, and let qm say so, too."""
+
+        def is_so(runs: list[dict[str, Any]]) -> bool:
+            return any(one["run_id"] == run and Decimal(one["base"]["amount"]) == Decimal(base) for one in runs)
+
+        await wait_until(lambda: self._holds(is_so), f"its capital is {base}", within_s=40)
+        assert (await self.answer("runs", "show", run))["base"] == f"{base} USD"
+
+    async def _holds(self, condition: Callable[[list[dict[str, Any]]], bool]) -> bool:
+        return condition((await self.desk.get(f"{RUNS}details")).json()["runs"])
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -106,9 +122,9 @@ async def test_a_run_is_started_shown_paused_resumed_funded_and_stopped(qm: Shel
         assert (await qm("runs", command, run[:8], "--reason", "a test"))[0] == Exit.OK
         await qm.until(run, state)
     assert (await qm("runs", "fund", run[:8], "2500"))[0] == Exit.OK
-    await wait_until(lambda: _base(qm, run, "12500 USD"), "it has more capital", within_s=40)
+    await qm.until_base(run, "12500")
     assert (await qm("runs", "fund", run[:8], "--", "-500"))[0] == Exit.OK
-    await wait_until(lambda: _base(qm, run, "12000 USD"), "it gave some back", within_s=40)
+    await qm.until_base(run, "12000")
     assert (await qm("runs", "stop", run[:8]))[0] == Exit.OK
     await qm.until(run, "stopped")
 
@@ -116,10 +132,6 @@ async def test_a_run_is_started_shown_paused_resumed_funded_and_stopped(qm: Shel
     assert code == Exit.ERROR and "the run is stopped" in text
     code, text = await qm("runs", "fund", run[:8], "1")
     assert code == Exit.ERROR and "runs at work" in text
-
-
-async def _base(qm: Shell, run: str, base: str) -> bool:
-    return bool((await qm.answer("runs", "show", run))["base"] == base)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +187,7 @@ async def test_capital_is_moved_over_the_api_and_written_down(qm: Shell) -> None
     assert (wrong.status_code, wrong.json()["code"]) == (409, "RUN_STATE") or wrong.status_code == 422
     assert (right.status_code, right.json()["what"]) == (202, "capital") and again.json() == right.json()
     assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    await wait_until(lambda: _base(qm, run, "2250.5 USD"), "it has more capital", within_s=40)
+    await qm.until_base(run, "2250.5")
     trail = (await qm.desk.get("/api/v1/ops/audit?limit=5")).json()["rows"]
     assert [(row["action"], row["about"]) for row in trail].count(("run.fund", run)) == 1
     assert (await qm.desk.get(f"{RUNS}{run}/verdicts")).json() == {"verdicts": []}
