@@ -3,6 +3,7 @@
 import asyncio
 import random  # noqa: TID251 - a seed is handed in; the same seed tries the same victims at the same intervals
 import signal
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -58,14 +59,15 @@ class Killer:
         """Kill somebody who is at work; a victim that is idle is watched for a moment, then another one is chosen."""
         victim = self._choose()
         for attempt in range(TRIES):
-            child = supervisor.children()[victim]
-            if child.alive and await self._caught_at_work(supervisor, victim):
+            began = time.monotonic()
+            if supervisor.children()[victim].alive and await self._caught_at_work(supervisor, victim):
                 self.kills.by_victim[victim] += 1
                 return
             if attempt and attempt % 15 == 0:
                 self.kills.idle_passed_over += 1
                 victim = self._choose()
-            await asyncio.sleep(self._random.random() * PAUSE_MAX_S)
+            # A victim stands still while it is looked at, on a busy machine for long: it may work for as long again.
+            await asyncio.sleep(self._random.random() * PAUSE_MAX_S + time.monotonic() - began)
 
     async def _caught_at_work(self, supervisor: Supervisor, victim: str) -> bool:
         child = supervisor.children()[victim]
