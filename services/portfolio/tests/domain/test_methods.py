@@ -196,6 +196,15 @@ def test_lots_of_one_unit_are_bought_ones_like_larger_ones(first: Lot, second: L
     assert [closing.lot_id for closing in closings] == [first.lot_id, second.lot_id]
 
 
+@pytest.mark.parametrize(("method", "other"), [(LotMethod.MAX_LT_GAIN, "50"), (LotMethod.MAX_LT_LOSS, "150")])
+def test_what_brings_just_its_cost_is_of_the_wanted_result(method: LotMethod, other: str) -> None:
+    lots = [lot("other term", 10, other, "2024-01-02"), lot("even", 10, "100", "2020-01-01")]
+
+    closings = book_fill(fill(500, -20, "10", day="2024-06-03"), lots, picker_for(method)).closings
+
+    assert [closing.lot_id for closing in closings] == [lots[1].lot_id, lots[0].lot_id]
+
+
 def test_a_lot_of_unknown_date_is_older_than_all_others() -> None:
     """Otherwise a sale would take a lot of the file while older ones remain (15 wrong closings of one real file)."""
     lots = [lot("bought", 10, "100"), lot("from before", 10, None, DAY + timedelta(days=3), dated=False)]
@@ -237,6 +246,14 @@ def test_lots_that_are_wrongly_named_are_not_replaced_by_others(names: tuple[tup
 
     with pytest.raises(LotChoiceError, match=wrong):
         book_fill(sale, LOTS, picker_for(LotMethod.SPECIFIC))
+
+
+def test_a_single_unit_of_a_lot_may_be_named() -> None:
+    lots = [lot("first", 10, "100"), lot("second", 10, "120", minute=1)]
+
+    booked = book_fill(replace(fill(9, -1, "15"), named=named((lots[1], 1))), lots, picker_for(LotMethod.FIFO))
+
+    assert [(closing.lot_id, closing.quantity) for closing in booked.closings] == [(lots[1].lot_id, Quantity(1))]
 
 
 def test_more_may_be_named_than_one_fill_needs() -> None:
