@@ -133,6 +133,23 @@ async def test_a_cancelled_one_ends(desk: Desk) -> None:
     assert "Go on" in (await desk.get(f"/backtests/{number}")).text
 
 
+async def test_the_trades_of_a_finished_one_are_drawn_anew_as_figures_and_as_a_page(desk: Desk) -> None:
+    """Nothing is held at its end: a shuffle always ends where the run did, and drawn with replacement the ends lie around it."""
+    number = (await _run(desk, CROSS))["line"]["backtest_id"]
+    ended = float((await desk.get(f"/api/v1/backtests/{number}")).json()["equity"]["amount"]) / 50_000 - 1
+
+    shuffled = (await desk.get(f"/api/v1/backtests/{number}/monte-carlo", params={"method": "shuffle", "runs": 200})).json()
+    drawn = (await desk.get(f"/api/v1/backtests/{number}/monte-carlo", params={"runs": 200})).json()
+
+    assert shuffled["final"] == pytest.approx([ended] * len(shuffled["shares"]))
+    assert drawn["final"] == sorted(drawn["final"]) and drawn["final"][0] < ended < drawn["final"][-1]
+    page = await desk.get(f"/backtests/{number}/monte-carlo")
+    assert page.status_code == 200 and '<svg class="drawing' in page.text and "with replacement" in page.text
+    assert f"/backtests/{number}/monte-carlo" in (await desk.get(f"/backtests/{number}")).text
+    assert (await desk.get(f"/api/v1/backtests/{number}/monte-carlo", params={"runs": 10_001})).status_code == 422
+    assert (await desk.get("/api/v1/backtests/999999/monte-carlo")).status_code in (404, 422)
+
+
 async def test_a_cancelled_sweep_goes_on_when_a_person_wants_it(desk: Desk) -> None:
     sweep = {**CROSS, "parameters": {}, "grid": {"fast": [2, 3, 4], "slow": [6, 8]}}
     whole = await _run(desk, sweep)

@@ -5,6 +5,7 @@ from typing import Any
 
 from quantmatrix.common.contracts.asking.backtests import (
     BacktestAsked,
+    BacktestLuckAsked,
     BacktestPageAsked,
     BacktestResumeWanted,
     BacktestsAsked,
@@ -73,6 +74,7 @@ def backtests(answers: BacktestAnswers, queue: BacktestQueue, desk: BacktestDesk
             Answers(BacktestAsked, answers.backtest),
             Answers(BacktestPageAsked, answers.page),
             Answers(ComparisonAsked, answers.comparison),
+            Answers(BacktestLuckAsked, answers.luck),
             Answers(JobBeat, crew.beat),
             Answers(JobDataAsked, crew.data),
             Answers(CrewAsked, crew.found),

@@ -3,7 +3,7 @@
 import json
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
@@ -14,6 +14,8 @@ from quantmatrix.common.contracts.asking.backtests import (
     Backtest,
     BacktestAsked,
     BacktestCancelled,
+    BacktestLuck,
+    BacktestLuckAsked,
     BacktestPage,
     BacktestPageAsked,
     BacktestResumeWanted,
@@ -44,6 +46,9 @@ PARTS_MAX = 100
 DEADLINE_S = 10.0
 """Reading and drawing a long backtest takes longer than other questions."""
 Offset = Annotated[int, Query(ge=0)]
+Drawn = Annotated[Literal["bootstrap", "shuffle"], Query(description="With replacement, or each trade once in another order.")]
+Runs = Annotated[int, Query(ge=1, le=10_000)]
+Seed = Annotated[int, Query(ge=0, le=2**53)]
 
 
 class WantedWindows(BaseModel):
@@ -103,6 +108,13 @@ async def _compared(gateway: Gateway, person: Person, numbers: list[int]) -> Com
     return await gateway.parts.ask("signals", ComparisonAsked(user_id=person.user_id, backtest_ids=tuple(numbers)), deadline_s=DEADLINE_S)
 
 
+async def _luck(
+    gateway: Gateway, person: Person, number: int, method: Literal["bootstrap", "shuffle"], runs: int, seed: int
+) -> BacktestLuck:
+    asked = BacktestLuckAsked(user_id=person.user_id, backtest_id=number, method=method, runs=runs, seed=seed)
+    return await gateway.parts.ask("signals", asked, deadline_s=DEADLINE_S)
+
+
 @ROUTER.get("/api/v1/backtests/", tags=["backtests"], responses=answers(Backtests))
 async def backtests(gateway: Here, person: By, limit: Limit = ON_A_PAGE, before: Annotated[int | None, Query(ge=1)] = None) -> Response:
     """Stored backtests, the latest first; before: the number of the last one of the page before."""
@@ -148,6 +160,12 @@ async def report(number: int, gateway: Here, person: By) -> Response:
     )
 
 
+@ROUTER.get("/api/v1/backtests/{number}/monte-carlo", tags=["backtests"], responses=answers(BacktestLuck))
+async def luck(number: int, gateway: Here, person: By, method: Drawn = "bootstrap", runs: Runs = 1_000, seed: Seed = 0) -> Response:
+    """The closed trades of a finished run drawn anew: bands of the return that they end with and of the drawdown on the way."""
+    return Exact(await _luck(gateway, person, number, method, runs, seed))
+
+
 @ROUTER.post("/api/v1/backtests/{number}/cancel", tags=["backtests"], responses=answers(BacktestCancelled))
 async def cancel(number: int, gateway: Here, person: ByTrader) -> Response:
     """Cancel a backtest that waits or is at work. Finished combinations of a sweep stay."""
@@ -182,6 +200,10 @@ async def load_backtest(look: Look) -> Backtest:
     return await backtest_of(look.gateway, look.person, look.values["backtest_id"], look.values["offset"])
 
 
+async def load_luck(look: Look) -> BacktestLuck:
+    return await _luck(look.gateway, look.person, look.values["backtest_id"], look.values["method"], 1_000, 0)
+
+
 async def load_compared(look: Look) -> Compared:
     return await _compared(look.gateway, look.person, look.values["ids"])
 
@@ -189,6 +211,7 @@ async def load_compared(look: Look) -> Compared:
 BACKTESTS = Page("/backtests", "backtests.html", {"backtests": load_backtests, "catalogue": load_catalogue})
 NEW = Page("/backtests/new", "backtest_new.html", {"choice": load_choice})
 BACKTEST = Page("/backtests/one", "backtest.html", {"backtest": load_backtest})
+LUCK = Page("/backtests/luck", "backtest_luck.html", {"luck": load_luck})
 COMPARED = Page("/backtests/compare", "backtests_compared.html", {"compared": load_compared})
 
 
@@ -229,6 +252,11 @@ async def backtest_page(number: int, request: Request, gateway: Here, person: By
         found: Backtest = await backtest_of(gateway, person, number, offset)
         waits = found.line.state in ("queued", "running")
     return await show(Look(request, gateway, person, {"backtest_id": number, "offset": offset, "waits": waits}), BACKTEST)
+
+
+@ROUTER.get("/backtests/{number}/monte-carlo", include_in_schema=False)
+async def luck_page(number: int, request: Request, gateway: Here, person: By, method: Drawn = "bootstrap") -> Response:
+    return await show(Look(request, gateway, person, {"backtest_id": number, "method": method}), LUCK)
 
 
 @ROUTER.post("/backtests/{number}/cancel", include_in_schema=False)

@@ -1,5 +1,6 @@
 """What signals answers about stored backtests: the list, one as a page shows it, several side by side."""
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,6 +12,8 @@ from quantmatrix.common.contracts.asking.backtests import (
     Backtest,
     BacktestAsked,
     BacktestLine,
+    BacktestLuck,
+    BacktestLuckAsked,
     BacktestPage,
     BacktestPageAsked,
     Backtests,
@@ -29,8 +32,10 @@ from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money
+from quantmatrix.signals.backtest.doubt import SHARES, Method, drawn_anew
+from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.markup import drawn_curves
-from quantmatrix.signals.backtest.plots import Line, plot
+from quantmatrix.signals.backtest.plots import Line, bands, plot
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.report import heat, report
 from quantmatrix.signals.stored.comparing import compared
@@ -64,6 +69,25 @@ class BacktestAnswers:
         record = await self._record(store, asked.user_id, asked.backtest_id)
         html, last = report(record), asked.offset + PAGE_CHARS
         return BacktestPage(html[asked.offset : last], last if last < len(html) else None)
+
+    async def luck(self, asked: BacktestLuckAsked, connection: Connection) -> BacktestLuck:
+        """Drawn in a thread: live decisions have their turn meanwhile."""
+        store = BacktestStore(connection)
+        record = await self._record(store, asked.user_id, asked.backtest_id)
+        if "trades" not in record.tables:
+            raise Refused(
+                "BACKTEST_INVALID", f"backtest {asked.backtest_id} has no trades of its own; run one of its combinations, and draw that"
+            )
+        told = (record.profits(), float(record.figures["opening_cash"]))
+        try:
+            spread = await asyncio.to_thread(drawn_anew, *told, method=Method(asked.method), runs=asked.runs, seed=asked.seed)
+        except BacktestError as error:
+            raise Refused("BACKTEST_INVALID", str(error)) from error
+        line = line_of(await self._one(store, asked.user_id, asked.backtest_id), self._clock.now())
+        drawing = bands("Return after so many trades", spread.after, spread.bands, [f"{share:.0%}" for share in SHARES])
+        return BacktestLuck(
+            line, asked.method, spread.runs, spread.seed, spread.trades, SHARES, spread.final, spread.drawdown, spread.ruined, drawing
+        )
 
     async def comparison(self, asked: ComparisonAsked, connection: Connection) -> Compared:
         numbers = tuple(dict.fromkeys(asked.backtest_ids))

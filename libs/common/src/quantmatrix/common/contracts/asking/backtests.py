@@ -1,7 +1,7 @@
 """Questions to signals about stored backtests: which there are, one as a page shows it, several side by side; asking for one, cancelling it."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
@@ -189,6 +189,37 @@ class BacktestPageAsked(Question[BacktestPage], frozen=True, kw_only=True):
     user_id: UserId
     backtest_id: int
     offset: int = 0
+
+
+class BacktestLuck(msgspec.Struct, frozen=True):
+    """The closed trades of a backtest drawn anew: returns and deepest drawdowns as fractions, at these shares of the runs.
+
+    method: shuffle (each trade once, in another order) or bootstrap (drawn with replacement); ruined: the share of runs that lost half.
+    """
+
+    line: BacktestLine
+    method: str
+    runs: int
+    seed: int
+    trades: int
+    shares: tuple[float, ...]
+    final: tuple[float, ...]
+    drawdown: tuple[float, ...]
+    ruined: float
+    drawing: Drawing
+
+
+class BacktestLuckAsked(Question[BacktestLuck], frozen=True, kw_only=True):
+    """How much of a finished run was luck in the order of its trades. A problem when it has no closed trades of its own."""
+
+    VERB = "backtest_luck"
+    ANSWER = BacktestLuck
+
+    user_id: UserId
+    backtest_id: int
+    method: Literal["bootstrap", "shuffle"] = "bootstrap"
+    runs: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1_000
+    seed: int = 0
 
 
 class ComparedRow(msgspec.Struct, frozen=True):
