@@ -29,6 +29,7 @@ SLOW = {"freqtrade": 120.0, "nautilus": 90.0}
 """Engines that run once, in one process, and are given up after so many seconds."""
 COLUMNS_RATIO_MIN, EVENTS_RATIO_MIN, NAUTILUS_RATIO_MIN = 3.0, 1.0, 10.0
 SYMBOLS, YEARS, SESSIONS = 500, 10, 252
+WIDE_S_MAX, LIVE_MS_MAX = 5.0, 100.0
 
 
 @dataclass(frozen=True)
@@ -219,9 +220,10 @@ def verdicts_of_engines(timed: Sequence[Timed]) -> list[str]:
 
 
 def show_wide(wide: Wide, out: Console) -> None:
+    mark = "✓" if wide.process_s < WIDE_S_MAX else "✗"
     out.print(
-        f"ATR Matrix, {wide.symbols} symbols, {wide.bars:,} daily bars, {wide.fills:,} fills: the whole process {wide.process_s:.1f} s, "
-        f"{wide.processor_s:.1f} s of processor (wanted: under 5 s)",
+        f"{mark} ATR Matrix, {wide.symbols} symbols, {wide.bars:,} daily bars, {wide.fills:,} fills: the whole process {wide.process_s:.1f} s, "
+        f"{wide.processor_s:.1f} s of processor (wanted: under {WIDE_S_MAX:g} s)",
         highlight=False,
     )
 
@@ -231,9 +233,10 @@ def show_live(live: Live, out: Console) -> None:
         (live.symbols, live.all_ms, live.all_usual_ms, live.all_first_ms),
         (live.few, live.few_ms, live.few_usual_ms, live.few_first_ms),
     ):
-        wanted = " (wanted: under 100 ms)" if count == SYMBOLS else ""
+        wanted = f" (wanted: usually under {LIVE_MS_MAX:g} ms)" if count == SYMBOLS else ""
+        mark = ("✓" if usual < LIVE_MS_MAX else "✗") if wanted else " "
         out.print(
-            f"ATR Matrix live, {count} symbols with one new bar each: {quickest:.1f} ms at best, {usual:.1f} ms usually, "
+            f"{mark} ATR Matrix live, {count} symbols with one new bar each: {quickest:.1f} ms at best, {usual:.1f} ms usually, "
             f"{first:.0f} ms to take up the past{wanted}",
             highlight=False,
         )
