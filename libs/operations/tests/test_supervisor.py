@@ -244,8 +244,9 @@ async def test_a_service_that_refuses_its_configuration_is_told_and_not_started_
     assert supervisor.services["notify"].starts == 1
 
 
-async def test_a_service_that_is_killed_comes_back_and_is_ready(make: Make) -> None:
-    supervisor = make("notify")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP])
+async def test_a_service_that_is_killed_or_stands_still_comes_back_and_is_ready(make: Make, how: signal.Signals) -> None:
+    supervisor = make("notify", look_s=0.2)
     await supervisor.start()
 
     async def ready() -> bool:
@@ -257,8 +258,9 @@ async def test_a_service_that_is_killed_comes_back_and_is_ready(make: Make) -> N
             return False
 
     await wait_until(ready, "notify is ready", within_s=20)
+    await wait_until(lambda: supervisor.services["notify"].has_answered, "the supervisor has seen it answer")
     first = supervisor.services["notify"].pid
-    supervisor.services["notify"].send(signal.SIGKILL)
+    supervisor.services["notify"].send(how)
     await wait_until(lambda: supervisor.services["notify"].starts == 2 and supervisor.services["notify"].alive, "it was started again")
 
     await wait_until(ready, "notify is ready again", within_s=20)

@@ -27,7 +27,7 @@ def give_way() -> None:
 
 @dataclass(slots=True)
 class Child:
-    """One program: how it is started, and the process that runs it now."""
+    """One program: how it is started, and the process that runs it now. has_answered: whether that was seen to answer a look."""
 
     name: str
     command: Sequence[str]
@@ -39,6 +39,7 @@ class Child:
     gives_way: bool = False
     process: asyncio.subprocess.Process | None = field(default=None)
     starts: int = 0
+    has_answered: bool = False
 
     @property
     def pid(self) -> int | None:
@@ -66,6 +67,7 @@ class Child:
         finally:
             os.close(descriptor)
         self.starts += 1
+        self.has_answered = False
 
     def send(self, number: signal.Signals) -> bool:
         """Signal the process if it is there."""

@@ -22,6 +22,7 @@ from quantmatrix.operations.processes import Child
 from quantmatrix.operations.schemas import forget_replay, migrate_if_behind
 from quantmatrix.operations.servers.nats import NatsServer, free_port
 from quantmatrix.operations.servers.postgres import PostgresServer
+from quantmatrix.operations.watching import LOOK_S, watch
 
 log = structlog.get_logger(__name__)
 
@@ -40,12 +41,16 @@ _Part = TypeVar("_Part")
 
 @dataclass(slots=True)
 class Plan:
-    """What to start, and what the services are told beyond addresses and passwords. console_port 0: any free one."""
+    """What to start, and what the services are told beyond addresses and passwords. console_port 0: any free one.
+
+    look_s: how often to look whether a service answers anything.
+    """
 
     services: tuple[str, ...] = SERVICES
     environment: Mapping[str, str] = field(default_factory=dict)
     durable_bus: bool = False
     console_port: int = 0
+    look_s: float = LOOK_S
 
 
 class Supervisor:
@@ -134,6 +139,7 @@ class Supervisor:
         await asyncio.gather(*(child.start() for child in self.services.values()))
         for child in self.services.values():
             self._keep(self._keep_service(child))
+            self._keep(watch(child, self.health_ports[child.name], self._say, look_s=self._plan.look_s))
         self._keep(self._keep_nats())
         self._keep(self._keep_postgres())
 

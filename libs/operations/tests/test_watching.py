@@ -1,0 +1,55 @@
+"""Who watches a service: one that hangs is ended, one that is still starting is not."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.operations.processes import Child
+from quantmatrix.operations.watching import MISSES_MAX, watch
+
+LOOK_S, ANSWER_S = 0.01, 10.0
+
+
+class Port:
+    """Stands for a service's health port: counts the looks, and answers those of `answered`."""
+
+    def __init__(self, answered: range) -> None:
+        self.looks = 0
+        self._answered = answered
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        if self.looks in self._answered:
+            writer.write(b"HTTP/1.1 503 not ready\r\n\r\n")
+        self.looks += 1
+        writer.close()
+
+
+@pytest.fixture
+async def child(tmp_path: Path) -> AsyncIterator[Child]:
+    one = Child("idler", [sys.executable, "-c", "import signal; signal.pause()"], {}, tmp_path / "idler.out")
+    await one.start()
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+@pytest.mark.parametrize(("answered", "is_ended"), [(range(1), True), (range(0), False), (range(0, 100, MISSES_MAX), False)])
+async def test_only_who_answered_once_and_then_misses_every_look_is_ended(child: Child, answered: range, is_ended: bool) -> None:
+    port, told = Port(answered), list[str]()
+    server = await asyncio.start_server(port, "127.0.0.1", 0)
+    watching = asyncio.ensure_future(watch(child, server.sockets[0].getsockname()[1], told.append, look_s=LOOK_S, answer_s=ANSWER_S))
+    try:
+        await wait_until(lambda: port.looks > 3 * MISSES_MAX or not child.alive, "it was looked at often enough")
+    finally:
+        watching.cancel()
+        server.close()
+
+    assert (child.alive, len(told)) == (not is_ended, int(is_ended))
+    if is_ended:
+        assert "idler has answered nothing" in told[0]
