@@ -20,7 +20,7 @@ run: setup  ## start everything, replay real daily bars, serve the console
 	@$(BIN)/qm up
 
 test: $(VENV)/.ready-dev  ## every test that needs neither Docker nor a broker account
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.ready-dev  ## style, types, import directions, declared dependencies
 	$(BIN)/ruff check .

@@ -54,11 +54,11 @@ async def test_connections_cut_in_the_middle_of_transactions_change_nothing(pair
         return bool(rows)
 
     for first in range(1, 301, 50):
-        saying = asyncio.ensure_future(pair.say("A", "B", first=first, count=50))
-        await wait_until(lambda: cut(SPEAKER), "the speaker was cut")
+        saying = asyncio.ensure_future(pair.say("A", "B", first=first, count=50, manner="late"))
+        await wait_until(lambda: cut(SPEAKER), "the speaker was cut", look_max_s=0.02)
         await saying
         await pair.say("A", first=1_000 + first, manner="slow")  # the reader is at it long enough to be met
-        await wait_until(lambda: cut(READER), "the reader was cut")
+        await wait_until(lambda: cut(READER), "the reader was cut", look_max_s=0.02)
     await superuser.close()
 
     for account, count in (("A", 306), ("B", 300)):

@@ -1,7 +1,8 @@
 """Two tiny services in the places of execution and portfolio: one says fills, one books them. They show the runtime, not trading.
 
 `python -m quantmatrix.common.testing.tiny speaker|reader` runs one. What a fill's `triggered_by` says, its reader does:
-"slow" takes half a second, "flaky" fails twice, "wrong" fails while the account stands in `tiny_refused`.
+"slow" takes half a second, "flaky" fails twice, "wrong" fails while the account stands in `tiny_refused`. What is "late" its speaker
+stores and then takes a fifth of a second to commit.
 """
 
 import sys
@@ -84,6 +85,8 @@ async def say(asked: SayAsked, page: Page) -> Said:
                 said += 1
     if asked.watermark:
         page.say(like(MatchedWatermark, covers={}))
+    if asked.manner == "late":
+        await page.connection.execute("select pg_sleep(0.2)")
     return Said(said)
 
 
