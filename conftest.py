@@ -2,6 +2,7 @@
 
 servers       once per run: a real NATS server and a real PostgreSQL, as `qm up` starts them, in a folder of their own. Tests may stop,
               kill and start them (`await servers.postgres_stop()`, `nats_kill()`, …); the next test finds them well again.
+prepared      `prepared.copy_to(home)` makes a data folder as a first start leaves it, for tests of what comes after that.
 database      a fresh database per test, copied from a template in which every service's schema is migrated and every role has its own:
               `database.url("portfolio")`, `await database.connect("portfolio")`, `await database.fetch("portfolio", "select …")`.
 bus           a fresh bus per test: streams and consumers of the table, empty. `await bus.connect("execution")` is a connection under that
@@ -37,7 +38,8 @@ from quantmatrix.common.runtime.main import GARBAGE_LOOKS
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
 from quantmatrix.common.testing.here import StartHere
 from quantmatrix.common.testing.process import StartProcess
-from quantmatrix.operations.testing import FreshBus, FreshDatabase, Servers
+from quantmatrix.common.testing.waiting import WITHIN_S
+from quantmatrix.operations.testing import FreshBus, FreshDatabase, Prepared, Servers
 
 _numbers = itertools.count(1)
 settings.register_profile("steady", deadline=None, derandomize=True, database=None)
@@ -99,6 +101,12 @@ def servers() -> Iterator[Servers]:
         shutil.rmtree(home, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def prepared() -> Iterator[Prepared]:
+    with tempfile.TemporaryDirectory(prefix="qm-prepared-") as folder:
+        yield Prepared(Path(folder) / "data")
+
+
 @pytest.fixture
 async def database(servers: Servers) -> AsyncIterator[FreshDatabase]:
     await servers.make_well()
@@ -114,8 +122,7 @@ async def database(servers: Servers) -> AsyncIterator[FreshDatabase]:
 async def bus(servers: Servers) -> AsyncIterator[FreshBus]:
     await servers.make_well()
     fresh = FreshBus(servers)
-    await fresh.purge()
-    await fresh.provision()
+    await fresh.renew()
     try:
         yield fresh
     finally:
@@ -124,7 +131,7 @@ async def bus(servers: Servers) -> AsyncIterator[FreshBus]:
 
 @pytest.fixture
 async def ask(bus: FreshBus) -> Ask:
-    return Ask(await bus.connect(OPERATOR_USER))
+    return Ask(await bus.connect(OPERATOR_USER), deadline_s=WITHIN_S)
 
 
 @pytest.fixture

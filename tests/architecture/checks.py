@@ -98,6 +98,19 @@ def sleeping_or_printing(paths: Iterable[Path]) -> list[str]:
     return found
 
 
+def untyped_parameters(paths: Iterable[Path]) -> list[str]:
+    """Parameters of a statement that stand beside a whole number without a type: PostgreSQL takes them for integers, and the driver
+    then cuts a fraction off without a word.
+    """
+    beside = re.compile(r"\$\d+ *(?:[<>=*/+-]|<=|>=|<>) *\d|(?<![\w$.])\d+ *(?:[<>=*/+-]|<=|>=|<>) *\$\d+(?!\d*::)")
+    return [
+        f"{shown(path)}:{number} takes {match.group()} for a whole number"
+        for path in paths
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for match in beside.finditer(line)
+    ]
+
+
 def tables_of(*paths: Path) -> set[str]:
     """The tables that these files create and do not drop."""
     written = [text for path in paths for text in texts(path)]

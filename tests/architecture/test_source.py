@@ -16,7 +16,15 @@ def test_there_is_source_to_look_at() -> None:
 
 
 @pytest.mark.parametrize(
-    "check", [checks.too_long, checks.long_functions, checks.without_purpose, checks.empty_names, checks.sleeping_or_printing]
+    "check",
+    [
+        checks.too_long,
+        checks.long_functions,
+        checks.without_purpose,
+        checks.empty_names,
+        checks.sleeping_or_printing,
+        checks.untyped_parameters,
+    ],
 )
 def test_all_of_the_source(check: Callable[..., list[str]]) -> None:
     assert check(sources()) == []
@@ -51,6 +59,7 @@ BAD = {
     checks.without_purpose: "import os\n",
     checks.empty_names: "class OrderManager:\n    pass\n",
     checks.sleeping_or_printing: "import time\ntime.sleep(1)\n",
+    checks.untyped_parameters: 'SQL = "insert into holding select $1 where $2 > 0"\n',
     checks.floats: "def price(x: float) -> None:\n    pass\n",
 }
 

@@ -23,7 +23,7 @@ def columns(folder: Path) -> Callable[[], Found]:
     from quantmatrix.signals.strategies.moving_average_cross import STRATEGY
 
     strategy = STRATEGY(STRATEGY.parameters.model_validate({"fast": FAST, "slow": SLOW, "units": UNITS}))
-    frame = pl.read_parquet(folder / "bars.parquet")
+    frame = pl.read_parquet(folder / "bars.parquet").rechunk()
 
     def run() -> Found:
         found = run_in_columns(strategy, _history(frame), *_terms())
@@ -39,7 +39,7 @@ def events(folder: Path) -> Callable[[], Found]:
 
     from quantmatrix.signals.adapters.events import Bar, Events, run_events
 
-    frame = pl.read_parquet(folder / "bars.parquet")
+    frame = pl.read_parquet(folder / "bars.parquet").rechunk()
     history = _history(frame)
     averages = history.frame.select(fast=pl.col("close").rolling_mean(FAST), slow=pl.col("close").rolling_mean(SLOW))
     fast, slow = averages["fast"].to_list(), averages["slow"].to_list()

@@ -32,10 +32,10 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def resident_mib(pid: int) -> float:
-    """Proportional set size of a process and its children: pages that are shared count once over those who share them."""
+def resident_mib(pid: int, *, alone: bool = False) -> float:
+    """Proportional set size of a process, and of its children unless alone: pages that are shared count once over those who share them."""
     total = 0
-    for one in family(pid):
+    for one in [pid] if alone else family(pid):
         try:
             lines = Path(f"/proc/{one}/smaps_rollup").read_text().splitlines()
         except (FileNotFoundError, ProcessLookupError):

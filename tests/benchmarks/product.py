@@ -86,8 +86,11 @@ async def whole(folder: Path) -> Whole:
     """Start on a folder that is prepared already; then replay all years from nothing, and look at every process at the end."""
     start = await _start(Places(folder / "start"))
     async with replayed(Places(folder / "whole"), Options()) as done:
-        children = done.supervisor.children().items()
-        return Whole(done.result, {name: resident_mib(child.pid) for name, child in children if child.pid is not None}, start)
+        children, nursery = done.supervisor.children().items(), done.supervisor.nursery.pid
+        memory = {name: resident_mib(child.pid) for name, child in children if child.pid is not None}
+        if nursery is not None:
+            memory["nursery"] = resident_mib(nursery, alone=True)
+        return Whole(done.result, memory, start)
 
 
 async def _start(places: Places) -> dict[str, float]:

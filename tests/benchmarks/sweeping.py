@@ -30,7 +30,7 @@ def columns(folder: Path) -> Callable[[], Found]:
     from quantmatrix.signals.backtest.sweep import sweep
     from quantmatrix.signals.strategies.moving_average_cross import STRATEGY
 
-    frame, one, nothing = pl.read_parquet(folder / "bars.parquet"), Quantity(1), Decimal(0)
+    frame, one, nothing = pl.read_parquet(folder / "bars.parquet").rechunk(), Quantity(1), Decimal(0)
     job = Job({"units": UNITS}, Money(CASH, "USD"), FillRules(Commission(nothing, nothing, nothing, Decimal("0.1"))))
 
     def run() -> Found:

@@ -1,10 +1,12 @@
 """The benchmark measures what it says: every figure is there, and the floors lie below what stands on them. No time is asserted."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from tests.benchmarks.figures import Latency, resident_mib
+from tests.benchmarks.figures import Latency, family, resident_mib
 from tests.benchmarks.flow import flow
 from tests.benchmarks.ledger import lots
 from tests.benchmarks.product import ticks
@@ -24,6 +26,9 @@ def test_percentiles_are_those_of_the_values() -> None:
 def test_memory_counts_a_process_and_what_it_started() -> None:
     assert resident_mib(1_000_000_000) == 0.0
     assert resident_mib(os.getpid()) > 20
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert family(os.getpid()).count(child.pid) == 1
+        assert 20 < resident_mib(os.getpid(), alone=True) < resident_mib(os.getpid())
 
 
 def test_lots_are_booked_and_both_loops_agree() -> None:

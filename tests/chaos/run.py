@@ -21,6 +21,7 @@ from quantmatrix.operations.client import asking_at
 from quantmatrix.operations.demo import Options, Result, replayed, until_replay
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.supervisor import Plan, Supervisor
+from quantmatrix.operations.testing import Prepared
 
 KILL_EVERY_S = 2.0
 KILLS_WANTED = 200
@@ -107,11 +108,16 @@ def scenarios(seeds: list[int], every_s: float) -> list[Disturbed]:
     return [undisturbed, undisturbed, *kills, power_cut, emptied_while_down, emptied_while_running]
 
 
-async def run_one(scenario: Disturbed, options: Options, reference: str = "") -> Row:
-    """One run on a folder of its own; the folder of a run that came to another ledger than `reference` is kept."""
+async def run_one(scenario: Disturbed, options: Options, reference: str = "", prepared: Prepared | None = None) -> Row:
+    """One run on a folder of its own; the folder of a run that came to another ledger than `reference` is kept.
+
+    prepared: what the folder holds at first; nothing if not given.
+    """
     home = Path(tempfile.mkdtemp(prefix="qm-chaos-"))
     row = None
     try:
+        if prepared is not None:
+            prepared.copy_to(home / "home")
         row = await scenario(Places(home / "home"), options)
         return row
     finally:

@@ -63,7 +63,7 @@ def test_whoever_is_waited_for_can_be_waited_for(compose: dict[str, Any]) -> Non
 
 
 def test_secrets_come_from_files_that_the_script_makes(compose: dict[str, Any], tmp_path: Path) -> None:
-    subprocess.run(["sh", str(DEPLOY / "make-secrets.sh"), str(tmp_path)], check=True, capture_output=True, timeout=30)
+    subprocess.run(["sh", str(DEPLOY / "make-secrets.sh"), str(tmp_path)], check=True, capture_output=True, timeout=60)
     made = {path.name for path in tmp_path.iterdir()}
     used = {secret for one in compose["services"].values() for secret in one.get("secrets", ())}
 
@@ -74,9 +74,9 @@ def test_secrets_come_from_files_that_the_script_makes(compose: dict[str, Any], 
 
 def test_made_again_secrets_stay_what_they_were(tmp_path: Path) -> None:
     command = ["sh", str(DEPLOY / "make-secrets.sh"), str(tmp_path / "secrets")]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
     before = {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()}
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
 
     assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == before
     assert len(set(before.values())) == len(before)

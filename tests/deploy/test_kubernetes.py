@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from quantmatrix.common.runtime.database import POOL_CLOSES_S
 from quantmatrix.common.runtime.permissions import USERS
+from quantmatrix.common.runtime.service import BROKER_STOPS_S, DOORS_CLOSE_S
 from quantmatrix.common.runtime.streams import SERVICES
+from quantmatrix.common.runtime.subscribing import GRACEFUL_S
 from quantmatrix.operations.documents.commands import commands_of_qm
 
 Read = Callable[[Path], list[dict[str, Any]]]
@@ -50,6 +53,15 @@ def test_work_of_one_process_is_never_rolled_over_by_two(kubernetes: list[dict[s
             assert one["spec"]["strategy"]["type"] == "Recreate"
         else:
             assert one["spec"]["strategy"]["rollingUpdate"]["maxSurge"] == 0
+
+
+def test_a_pod_is_given_longer_than_its_service_takes_to_stop(kubernetes: list[dict[str, Any]]) -> None:
+    """Doors, the bus with its handlers, the pool: one after the other, each with its own end. What is cut comes again, later."""
+    takes_s = DOORS_CLOSE_S + GRACEFUL_S + BROKER_STOPS_S + POOL_CLOSES_S
+
+    for name, template in pods(kubernetes).items():
+        if name in SERVICES:
+            assert template["spec"]["terminationGracePeriodSeconds"] > takes_s, name
 
 
 def test_selectors_find_the_pods_they_are_meant_for(kubernetes: list[dict[str, Any]]) -> None:
@@ -168,7 +180,7 @@ def test_overlays_build(overlay: str) -> None:
     if kubectl is None:
         pytest.skip("kubectl is not installed here")
 
-    done = subprocess.run([kubectl, "kustomize", str(K8S / "overlays" / overlay)], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([kubectl, "kustomize", str(K8S / "overlays" / overlay)], capture_output=True, text=True, timeout=240, check=False)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("kind: Deployment") == len(SERVICES) + 1

@@ -29,8 +29,8 @@ from quantmatrix.operations.servers.postgres import PostgresServer
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 PREPARATION = ("bootstrap", "migrate", "provision")
-READY_S = 60.0
-REPLAY_S = 120.0
+READY_S = 240.0
+REPLAY_S = 240.0
 pytestmark = [pytest.mark.servers, pytest.mark.long(20)]
 
 
@@ -40,7 +40,7 @@ class Deployment:
     def __init__(self, compose: dict[str, Any], home: Path) -> None:
         self._services = compose["services"]
         self.secrets = home / "secrets"
-        subprocess.run(["sh", str(DEPLOY / "make-secrets.sh"), str(self.secrets)], check=True, capture_output=True, timeout=30)
+        subprocess.run(["sh", str(DEPLOY / "make-secrets.sh"), str(self.secrets)], check=True, capture_output=True, timeout=60)
         self._logs = home / "logs"
         self._places = Places(home / "data")
         made = dataclasses.replace(self._places.open(), superuser=self.secret("postgres_password"))
@@ -72,7 +72,7 @@ class Deployment:
         passwords = {password_variable(user): self.secret(f"nats_{user}_password") for user in USERS}
         await self._start("nats", [str(nats_program()), "-c", str(path)], passwords)
         async with httpx.AsyncClient() as client:
-            await wait_until(lambda: _is_ok(client, self._monitor_port, "/healthz"), "the bus is healthy", within_s=20)
+            await wait_until(lambda: _is_ok(client, self._monitor_port, "/healthz"), "the bus is healthy")
 
     async def prepare(self) -> None:
         """The three commands, one after the other; each must say that it worked, a second time too."""
@@ -137,7 +137,7 @@ async def _is_ok(client: httpx.AsyncClient, port: int, path: str) -> bool:
 async def _metrics(port: int) -> dict[str, float]:
     """What a service tells Prometheus, without labels."""
     async with httpx.AsyncClient() as client:
-        text = (await client.get(f"http://127.0.0.1:{port}/metrics", timeout=5)).text
+        text = (await client.get(f"http://127.0.0.1:{port}/metrics", timeout=60)).text
     return {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples if not sample.labels}
 
 

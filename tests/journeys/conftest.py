@@ -9,14 +9,12 @@ import pytest
 from quantmatrix.common.contracts.asking.execution import AccountBook, BooksAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
-from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked
 from quantmatrix.common.contracts.asking.portfolio import LedgerAccount, LedgerSumsAsked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.errors import TRANSIENT
-from quantmatrix.common.runtime.keys import keys_heard
-from quantmatrix.common.runtime.streams import heard_by
+from quantmatrix.common.testing.quiet import all_is_heard
 from quantmatrix.common.testing.saying import Saying
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 
 FIVE = ("execution", "portfolio", "notify", "signals", "market")
 ACCOUNT = "DU0000001"
@@ -46,17 +44,17 @@ class Platform:
 
         async def answer() -> Any:
             try:
-                return await self.ask(service, question, deadline_s=5)
+                return await self.ask(service, question)
             except TRANSIENT:
                 return None
 
-        return await wait_until(answer, f"{service} answers", within_s=30)
+        return await wait_until(answer, f"{service} answers")
 
     async def status(self) -> ReplayStatus:
         found: ReplayStatus = await self.asked("market", ReplayStatusAsked())
         return found
 
-    async def until(self, reached: Callable[[ReplayStatus], bool], what: str, within_s: float = 90) -> ReplayStatus:
+    async def until(self, reached: Callable[[ReplayStatus], bool], what: str, within_s: float = GIVES_WAY_S) -> ReplayStatus:
         async def there() -> ReplayStatus | None:
             found = await self.status()
             return found if reached(found) else None
@@ -65,20 +63,9 @@ class Platform:
         assert found is not None
         return found
 
-    async def finished(self, within_s: float = 90) -> None:
+    async def finished(self, within_s: float = GIVES_WAY_S) -> None:
         await self.until(lambda status: status.state == "finished" and status.settled == status.session, "the replay is over", within_s)
-        await wait_until(self._drained, "everything was heard", within_s=30)
-
-    async def _drained(self) -> bool:
-        for service in FIVE:
-            inbox = await self.asked(service, InboxHeadsAsked())
-            for owner, patterns in keys_heard(service, heard_by(service)).by_owner.items():
-                if owner not in FIVE:
-                    continue
-                said = await self.asked(owner, OutboxHeadsAsked(patterns=patterns))
-                if any(inbox.heads.get(key, 0) < seq for key, seq in said.heads.items() if key not in inbox.stopped):
-                    return False
-        return True
+        await wait_until(lambda: all_is_heard(self.ask, FIVE), "everything was heard")
 
     async def digests(self) -> dict[str, LedgerDigest]:
         return {service: await self.asked(service, LedgerDigestAsked()) for service in FIVE if service != "market"}

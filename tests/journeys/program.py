@@ -17,6 +17,7 @@ from libs.operations.tests.called import Called, called
 
 from quantmatrix.common.contracts.asking.market import ReplayStatus, ReplayStatusAsked
 from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, WITHIN_S
 from quantmatrix.operations.client import asking_at
 from quantmatrix.operations.places import Places
 
@@ -32,7 +33,7 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 def qm(home: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
     """One command, to its end."""
     return subprocess.run(
-        [*COMMAND, *words], env=environment(home, **more), cwd=home.parent, capture_output=True, text=True, timeout=90, check=False
+        [*COMMAND, *words], env=environment(home, **more), cwd=home.parent, capture_output=True, text=True, timeout=GIVES_WAY_S, check=False
     )
 
 
@@ -49,7 +50,26 @@ def answer(home: Path, *words: str) -> Any:
     return json.loads(done.stdout)
 
 
-def wait_until(condition: Callable[[], Any], *, within_s: float = 30.0) -> Any:
+def status_of(home: Path) -> dict[str, Any]:
+    """What `qm status` says; empty as long as it cannot say anything."""
+    done = qm_here(home, "status", "--json")
+    found: dict[str, Any] = json.loads(done.stdout) if done.returncode in (0, 1) else {}
+    return found
+
+
+def until_ready(home: Path) -> dict[str, Any]:
+    """Wait until every service is ready, and return what `qm status` says then."""
+
+    def ready() -> dict[str, Any] | None:
+        found = status_of(home)
+        parts = found.get("services", {}).values()
+        return found if parts and all(part["ready"] for part in parts) else None
+
+    found: dict[str, Any] = wait_until(ready)
+    return found
+
+
+def wait_until(condition: Callable[[], Any], *, within_s: float = WITHIN_S) -> Any:
     """What the condition gives as soon as it is true. Raises AssertionError when the time is up."""
     deadline = time.monotonic() + within_s
     while True:
@@ -59,7 +79,7 @@ def wait_until(condition: Callable[[], Any], *, within_s: float = 30.0) -> Any:
         time.sleep(LOOK_S)
 
 
-def until_replay(home: Path, reached: Callable[[ReplayStatus], bool], *, within_s: float = 90.0) -> None:
+def until_replay(home: Path, reached: Callable[[ReplayStatus], bool], *, within_s: float = GIVES_WAY_S) -> None:
     """Wait until the replay has come somewhere. It is asked over the bus: a process of qm for every look takes the replay's time."""
 
     async def there() -> None:
@@ -105,7 +125,7 @@ class Up:
         lines = ""
         while (line := self.process.stdout.readline()) and line != "}\n":  # type: ignore[union-attr]  # it was asked for
             lines += line
-        assert line, self.process.communicate(timeout=30)
+        assert line, self.process.communicate(timeout=WITHIN_S)
         self.welcome = json.loads(lines + line)
         return self
 
@@ -114,7 +134,7 @@ class Up:
         assert self.process is not None
         began = time.monotonic()
         self.process.send_signal(how)
-        _, errors = self.process.communicate(timeout=30)
+        _, errors = self.process.communicate(timeout=WITHIN_S)
         assert self.process.returncode == 0, errors
         self.process = None
         return time.monotonic() - began
@@ -122,4 +142,4 @@ class Up:
     def end(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.communicate(timeout=30)
+            self.process.communicate(timeout=WITHIN_S)

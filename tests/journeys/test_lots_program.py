@@ -10,6 +10,7 @@ import pytest
 from tests.journeys.program import Up, answer, qm, qm_here, until_finished
 
 from quantmatrix.operations.servers.nats import free_port
+from quantmatrix.operations.testing import Prepared
 
 pytestmark = [pytest.mark.servers, pytest.mark.long(20)]
 SHORT = {"QM_MARKET_REPLAY_TO": "2000-06-30", "QM_MARKET_REPLAY_PACE_S": "0"}
@@ -17,8 +18,8 @@ ACCOUNT = "DU0000001"
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    up = Up(tmp_path_factory.mktemp("lots") / "home", free_port(), SHORT).start()
+def running(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Iterator[Up]:
+    up = Up(prepared.copy_to(tmp_path_factory.mktemp("lots") / "home"), free_port(), SHORT).start()
     until_finished(up.home)
     yield up
     up.end()

@@ -2,11 +2,15 @@
 
 import json
 from datetime import date
+from decimal import Decimal
+from math import pi, sin
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.journeys.conftest import ACCOUNT, USER, Platform
 
+from quantmatrix.common.calendars import TradingCalendar
 from quantmatrix.common.contracts.asking.runs import ProposalAsked, RunDetailsAsked
 from quantmatrix.common.contracts.commands import StartRun
 from quantmatrix.common.ids import derived_id
@@ -49,6 +53,48 @@ async def test_a_backtest_makes_the_trades_of_the_replay(make_platform: Any, dat
     assert result.outcome.refusals == []
 
 
+async def test_shares_that_splits_leave_in_fractions_are_traded_alike(
+    make_platform: Any, database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three for two, one for three, three for seven while shares are held: the rest is held, sold and paid for to the last digit."""
+    bars, splits = _split_often(tmp_path)
+    told = {"feed": "csv", "csv_file": bars, "csv_splits_file": splits, "replay_pace_s": 0.0}
+    platform: Platform = make_platform(market=told, signals={"default_strategy": "moving_average_cross"})
+    await platform.start()
+    await platform.finished()
+    rows = await database.fetch("execution", "select payload from outbox where type = 'OrderFilled'")
+    quantities = [Decimal(json.loads(row["payload"])["quantity"]) for row in rows]
+    _, ledger = await platform.agree()
+
+    for name, value in (("FEED", "csv"), ("CSV_FILE", str(bars)), ("CSV_SPLITS_FILE", str(splits))):
+        monkeypatch.setenv(f"QM_MARKET_{name}", value)
+    _, past = histories(())
+    result = backtest(strategy_called("moving_average_cross"), past, Job({}, Money(100_000, "USD")))
+
+    assert any(one % 1 for one in quantities), "no fraction was traded: the test shows nothing"
+    assert sorted(one.quantity.value for one in result.outcome.fills) == sorted(quantities)
+    assert result.outcome.curve[-1].cash == ledger.cash
+
+
+def _split_often(folder: Path) -> tuple[Path, Path]:
+    """Files of three stocks that swing by a fifth about 60 within eighty sessions, and of their splits each 47 sessions."""
+    ratios = [(3, 2), (1, 3), (3, 7), (2, 1)]
+    bars, splits = ["symbol,date,open,high,low,close,volume"], ["symbol,effective,numerator,denominator"]
+    sessions = [one.day for one in TradingCalendar().sessions(date(2022, 1, 3), date(2022, 9, 30))]
+    for shift, symbol in enumerate(("ABC", "DEF", "GHI")):
+        factor = 1.0
+        for number, day in enumerate(sessions):
+            if number % 47 == 46:
+                new, old = ratios[(number // 47 + shift) % len(ratios)]
+                splits.append(f"{symbol},{day},{new},{old}")
+                factor *= old / new
+            price = factor * 60 * (1 + 0.2 * sin((number + 25 * shift) * 2 * pi / 80))
+            bars.append(f"{symbol},{day},{price:.2f},{price * 1.01:.2f},{price * 0.99:.2f},{price:.2f},1000000")
+    for name, lines in (("bars.csv", bars), ("splits.csv", splits)):
+        (folder / name).write_text("\n".join(lines), encoding="utf-8")
+    return folder / "bars.csv", folder / "splits.csv"
+
+
 CAPITAL = Money(20_000, "USD")
 EACH = Money(16_000, "USD")
 WEIGHTS = {"AAPL": 0.6, "MSFT": 0.4}
@@ -58,7 +104,17 @@ RUNS: dict[str, tuple[str, dict[str, Any]]] = {
     "dca_aggressive": ("dca_aggressive", {"weights": WEIGHTS, "frequency": "weekly"}),
     "dca_conservative": ("dca_conservative", {"weights": WEIGHTS}),
     "moving_average_cross with a trail": ("moving_average_cross", {"fast": 5, "slow": 20, "exits": {"trail_pct": 6, "days_max": 30}}),
-    "signal_bot confirming": ("signal_bot", {"confirmation_min": 2_880, "cooldown_min": 10_000, "buy_at": 0.16, "sell_at": -0.16}),
+    "signal_bot confirming": (
+        "signal_bot",
+        {
+            "confirmation_min": 2_880,
+            "cooldown_min": 30_000,
+            "cooldown_scope": "bot",
+            "buy_at": 0.16,
+            "sell_at": -0.16,
+            "sizing": "conditions",
+        },
+    ),
 }
 
 
@@ -68,7 +124,7 @@ async def test_the_runs_that_a_person_starts_make_the_trades_of_their_backtests(
     told = {"replay_symbols": SYMBOLS, "replay_from": first, "replay_to": last, "replay_pace_s": 0.0}
     platform: Platform = make_platform(market=told, signals={"default_strategy": ""})
     await platform.start("execution", "portfolio", "notify", "signals")
-    await wait_until(lambda: _has_account(platform), "the paper account is there", within_s=30)
+    await wait_until(lambda: _has_account(platform), "the paper account is there")
     for case, (strategy, parameters) in RUNS.items():
         run = RunId(derived_id("a person's run", case))
         await platform.say(
@@ -79,7 +135,7 @@ async def test_the_runs_that_a_person_starts_make_the_trades_of_their_backtests(
         )  # fmt: skip
     await platform.say.heard_by("signals", ask)
     await platform.start("market")
-    await platform.finished(within_s=180)
+    await platform.finished()
     rows = await database.fetch("execution", "select payload from outbox where type = 'OrderFilled'")
     replayed = [json.loads(row["payload"]) for row in rows]
     owned = {one.run_id: one for one in (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs}

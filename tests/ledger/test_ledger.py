@@ -19,14 +19,15 @@ from tests.ledger.recompute import Execution, Ledger, bars_until, cents, last_cl
 
 from quantmatrix.operations.demo import Options, Replayed, replayed
 from quantmatrix.operations.places import Places
+from quantmatrix.operations.testing import Prepared
 
 pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(55)]
 LAST = date(2013, 3, 1) if "QM_TEST_ALL_YEARS" in os.environ else date(2006, 12, 29)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def finished(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Replayed]:
-    async with replayed(Places(tmp_path_factory.mktemp("ledger") / "home"), Options(last=LAST.isoformat())) as done:
+async def finished(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> AsyncIterator[Replayed]:
+    async with replayed(Places(prepared.copy_to(tmp_path_factory.mktemp("ledger") / "home")), Options(last=LAST.isoformat())) as done:
         yield done
 
 
@@ -155,7 +156,7 @@ def _cents(text: str) -> Decimal:
 def _qm(home: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "quantmatrix.operations", *words, "--json"]
     return subprocess.run(
-        command, env={"QM_HOME": str(home), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=60, check=False
+        command, env={"QM_HOME": str(home), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, timeout=240, check=False
     )
 
 

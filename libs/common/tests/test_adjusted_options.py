@@ -73,7 +73,7 @@ def test_an_adjusted_contract_is_settled_at_what_its_shares_are_worth_beyond_the
     terms = call("50", "XYZ1")
 
     assert worth_at_the_end(terms, EXPIRES, Price(36), Quantity(150)) == Price(4)
-    assert price_met(Side.SELL, None, terms, EXPIRES, Price(36), Quantity(150)) == Price(4)
+    assert price_met(Side.SELL, None, terms, EXPIRES, Price(36), Quantity(150), closing=True) == Price(4)
     assert worth_at_the_end(terms, EXPIRES, Price(33), Quantity(150)) == Price(0)
     assert worth_at_the_end(OptionTerms("XYZ1", EXPIRES, "put", Price(50)), EXPIRES, Price(30), Quantity(150)) == Price(5)
 

@@ -15,6 +15,7 @@ import pytest
 from libs.operations.tests.called import Called, called
 
 from quantmatrix.operations.backtests import parameters_of
+from quantmatrix.operations.testing import Prepared
 from quantmatrix.signals.backtest.history import BacktestError
 
 pytestmark = pytest.mark.long(35)
@@ -25,7 +26,7 @@ def qm(folder: Path, *words: str, stored: bool = False, **settings: str) -> "sub
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"} | settings
     unstored = ("--no-store",) if words[0] in ("run", "sweep") and not stored else ()
     command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words, *unstored]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
 
 
 def answer(folder: Path, *words: str, stored: bool = False, **settings: str) -> Any:
@@ -120,8 +121,12 @@ def test_what_is_wrong_is_told_in_a_sentence_and_ends_with_code_4(tmp_path: Path
 def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path) -> None:
     told = answer(tmp_path, "lookahead", "atr_matrix", "--symbols", "AAPL", "--cuts", "40")
 
-    assert told.pop("decided") > 0
-    assert told == {"strategy": "atr_matrix", "cuts": 40, "clean": True, "findings": []}
+    again = answer(tmp_path, "repeat", str(told["id"]))
+    assert told["decided"] > 0
+    assert {name: told[name] for name in ("strategy", "cuts", "clean", "findings", "kind")} == {
+        "strategy": "atr_matrix", "cuts": 40, "clean": True, "findings": [], "kind": "lookahead",
+    }  # fmt: skip
+    assert again["same"] and again["digest"] == told["digest"]
 
 
 def test_the_catalogue_names_every_strategy_with_a_form(tmp_path: Path) -> None:
@@ -143,6 +148,14 @@ def test_a_sentence_is_echoed_as_a_form(tmp_path: Path) -> None:
         "reinvest": "0.8",
         "sentence": "run atr_options on tastytrade, $10000, 20% profit, 80% reinvest",
     }
+
+
+def test_a_sentence_that_sells_premium_names_the_preset(tmp_path: Path) -> None:
+    told = told_here(tmp_path, "sentence", "sell premium with ATR Options on paper, $40k, 200% stop")
+
+    assert (told["preset"], told["stop_loss"], told["sentence"]) == (
+        "short_premium", "2", "sell premium with atr_options on paper, $40000, 200% stop"
+    )  # fmt: skip
 
 
 def test_a_sweep_tries_every_combination_and_names_its_digests(tmp_path: Path) -> None:
@@ -191,7 +204,8 @@ def test_tables_come_with_a_run(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_stored_is_listed_shown_repeated_compared_and_drawn_anew(tmp_path: Path) -> None:
+def test_what_is_stored_is_listed_shown_repeated_compared_and_drawn_anew(tmp_path: Path, prepared: Prepared) -> None:
+    prepared.copy_to(tmp_path / ".qm")
     first = answer(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "fast=5", "--set", "slow=20", stored=True)
     swept = answer(tmp_path, "sweep", "moving_average_cross", *SHORT, "--grid", "fast=5,8", "--grid", "slow=20,30", stored=True)
     refused = qm(tmp_path, "run", "moving_average_cross", "--set", "fast=0", stored=True)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import date
@@ -25,7 +26,7 @@ def qm(folder: Path, *words: str, **settings: str) -> "subprocess.CompletedProce
     spoil_slot(folder, {"raises": (5_000, RAISE), "endless": (3, LOOP)})
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder)} | settings
     command = [sys.executable, "-m", "quantmatrix.operations", "backtest", *words, "--json"]
-    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
 
 
 def many_bars(folder: Path) -> dict[str, str]:
@@ -62,6 +63,20 @@ def test_a_loop_without_end_is_stopped_with_its_bar_and_code_5(tmp_path: Path) -
     assert said.startswith("endless did not come back from AAPL, bar 3 of ") and said.endswith(" and was stopped")
 
 
+def test_a_look_ahead_check_names_who_peeks_raises_or_never_comes_back(tmp_path: Path) -> None:
+    peeking = qm(tmp_path, "lookahead", "peeks", *AAPL, "--cuts", "120", "--no-store")
+    raises = told(tmp_path, 4, "lookahead", "raises", "--cuts", "120", "--no-store", **many_bars(tmp_path))
+    endless = told(tmp_path, 5, "lookahead", "endless", *AAPL, "--no-store", "--bar-limit-s", "0.5")
+
+    found = json.loads(peeking.stdout)
+    assert (peeking.returncode, found["clean"], found["changed"]) == (1, False, 1)
+    assert re.fullmatch(
+        r"peeks looks ahead in the column tomorrow on AAPL, \d{4}-\d\d-\d\d: no value then, [\d.]+ with later bars", *found["findings"]
+    )
+    assert raises == f"raises raised LookupError on OWN, bar 5000 of 5050 ({SESSIONS[4_999]}): no such level"
+    assert endless.startswith("endless did not come back from AAPL, bar 3 of ") and endless.endswith(" and was stopped")
+
+
 def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_path: Path) -> None:
     well = json.loads(qm(tmp_path, "run", "moving_average_cross", *AAPL, "--to", "2001-12-31").stdout)
     endless = told(tmp_path, 5, "sweep", "endless", *AAPL, "--grid", "fast=5,6", "--workers", "2", "--bar-limit-s", "0.5")
@@ -92,6 +107,10 @@ def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_
         (("sweep", "moving_average_cross", *AAPL, "--grid", "fast=5,NaN"), "fast: Input should be a finite number"),
         (("walk-forward", "moving_average_cross", *AAPL, "--grid", "speed=1,2"), "speed: Extra inputs are not permitted"),
         (("run", "atr_matrix", *AAPL, "--set", 'exits={"stop": 5}'), "exits.stop: Extra inputs are not permitted"),
+        (("lookahead", "moving_average_cross", *AAPL, "--set", "slow=NaN"), "slow: Input should be a finite number"),
+        (("lookahead", "moving_average_cross", *AAPL, "--to", "2000-03-14"), "needs 51 bars"),
+        (("lookahead", "moving_average_cross", *AAPL, "--from", "2030-01-01"), "there are no bars between 2030-01-01"),
+        (("lookahead", "atr_options", *AAPL), "no option chains are there for AAPL"),
         (("run", "atr_options", *AAPL), "no option chains are there for AAPL; name a file with their quotes in QM_MARKET_CHAINS_FILE"),
         (("run", "atr_matrix", *AAPL, "--report", "nowhere/page.html"), "--report: there is no folder nowhere"),
         (("run", "atr_matrix", *AAPL, "--report", "folder"), "--report: folder is a folder; name a file"),

@@ -17,7 +17,7 @@ from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.checking import check
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.supervisor import Plan, Supervisor
-from quantmatrix.operations.testing import FreshDatabase
+from quantmatrix.operations.testing import FreshDatabase, Prepared
 from quantmatrix.portfolio.importing import File
 from quantmatrix.portfolio.statement_imports import Wish, import_files
 
@@ -88,12 +88,13 @@ def test_what_is_booked_is_booked_once_in_a_database_started_for_the_call(tmp_pa
     assert [(one["rows"], one["booked"], one["duplicates"]) for one in told] == [(2, 2, 0), (2, 0, 2), (3, 1, 2)]
     assert (tmp_path / "home" / "postgres").is_dir()
     assert not (tmp_path / "home" / "state.json").exists()
+    assert not (tmp_path / "home" / "logs" / "nats.log").exists(), "no service runs that would need the bus"
 
 
-async def test_what_is_booked_goes_into_the_database_that_runs(tmp_path: Path) -> None:
+async def test_what_is_booked_goes_into_the_database_that_runs(tmp_path: Path, prepared: Prepared) -> None:
     good = "".join(PLAIN.splitlines(keepends=True)[:3])
     (tmp_path / "first.csv").write_text(good, encoding="utf-8")
-    supervisor = Supervisor(Places(tmp_path / "home"), Plan(services=()))
+    supervisor = Supervisor(Places(prepared.copy_to(tmp_path / "home")), Plan(services=()))
     await supervisor.start()
     try:
         done = await asyncio.to_thread(qm, tmp_path, "first.csv", "--json")

@@ -11,6 +11,7 @@ from services.portfolio.tests.importers.whole_samples import WHOLE
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.supervisor import Plan, Supervisor
+from quantmatrix.operations.testing import Prepared
 
 MADE = ("statement_import", "statement_entry", "account", "lot", "closing", "cash_entry", "cash", "position")
 WAITING = """create function wait() returns trigger language plpgsql as 'begin perform pg_advisory_xact_lock(42); return new; end';
@@ -25,9 +26,9 @@ async def importing(folder: Path) -> asyncio.subprocess.Process:
     )  # fmt: skip
 
 
-async def test_nothing_is_booked_of_an_import_that_was_killed_and_all_of_it_by_the_next(tmp_path: Path) -> None:
+async def test_nothing_is_booked_of_an_import_that_was_killed_and_all_of_it_by_the_next(tmp_path: Path, prepared: Prepared) -> None:
     (tmp_path / "whole.csv").write_text(WHOLE, encoding="utf-8")
-    supervisor = Supervisor(Places(tmp_path / "home"), Plan(services=()))
+    supervisor = Supervisor(Places(prepared.copy_to(tmp_path / "home")), Plan(services=()))
     await supervisor.start()
     try:
         holder = await asyncpg.connect(supervisor.postgres.url("portfolio"))
@@ -44,10 +45,10 @@ async def test_nothing_is_booked_of_an_import_that_was_killed_and_all_of_it_by_t
         async with holder.transaction():
             await holder.execute("select pg_advisory_xact_lock(42)")
             process = await importing(tmp_path)
-            await wait_until(is_waiting, "the import waits in its last table", within_s=60)
+            await wait_until(is_waiting, "the import waits in its last table")
             process.kill()
             await process.wait()
-        await wait_until(is_gone, "the server has noticed that the import is dead", within_s=60)
+        await wait_until(is_gone, "the server has noticed that the import is dead")
         left = {name: await looker.fetchval(f"select count(*) from {name}") for name in MADE}
         again = await importing(tmp_path)
         said, errors = await again.communicate()

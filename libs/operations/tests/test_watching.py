@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import WITHIN_S, wait_until
 from quantmatrix.operations.processes import Child
 from quantmatrix.operations.watching import MISSES_MAX, watch
 
-LOOK_S, ANSWER_S = 0.01, 10.0
+LOOK_S, ANSWER_S = 0.01, WITHIN_S
 
 
 class Port:

@@ -73,12 +73,12 @@ class Desk:
         )
 
     async def order(self, order: OrderId, of: UserId = FIRST_ADMINISTRATOR) -> OrderSummary | None:
-        found = await self._ask("execution", OrdersAsked(user_id=of, order_id=order), deadline_s=5)
+        found = await self._ask("execution", OrdersAsked(user_id=of, order_id=order))
         return found.orders[0] if found.orders else None
 
     async def latest_detail(self, order: OrderId) -> str:
         """What the latest event of an order says beside its state."""
-        traced = await self._ask("execution", TraceAsked(about=str(order)), deadline_s=5)
+        traced = await self._ask("execution", TraceAsked(about=str(order)))
         return str(getattr(decode(bytes(traced.messages[-1].body)), "detail", ""))
 
     async def until(self, order: OrderId, *states: OrderState, of: UserId = FIRST_ADMINISTRATOR) -> OrderSummary:
@@ -92,7 +92,7 @@ class Desk:
 
     async def until_state(self, state: TradingState) -> None:
         async def there() -> bool:
-            found = await self._ask("execution", AccountsAsked(user_id=FIRST_ADMINISTRATOR), deadline_s=5)
+            found = await self._ask("execution", AccountsAsked(user_id=FIRST_ADMINISTRATOR))
             return [one.trading_state for one in found.accounts] == [state]
 
         await wait_until(there, f"the account is {state}")
@@ -105,7 +105,7 @@ class Desk:
         """The one difference that stands first, once it is open, or over."""
 
         async def there() -> BreakSummary | None:
-            found = (await self._ask("execution", BreaksAsked(user_id=FIRST_ADMINISTRATOR), deadline_s=5)).breaks
+            found = (await self._ask("execution", BreaksAsked(user_id=FIRST_ADMINISTRATOR))).breaks
             return found[0] if found and (found[0].resolved_at is not None) is resolved else None
 
         found = await wait_until(there, "a break is over" if resolved else "a break is open")
@@ -113,7 +113,7 @@ class Desk:
         return found
 
     async def book(self) -> AccountBook:
-        (book,) = (await self._ask("execution", BooksAsked(), deadline_s=5)).accounts
+        (book,) = (await self._ask("execution", BooksAsked())).accounts
         return book
 
     async def agree(self) -> AccountBook:

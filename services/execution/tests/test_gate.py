@@ -55,7 +55,7 @@ async def test_two_orders_at_once_cannot_both_pass_a_limit(start_here: Any, ask:
 
 
 async def test_of_two_open_orders_only_one_may_name_a_lot_until_it_is_over(desk: Desk, say: Saying) -> None:
-    """Sent at once: the account is locked while an order is stored, so the other one sees what it names."""
+    """Sent at once: orders are stored one after the other, so the other one sees what the first one names."""
     await desk.start()
     lot, other = LotId(derived_id("lot", 1)), LotId(derived_id("lot", 2))
     both = [await desk.place(number, lots=(NamedLotPart(lot, Quantity(4)),)) for number in (1, 2)]

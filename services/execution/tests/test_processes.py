@@ -47,7 +47,7 @@ async def until(ask: Any, what: str, **wanted: Any) -> AccountBook:
         found: AccountBook = accounts[0]
         return found
 
-    found = await wait_until(there, what, within_s=30)
+    found = await wait_until(there, what)
     assert found is not None
     return found
 
@@ -81,7 +81,7 @@ async def test_of_two_executions_one_works_and_the_other_takes_over_when_it_dies
     await say(order(1))
     await until(ask, "one order at the venue", broker_orders=1)
     second = await start_process("execution")
-    await wait_until(lambda: "lease.waiting" in _log(second), "the second stands by", within_s=30)
+    await wait_until(lambda: "lease.waiting" in _log(second), "the second stands by")
     await say(order(2))
     await until(ask, "two orders at the venue", broker_orders=2)
     assert "lease.held" not in _log(second)

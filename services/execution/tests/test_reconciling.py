@@ -5,14 +5,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from services.execution.tests.desk import Desk
 
-from quantmatrix.common.contracts.prices import CorporateActionAnnounced
+from quantmatrix.common.contracts.prices import CorporateActionAnnounced, InstrumentListed
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import AccountId, ActionKind, OrderState
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, ActionKind, AssetClass, ContractEnding, InstrumentId, OrderState
+from quantmatrix.common.option_ends import delivered
+from quantmatrix.common.options import CONTRACT_SIZE, terms_of
 from quantmatrix.common.testing.examples import INSTRUMENT, like
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.domain.orders import Ended, Execution
 from quantmatrix.execution.ports import BrokerPosition
 from quantmatrix.execution.testing import CLOSED_AT
 from quantmatrix.operations.testing import FreshDatabase
@@ -120,18 +125,21 @@ async def test_a_bust_that_is_reported_before_what_it_busts_leaves_nothing(desk:
     assert (book.positions, book.cash, book.broker_executions) == ({}, cash, 0)
 
 
-async def test_a_partial_fill_and_then_the_end_of_the_session(desk: Desk) -> None:
-    """F21: what was filled stays, the rest is over."""
+@pytest.mark.parametrize(("status", "reason"), [("expired", ""), ("cancelled", "FUNDS: 10 wanted at 100, 400 USD pays for 4")])
+async def test_a_partial_fill_and_then_the_end_of_the_order(desk: Desk, status: str, reason: str) -> None:
+    """F21: what was filled stays, the rest is over; why the broker cancelled it is told."""
     await desk.start()
     order = await desk.place()
     reference = (await desk.until(order, OrderState.ACCEPTED)).client_ref
     desk.broker.fill(reference, Quantity(4), Price(100))
     await desk.until(order, OrderState.PARTIALLY_FILLED)
 
-    desk.broker.orders[reference] = replace(desk.broker.orders[reference], status="expired", changed_at=CLOSED_AT + timedelta(days=1))
+    over = {"status": status, "reason": reason, "changed_at": CLOSED_AT + timedelta(days=1)}
+    desk.broker.orders[reference] = replace(desk.broker.orders[reference], **over)  # type: ignore[arg-type]  # fields of the order by name
 
-    found = await desk.until(order, OrderState.EXPIRED)
+    found = await desk.until(order, OrderState(status))
     assert found.filled == Quantity(4)
+    assert await desk.latest_detail(order) == reason
     assert (await desk.agree()).positions == {INSTRUMENT.instrument_id: Quantity(4)}
 
 
@@ -228,3 +236,28 @@ async def test_an_accepted_difference_follows_a_split(desk: Desk, database: Fres
 
     await wait_until(quiet, "no difference is open")
     await desk.until(await desk.place(1), OrderState.ACCEPTED)
+
+
+async def test_an_assignment_that_a_broker_tells_is_booked_once_and_said(desk: Desk, database: FreshDatabase) -> None:
+    """Before its end, while we were away: 100 shares for 3,300, against a put that nobody here had sold; told again it changes nothing."""
+    put = Instrument(InstrumentId("ABC-P33"), "ABC   240308P00033000", AssetClass.OPTION, "USD", Quantity(100))
+    await desk.say(like(InstrumentListed, instrument=put, underlying=INSTRUMENT.instrument_id))
+    end = delivered(terms_of(put.symbol), ContractEnding.ASSIGNMENT, Quantity(1), CONTRACT_SIZE, "USD")
+    desk.broker.executions.append(
+        Execution(
+            execution_id="ASSIGNED-1", client_ref="", broker_order_id="", side=end.side, quantity=Quantity(1), price=Price(0),
+            fee=Money(0, "USD"), session=CLOSED_AT.date(), executed_at=CLOSED_AT,
+            ended=Ended(put.instrument_id, INSTRUMENT.instrument_id, Price(33), end),
+        )
+    )  # fmt: skip
+    desk.broker.holdings = {put.instrument_id: Quantity(1), INSTRUMENT.instrument_id: Quantity(100)}
+    desk.broker._cash -= Money(3_300, "USD")
+
+    await desk.start(reconcile_every_s=0.1)
+
+    book = await desk.agree()
+    assert book.positions == {put.instrument_id: Quantity(1), INSTRUMENT.instrument_id: Quantity(100)}
+    assert (book.cash, book.executions, book.broker_executions) == (Money(96_700, "USD"), 1, 1)
+    said = await database.fetch("execution", "select payload from outbox where type = 'OptionEnded'")
+    (told,) = (json.loads(row["payload"]) for row in said)
+    assert (told["how"], told["shares"], told["strike"], told["paid"]["amount"]) == ("assignment", "100", "33", "3300")

@@ -33,14 +33,14 @@ def split(day: int) -> CorporateActionAnnounced:
 
 
 async def book_of(ask: Any) -> AccountBook:
-    (found,) = (await ask("execution", BooksAsked(), deadline_s=5)).accounts
+    (found,) = (await ask("execution", BooksAsked())).accounts
     assert isinstance(found, AccountBook)
     return found
 
 
 async def orders_of(ask: Any) -> list[OrderSummary]:
     """Oldest first."""
-    found = (await ask("execution", OrdersAsked(user_id=FIRST_ADMINISTRATOR), deadline_s=5)).orders
+    found = (await ask("execution", OrdersAsked(user_id=FIRST_ADMINISTRATOR))).orders
     return sorted(found, key=lambda one: one.created_at)
 
 

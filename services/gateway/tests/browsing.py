@@ -9,6 +9,8 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from services.gateway.tests.running import PASSWORD, Console
 
+from quantmatrix.common.testing.waiting import WITHIN_S
+
 CHROMIUM = Path("/usr/bin/chromium")
 AXE = Path(__file__).parents[3] / "node_modules/axe-core/axe.min.js"
 FLAGS = [
@@ -37,7 +39,10 @@ PAGES = (
     "/accounts",
     "/backtests",
     "/backtests/new/moving_average_cross",
+    "/backtests/lookahead",
     "/signals",
+    "/scans",
+    "/scans?preset=all&f.min_price=1",
     "/symbols",
     "/symbols/AAPL",
     "/notifications",
@@ -46,6 +51,7 @@ PAGES = (
     "/me",
     "/about",
 )
+expect.set_options(timeout=WITHIN_S * 1e3)
 NEEDS_CHROMIUM = pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no /usr/bin/chromium here")
 
 
@@ -79,6 +85,7 @@ async def browser(size: tuple[int, int], scheme: Scheme, chromium: Browser | Non
             color_scheme=scheme,
             reduced_motion="reduce",
         )
+        context.set_default_timeout(WITHIN_S * 1e3)
         try:
             yield context
         finally:
@@ -90,7 +97,7 @@ async def log_in(page: Page, console: Console) -> None:
     await page.get_by_label("Name").fill("admin")
     await page.get_by_label("Password").fill(PASSWORD)
     await page.get_by_role("button", name="Log in").click()
-    await expect(page.locator("#main")).to_be_visible()
+    await page.wait_for_url(lambda url: "/login" not in url)
 
 
 async def violations(page: Page) -> list[str]:
@@ -106,7 +113,8 @@ async def colour_violations(page: Page) -> list[str]:
 
 async def _found(page: Page, more: dict[str, Any]) -> list[str]:
     found: list[dict[str, Any]] = await page.evaluate(
-        "(options) => axe.run(document, options).then((found) => found.violations)", {"resultTypes": ["violations"], **more}
+        "(options) => axe.run(document, options).then((found) => found.violations)",
+        {"resultTypes": ["violations"], "preload": False, **more},
     )
     return [f"{one['id']}: {node['html'][:160]} {node.get('failureSummary', '')[:200]}" for one in found for node in one["nodes"]]
 
@@ -115,4 +123,4 @@ async def settled(page: Page) -> None:
     """The page and its charts are there."""
     await page.wait_for_load_state("load")
     for chart in await page.locator("qm-equity, qm-course, qm-drawdown, qm-candles").all():
-        await expect(chart).to_have_attribute("data-state", "drawn", timeout=15_000)
+        await expect(chart).to_have_attribute("data-state", "drawn")

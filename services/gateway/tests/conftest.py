@@ -14,7 +14,7 @@ from services.gateway.tests.running import BEHIND, Console, Desk, drained, gatew
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
 from quantmatrix.common.testing.here import StartHere
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import WITHIN_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase, Servers
 
 _numbers = itertools.count(1)
@@ -37,12 +37,11 @@ async def desk(servers: Servers) -> AsyncIterator[Desk]:
     await servers.make_well()
     database = await FreshDatabase(servers, f"desk_{next(_numbers)}").make()
     bus = FreshBus(servers)
-    await bus.purge()
-    await bus.provision()
+    await bus.renew()
     with tempfile.TemporaryDirectory(prefix="qm-desk-") as folder:
         start_here = StartHere(database, bus, Path(folder))
         try:
-            ask = Ask(await bus.connect(OPERATOR_USER))
+            ask = Ask(await bus.connect(OPERATOR_USER), deadline_s=WITHIN_S)
             async with gateway_here(start_here) as console:
                 await replay_done(start_here, ask)
                 await console.log_in()
@@ -65,7 +64,12 @@ async def paused(console: Console, start_here: StartHere, ask: Ask) -> Console:
     """A replay that has come some sessions far and stands still, so that an order stays open until it goes on."""
     for service in BEHIND:
         await start_here(
-            service, **({"replay_from": "2004-01-02", "replay_to": "2004-12-31", "replay_pace_s": 0.02} if service == "market" else {})
+            service,
+            **(
+                {"replay_from": "2004-01-02", "replay_to": "2004-12-31", "replay_pace_s": 0.02, "replay_symbols": ("IBM",)}
+                if service == "market"
+                else {}
+            ),
         )
     await console.log_in()
 
@@ -73,7 +77,7 @@ async def paused(console: Console, start_here: StartHere, ask: Ask) -> Console:
         answer = await console.get("/api/v1/replay")
         return answer.status_code == 200 and answer.json()["sessions_done"] >= 3
 
-    await wait_until(some_sessions, "the replay runs", within_s=60)
+    await wait_until(some_sessions, "the replay runs")
     assert (await console.post("/api/v1/replay", {"paused": True})).json()["state"] == "paused"
-    await wait_until(lambda: drained(ask), "everything was heard", within_s=30)
+    await wait_until(lambda: drained(ask), "everything was heard")
     return console

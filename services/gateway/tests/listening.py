@@ -50,7 +50,7 @@ async def events_in(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
 async def take(console: Console, count: int, after: str = "", *, header: bool = False) -> list[Event]:
     """The next so many messages after a place."""
     found: list[Event] = []
-    async with asyncio.timeout(30), listening(console, after, header=header) as events:
+    async with asyncio.timeout(60), listening(console, after, header=header) as events:
         async for one in events:
             if one.event in MESSAGES:
                 found.append(one)

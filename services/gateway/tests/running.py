@@ -10,14 +10,12 @@ import httpx
 from pydantic import SecretStr
 
 from quantmatrix.common.contracts.asking.market import ReplayStatusAsked
-from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
-from quantmatrix.common.runtime.keys import keys_heard
-from quantmatrix.common.runtime.streams import heard_by
 from quantmatrix.common.testing.here import StartHere
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.quiet import all_is_heard
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, WITHIN_S, wait_until
 from quantmatrix.gateway.people import Passwords
 from quantmatrix.operations.servers.nats import free_port
 from quantmatrix.operations.testing import FreshDatabase
@@ -57,7 +55,7 @@ class Console:
 
     def another(self) -> "Console":
         """The same gateway, seen by somebody with no cookie yet."""
-        return Console(self.port, httpx.AsyncClient(base_url=self.url, timeout=20))
+        return Console(self.port, httpx.AsyncClient(base_url=self.url, timeout=WITHIN_S))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,7 +74,7 @@ async def gateway_here(start_here: StartHere, **told: Any) -> AsyncIterator[Cons
     await start_here(
         "gateway", **{"admin_password": SecretStr(PASSWORD), "cookie_secure": False, "password_memory_mib": MEMORY_MIB, **told}
     )
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=WITHIN_S) as client:
         await wait_until(lambda: _answers(client), "the gateway answers")
         yield Console(port, client)
 
@@ -92,8 +90,8 @@ async def replay_done(start_here: StartHere, ask: Ask, **market: Any) -> None:
     """Start the services behind the gateway and wait until their replay is over and heard everywhere."""
     for service in BEHIND:
         await start_here(service, **({**REPLAY, **market} if service == "market" else {}))
-    await wait_until(lambda: finished(ask), "the replay has finished", within_s=90)
-    await wait_until(lambda: drained(ask), "everything was heard", within_s=30)
+    await wait_until(lambda: finished(ask), "the replay has finished", within_s=GIVES_WAY_S)
+    await wait_until(lambda: drained(ask), "everything was heard")
 
 
 async def finished(ask: Ask) -> bool:
@@ -106,15 +104,7 @@ async def finished(ask: Ask) -> bool:
 
 async def drained(ask: Ask) -> bool:
     """Whether every service has heard everything that the others said to it."""
-    for service in (*BEHIND, "gateway"):
-        inbox = await ask(service, InboxHeadsAsked())
-        for owner, patterns in keys_heard(service, heard_by(service)).by_owner.items():
-            if owner == service:
-                continue
-            said = await ask(owner, OutboxHeadsAsked(patterns=patterns))
-            if any(inbox.heads.get(key, 0) < seq for key, seq in said.heads.items()):
-                return False
-    return True
+    return await all_is_heard(ask, (*BEHIND, "gateway"))
 
 
 async def add_user(database: FreshDatabase, name: str, role: str, user_id: UserId = OTHER) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from msgspec.structs import replace
 from starlette.requests import Request
 
 from quantmatrix.common.contracts.asking.backtests import (
@@ -18,7 +19,10 @@ from quantmatrix.common.contracts.asking.backtests import (
     Drawing,
     DrawnShape,
     DrawnText,
+    Lookahead,
+    Lookaheads,
 )
+from quantmatrix.common.contracts.asking.checks import BacktestChange, BacktestCheck, BacktestLooked
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.values import Money
 from quantmatrix.gateway.people import Person
@@ -50,6 +54,7 @@ SHOWN = Backtest(
     steps=(BacktestStep(DAY, DAY, DAY, DAY, {EVIL: EVIL}, 0.1, None, 0.1, None),),
     drawings=(DRAWING,),
 )
+CHECK = BacktestCheck(1, 0, 2, (BacktestLooked(EVIL, 1, 1, 0, 2),), (BacktestChange(EVIL, DAY, EVIL, EVIL, EVIL),))
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,8 @@ SHOWN = Backtest(
     [
         ("backtests.html", "backtests", Backtests((LINE,))),
         ("backtest.html", "backtest", SHOWN),
+        ("backtest.html", "backtest", replace(SHOWN, line=replace(LINE, clean=False), check=CHECK)),
+        ("lookahead.html", "checks", Lookaheads((Lookahead(replace(LINE, clean=False), False, CHECK), Lookahead(LINE, True)))),
         ("backtests_compared.html", "compared", Compared((LINE,), (ComparedRow(EVIL, (EVIL,)),), (DRAWING,))),
     ],
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from quantmatrix.common.contracts.asking.backtests import BacktestWanted
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.common.values import Money
+from quantmatrix.gateway.web import STATIC
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(35)]
 EVIL = "<script>alert(1)</script>"
@@ -92,6 +94,9 @@ async def test_a_sweep_shows_every_combination(desk: Desk) -> None:
         ({"capital": "0"}, "greater than 0"),
         ({"windows": {"inside": 40, "outside": 20}}, "chooses among the values of a grid"),
         ({"windows": {"inside": 1, "outside": 20}, "grid": {"fast": [2]}}, "greater than or equal to 2"),
+        ({"cuts": 0}, "greater than or equal to 1"),
+        ({"cuts": 10_001}, "less than or equal to 10000"),
+        ({"cuts": 5, "grid": {"fast": [2]}}, "takes one value of each parameter: no grid, no windows"),
     ],
 )
 async def test_what_is_wrong_is_refused_and_nothing_is_stored(desk: Desk, change: dict[str, Any], says: str) -> None:
@@ -120,6 +125,43 @@ async def test_a_period_without_bars_fails_with_its_sentence(desk: Desk) -> None
     assert "there are no bars between 2030-01-01" in (await desk.get(f"/backtests/{found['line']['backtest_id']}")).text
 
 
+async def test_a_look_ahead_check_is_worked_on_stored_and_repeated(desk: Desk) -> None:
+    found, again = await _run(desk, {**CROSS, "cuts": 60}), await _run(desk, {**CROSS, "cuts": 60})
+
+    line, check = found["line"], found["check"]
+    assert (line["state"], line["kind"], line["clean"], line["done"], line["total"]) == ("done", "lookahead", True, 4, 4)
+    assert [(one["symbol"], one["cuts"], one["changed"]) for one in check["looked"]] == [("AAPL", 60, 0), ("MSFT", 60, 0)]
+    assert check["cuts"] == 120 and 0 < check["decided"] < 120 and check["changes"] == []
+    assert len(line["digest"]) == 64 and line["digest"] == again["line"]["digest"]
+    assert all(found[name] for name in ("code_digest", "data_digest", "parameters"))
+    (latest,) = (await desk.get("/api/v1/backtests/lookahead")).json()["checks"]
+    assert (latest["line"]["backtest_id"], latest["is_current"]) == (again["line"]["backtest_id"], True)
+    assert latest["check"]["cuts"] == 120
+    page = (await desk.get(f"/backtests/{line['backtest_id']}")).text
+    assert "sees no later bar" in page and line["digest"] in page
+    report = await desk.get(f"/api/v1/backtests/{line['backtest_id']}/report")
+    assert "120 histories cut" in report.text and "nothing changed" in report.text
+
+
+async def test_the_look_ahead_page_checks_every_strategy_and_names_what_cannot_be(desk: Desk) -> None:
+    fields = {"csrf": desk.csrf, "strategy": "", "symbols": "aapl", "cuts": "5"}
+
+    said = await desk.client.post("/backtests/lookahead", data=fields, headers={"accept": "text/html"})
+    wrong = await desk.client.post("/backtests/lookahead", data={**fields, "cuts": "0"}, headers={"accept": "text/html"})
+
+    assert "atr_options: atr_options trades options, and no option chains are there for AAPL" in said.text
+    assert "cuts: Input should be greater than or equal to 1" in wrong.text
+    started = (await desk.get("/api/v1/backtests/lookahead")).json()["checks"]
+    assert {one["line"]["strategy"] for one in started} == {
+        "atr_matrix", "dca_aggressive", "dca_conservative", "moving_average_cross", "signal_bot",
+    }  # fmt: skip
+    for one in started:
+        found = await _ended(desk, one["line"]["backtest_id"])
+        assert (found["line"]["state"], found["line"]["clean"]) == ("done", True), found["line"]["error"]
+    table = (await desk.get("/backtests/lookahead?part=checks")).text
+    assert table.count("sees no later bar") == 5 and "moving average cross" in table
+
+
 async def test_a_cancelled_one_ends(desk: Desk) -> None:
     number = (await desk.post("/api/v1/backtests/", {**CROSS, "grid": {"fast": list(range(2, 60)), "slow": [100, 120]}})).json()[
         "backtest_id"
@@ -145,6 +187,9 @@ async def test_the_trades_of_a_finished_one_are_drawn_anew_as_figures_and_as_a_p
     assert drawn["final"] == sorted(drawn["final"]) and drawn["final"][0] < ended < drawn["final"][-1]
     page = await desk.get(f"/backtests/{number}/monte-carlo")
     assert page.status_code == 200 and '<svg class="drawing' in page.text and "with replacement" in page.text
+    style = (STATIC / "console.css").read_text(encoding="utf-8")
+    drawn = set(re.findall(r'<(?:polygon|polyline) class="(.+?)"', page.text))
+    assert {"one", "one-area", "grid"} <= drawn and all(f".drawing .{name} {{" in style for name in drawn)
     assert f"/backtests/{number}/monte-carlo" in (await desk.get(f"/backtests/{number}")).text
     assert (await desk.get(f"/api/v1/backtests/{number}/monte-carlo", params={"runs": 10_001})).status_code == 422
     assert (await desk.get("/api/v1/backtests/999999/monte-carlo")).status_code in (404, 422)
@@ -182,6 +227,15 @@ async def test_a_form_starts_one_and_tells_what_is_wrong(desk: Desk) -> None:
 
 
 FORM = {"strategy": "moving_average_cross", "capital": "1000", "symbols": "aapl", "p.fast": "2", "p.slow": "9"}
+
+
+async def test_a_form_starts_a_look_ahead_check_with_its_own_parameters(desk: Desk) -> None:
+    fields = {"csrf": desk.csrf, **FORM, "kind": "lookahead", "cuts": "7", "g.fast": "2, 3", "inside": "40", "outside": "20"}
+
+    right = await desk.client.post("/backtests", data=fields, headers={"accept": "text/html"})
+
+    found = await _ended(desk, int(right.headers["location"].rsplit("/", 1)[1]))
+    assert (found["line"]["kind"], found["check"]["cuts"], found["parameters"]["slow"]) == ("lookahead", 7, "9")
 
 
 @pytest.mark.parametrize("kind", ["sweep", "walk_forward"])
@@ -224,6 +278,7 @@ async def test_somebody_else_sees_and_changes_nothing(desk: Desk) -> None:
     await eve.log_in("eve")
 
     assert (await eve.get("/api/v1/backtests/")).json() == {"backtests": []}
+    assert (await eve.get("/api/v1/backtests/lookahead")).json() == {"checks": []}
     for path in (f"/api/v1/backtests/{number}", f"/api/v1/backtests/{number}/report"):
         assert (await eve.get(path)).status_code == 404
     assert (await eve.post(f"/api/v1/backtests/{number}/cancel")).status_code in (403, 404)

@@ -51,5 +51,5 @@ async def test_a_line_that_stands_for_many_leads_on_to_them(desk: Desk, chromium
 
 
 async def _press(page: Page, begins: str) -> None:
-    await page.locator("#derivation a").filter(has_text=begins).first.click()
-    await page.wait_for_load_state("load")
+    async with page.expect_navigation():
+        await page.locator("#derivation a").filter(has_text=begins).first.click()

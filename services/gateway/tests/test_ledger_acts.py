@@ -109,13 +109,13 @@ async def test_what_the_operator_tells_is_in_the_trail_also_when_it_is_refused(b
     """`qm lots` asks the gateway for changes, so that they leave a row like those of a person."""
     left = {**traded("2024-01-10", "BUY", "100", "10")}
     act = act_of_json(msgspec.json.encode(left))
-    taken = await ask("gateway", ActBookingAsked(command_id=derived_id("operator", 1), account_id=AccountId("A-1"), act=act), deadline_s=10)
+    taken = await ask("gateway", ActBookingAsked(command_id=derived_id("operator", 1), account_id=AccountId("A-1"), act=act))
     changed = LotMethodChangeAsked(
         command_id=derived_id("operator", 2), account_id=AccountId("A-1"), method="HIFO", since=date(2024, 6, 1)
     )  # fmt: skip
-    history = await ask("gateway", changed, deadline_s=10)
+    history = await ask("gateway", changed)
     with pytest.raises(Refused) as refused:
-        await ask("gateway", msgspec.structs.replace(changed, command_id=derived_id("operator", 3), method="BEST"), deadline_s=10)
+        await ask("gateway", msgspec.structs.replace(changed, command_id=derived_id("operator", 3), method="BEST"))
 
     trail = await database.fetch("gateway", "select name, action, about from audit where action like 'account.%' order by at, about")
     assert taken.booked and history.methods[-1].method == "HIFO" and refused.value.code == "LOT_METHOD_UNKNOWN"

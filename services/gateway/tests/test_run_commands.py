@@ -1,4 +1,4 @@
-"""`qm run`, `qm runs …`, `qm scan` and `qm advise` as a person types them: what is shown, and the exit code; and the same over the API and on pages."""
+"""`qm run`, `qm runs …`, scans, a morning and holdings as a person types them: what is shown, and the exit code; and the same over the API and on pages."""
 
 import asyncio
 import json
@@ -13,8 +13,10 @@ import pytest
 import pytest_asyncio
 from services.gateway.tests.running import Desk
 
+from quantmatrix.common.contracts.asking.briefing import Holding, HoldingAlertsAsked
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
+from quantmatrix.common.values import Money, Quantity
 from quantmatrix.operations.output import Exit
 from quantmatrix.operations.testing import Servers
 
@@ -39,7 +41,7 @@ class Shell:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=GIVES_WAY_S,
             check=False,
             stdin=subprocess.DEVNULL,
         )
@@ -57,7 +59,7 @@ class Shell:
         def there(runs: list[dict[str, Any]]) -> dict[str, Any] | None:
             return next((one for one in runs if one["run_id"].startswith(run) and one["state"] == state), None)
 
-        await wait_until(lambda: self._holds(lambda runs: there(runs) is not None), f"the run is {state}", within_s=40)
+        await wait_until(lambda: self._holds(lambda runs: there(runs) is not None), f"the run is {state}")
         found = there((await self.answer("runs", "list"))["runs"])
         assert found is not None
         return found
@@ -68,7 +70,7 @@ class Shell:
         def is_so(runs: list[dict[str, Any]]) -> bool:
             return any(one["run_id"] == run and Decimal(one["base"]["amount"]) == Decimal(base) for one in runs)
 
-        await wait_until(lambda: self._holds(is_so), f"its capital is {base}", within_s=40)
+        await wait_until(lambda: self._holds(is_so), f"its capital is {base}")
         assert (await self.answer("runs", "show", run))["base"] == f"{base} USD"
 
     async def _holds(self, condition: Callable[[list[dict[str, Any]]], bool]) -> bool:
@@ -143,6 +145,9 @@ async def test_a_run_is_started_shown_paused_resumed_funded_and_stopped(qm: Shel
         (("run", "run signal bot on paper, $1k", "--yes", "--set", "speed=1"), Exit.CONFIGURATION, "speed"),
         (("run", "run signal bot on paper, $1k", "--yes", "--set", "oops"), Exit.CONFIGURATION, "name=value"),
         (("run", "run signal bot on paper, $1k", "--yes", "--account", "DU9999999"), Exit.CONFIGURATION, "no such account"),
+        (("scan", "--filter", "oops"), Exit.CONFIGURATION, "--filter: expected name=value"),
+        (("scan", "--filter", "min_price=NaN"), Exit.CONFIGURATION, "min_price: Input should be a finite number"),
+        (("scan", "--filter", "speed=1"), Exit.CONFIGURATION, "speed: Extra inputs are not permitted; there is min_atr_distance"),
         (("scan", "--preset", "luck"), Exit.NOT_FOUND, "there is no preset 'luck'; there is entry_setup"),
         (("advise", "--market-cap", "1e9", "--unrealised", "5", "--style", "bold"), Exit.NOT_FOUND, "conservative"),
     ],
@@ -165,12 +170,145 @@ async def test_a_scan_names_what_it_could_not_read_and_goes_on(qm: Shell) -> Non
     assert (await qm.desk.get("/api/v1/scans/?preset=luck")).json()["code"] == "PRESET_UNKNOWN"
 
 
+async def test_filters_of_ones_own_take_the_place_of_those_of_a_preset(qm: Shell) -> None:
+    everything = await qm.answer("scan", "--preset", "all", "AAPL", "MSFT")
+    close = {one["symbol"]: one["close"] for one in everything["hits"]}
+    dear = max(close, key=lambda symbol: close[symbol])
+    bound = sum(close.values()) / 2
+    found = await qm.answer("scan", "--preset", "all", "--filter", f"min_price={bound}", "AAPL", "MSFT")
+    none = await qm.answer("scan", "--preset", "value", "--filter", "max_atr_distance=-1000", "AAPL", "MSFT")
+    over_http = (await qm.desk.get(f"/api/v1/scans/?preset=all&min_price={bound}&symbol=AAPL&symbol=MSFT")).json()
+    without = (await qm.desk.get(f"/api/v1/scans/?preset=all&exclude_symbols={dear}&symbol=AAPL&symbol=MSFT")).json()
+    page = (await qm.desk.get(f"/scans?preset=all&f.min_price={bound}&f.max_price=&f.require_ma_alignment=")).text
+    wrong = await qm.desk.get("/scans?preset=all&f.min_price=-1")
+
+    assert set(close) == {"AAPL", "MSFT"}
+    assert [one["symbol"] for one in found["hits"]] == [one["symbol"] for one in over_http["hits"]] == [dear]
+    assert over_http["filters"] == {"min_price": str(bound)} and dear not in {one["symbol"] for one in without["hits"]}
+    assert none["hits"] == [] and none["filters"] == {"max_atr_distance": "-1000.0", "min_atr_pct": "2.0"}
+    assert f'value="{bound}"' in page and "min price" in page
+    assert wrong.status_code == 200 and "min_price: Input should be greater than or equal to 0" in wrong.text
+    for query in ("min_price=NaN", "speed=1", "min_confidence=2"):
+        assert (await qm.desk.get(f"/api/v1/scans/?{query}")).status_code == 422
+
+
+async def test_a_watchlist_tells_its_points_and_what_could_not_be_ranked(qm: Shell) -> None:
+    found = await qm.answer("watchlist", "AAPL", "NOPE", "MSFT", "FB")
+    over_http = (await qm.desk.get("/api/v1/scans/watchlist?symbol=AAPL&symbol=NOPE&symbol=MSFT&symbol=FB")).json()
+    everything = (await qm.desk.get("/api/v1/scans/watchlist")).json()
+    page = (await qm.desk.get("/scans?part=watchlist")).text
+    code, table = await qm("watchlist", "AAPL", "NOPE")
+
+    assert [one["symbol"] for one in over_http["watched"]] == [one["symbol"] for one in found["watched"]]
+    assert {one["symbol"] for one in found["watched"]} == {"AAPL", "MSFT"} and found["scanned"] == 2
+    assert {one["symbol"]: one["why"] for one in found["unread"]}["NOPE"] == "it is not listed here"
+    assert sum(found["weights"].values()) == 100
+    for one in everything["watched"]:
+        parts = {part["name"]: part["points"] for part in one["components"]}
+        assert parts.pop("sentiment") is None and abs(sum(parts.values()) - one["score"]) < 1e-9
+    scores = [one["score"] for one in everything["watched"]]
+    assert scores == sorted(scores, reverse=True) and everything["scanned"] == len(scores) > 2
+    assert "Watchlist" in page and "not known" in page and everything["watched"][0]["symbol"] in page
+    assert code == Exit.OK and "NOPE could not be read: it is not listed here" in table and "not known" in table
+
+
+async def test_a_morning_names_absent_indices_and_the_setups_of_its_scan(qm: Shell) -> None:
+    found = await qm.answer("morning")
+    over_http = (await qm.desk.get("/api/v1/scans/morning")).json()
+    scanned = (await qm.desk.get("/api/v1/scans/?preset=atr_matrix")).json()
+    read = {one["symbol"]: one for one in (await qm.desk.get("/api/v1/scans/?preset=all")).json()["hits"]}
+    page = (await qm.desk.get("/scans?part=morning")).text
+    code, table = await qm("morning")
+
+    assert over_http == found and found["preset"] == "atr_matrix"
+    assert [one["symbol"] for one in found["indices"]] == ["SPY", "QQQ", "IWM", "DIA", "VTI"]
+    for one in found["indices"]:
+        assert (one["change_pct"] is not None) is (one["symbol"] in read), "absent ones are named, not invented"
+        assert (one["why"] == "") is (one["change_pct"] is not None)
+    assert (found["scanned"], found["hits"]) == (scanned["scanned"], len(scanned["hits"]))
+    assert [one["symbol"] for one in found["unread"]] == [one["symbol"] for one in scanned["unread"]]
+    hits = {one["symbol"]: one for one in scanned["hits"]}
+    assert len(found["setups"]) <= 4 and bool(found["setups"]) is bool(hits)
+    for one in found["setups"]:
+        hit = hits[one["symbol"]]
+        assert (one["entry"], one["stop"], one["targets"][0]) == (hit["close"], hit["stop"], hit["target"])
+        assert one["stop"] < one["entry"] < one["targets"][0] and one["risk_reward"] > 0 and one["horizon_days"] > 0
+    assert code == Exit.OK and "DIA" in table and "For the morning" in page and "SPY" in page
+
+
+async def test_a_past_session_is_summed_up_again_whenever_somebody_asks(qm: Shell) -> None:
+    closings = (await qm.desk.get("/api/v1/portfolio/closings?limit=50")).json()["closings"]
+    session = closings[0]["closed_on"]
+
+    found = await qm.answer("day", session)
+    over_http = (await qm.desk.get(f"/api/v1/portfolio/days/{session}")).json()
+    code, table = await qm("day", session)
+    quiet = (await qm.desk.get("/api/v1/portfolio/days/2004-01-02")).json()
+    none, why = await qm("day", "2004-01-03")
+
+    assert found == over_http and code == Exit.OK and "win rate" in table and found["text"].splitlines()[0] in table
+    (day,) = found["days"]
+    own = [Decimal(one["realised"]["amount"]) for one in closings if one["closed_on"] == session]
+    assert Decimal(day["net"]["amount"]) == sum(own) and day["won"] + day["lost"] == day["trades"] >= 1
+    assert day["best"]["entry_reason"] and day["best"]["risk"] is not None, "the decision behind a fill is found"
+    assert found["accepted"] <= found["orders"] <= found["signals"] and found["alerts"] >= 1
+    assert quiet["days"][0]["trades"] == 0 and "No trades were closed." in quiet["text"]
+    assert none == Exit.ERROR and "2004-01-03 is no session of XNYS" in why
+
+
+async def test_what_is_held_is_told_of_at_its_cost(qm: Shell) -> None:
+    found = await qm.answer("holdings")
+    over_http = (await qm.desk.get("/api/v1/scans/holdings")).json()
+    held = (await qm.desk.get("/api/v1/portfolio/summary")).json()["positions"]
+    read = {one["symbol"]: one for one in (await qm.desk.get("/api/v1/scans/?preset=all")).json()["hits"]}
+    page = (await qm.desk.get("/scans?part=told")).text
+
+    assert over_http == found and "Of what you hold" in page
+    told = {(one["symbol"], one["alert"]) for one in found["alerts"]}
+    expected = set()
+    for one in held:
+        close, cost = read[one["instrument"]["symbol"]]["close"], float(one["basis"]["amount"]) / float(one["quantity"])
+        gain = 100 * (close / cost - 1)
+        expected |= {(one["instrument"]["symbol"], "STOP_LOSS")} if gain <= -8 else set()
+        expected |= {(one["instrument"]["symbol"], "PROFIT_TAKING")} if gain >= 20 else set()
+        expected |= {(one["instrument"]["symbol"], "MA_ALIGNMENT")} if read[one["instrument"]["symbol"]]["aligned"] else set()
+    assert held and found["found"] == len(told) <= 10
+    assert {one for one in told if one[1] in ("STOP_LOSS", "PROFIT_TAKING", "MA_ALIGNMENT")} == expected
+
+
+async def test_a_holding_of_which_nothing_can_be_told_stops_no_other(qm: Shell) -> None:
+    dear = Holding("AAPL", Quantity(10), Money(1_000_000, "USD"))
+    others = (
+        Holding("NOPE", Quantity(1), Money(5, "USD")),
+        Holding("MSFT", Quantity(1), None),
+        Holding("FB", Quantity(1), Money(5, "USD")),
+    )
+
+    found = await qm.desk.ask("signals", HoldingAlertsAsked(holdings=(*others, dear)))
+    nothing = await qm.desk.ask("signals", HoldingAlertsAsked(holdings=()))
+
+    assert (found.alerts[0].symbol, found.alerts[0].alert, found.alerts[0].urgency) == ("AAPL", "STOP_LOSS", "critical")
+    assert [one.symbol for one in found.unread] == ["FB", "MSFT", "NOPE"]
+    assert found.unread[1].why == "nobody knows what it cost" and found.unread[2].why == "it is not listed here"
+    assert (nothing.alerts, nothing.found, nothing.unread) == ((), 0, ())
+
+
 async def test_the_four_rules_advise_as_in_their_table(qm: Shell) -> None:
     told = {one["style"]: one for one in (await qm.answer("advise", "--market-cap", "60e9", "--unrealised", "-16", "--growth"))["advice"]}
 
     assert {style: (one["action"], one["percent"], one["confidence"]) for style, one in told.items()} == {
         "conservative": ("BUY", 10.0, 0.85), "standard": ("HOLD", 0.0, None), "aggressive": ("BUY", 20.0, 0.85), "balanced": ("HOLD", 0.0, None),
     }  # fmt: skip
+    given = ("--market-cap", "60e9", "--unrealised", "-16", "--growth", "--style", "aggressive")
+    cut = await qm.answer("advise", *given, "--set", "max_position_increase=15", "--as-of", "2026-11-27")
+    assert ([one["percent"] for one in cut["advice"]], cut["again_on"]) == ([15.0], "2026-12-01")
+    code, why = await qm("advise", *given, "--set", "max_position_increase=26")
+    assert code == Exit.CONFIGURATION and "less than or equal to 25" in why and "profit_taking" in why
+    path = "/api/v1/scans/advice?market_cap=60e9&unrealised_pct=45&style=balanced"
+    held = (await qm.desk.get(f"{path}&profit_taking=50&rebalance_frequency=weekly&as_of=2026-11-23")).json()
+    assert (held["advice"][0]["action"], held["again_on"]) == ("HOLD", "2026-11-30")
+    assert [one["name"] for one in held["inputs"]] == ["rebalance_frequency", "max_position_increase", "profit_taking"]
+    assert (await qm.desk.get(f"{path}&profit_taking=101")).status_code == 422
     one = (await qm.desk.get("/api/v1/scans/advice?market_cap=60e9&unrealised_pct=-21&style=standard")).json()["advice"]
     assert [(found["action"], found["percent"], found["confidence"]) for found in one] == [("BUY", 15.0, 0.80)]
 

@@ -1,5 +1,6 @@
 """Worked examples of what is computed here without any service: older shapes, sizes of orders, cursors, figures on pages."""
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -7,6 +8,8 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
+from pydantic import ValidationError
 
 from quantmatrix.common.contracts.asking.execution import OrderSummary
 from quantmatrix.common.contracts.asking.portfolio import AccountValue, Portfolio, PositionSummary, SnapshotPoint
@@ -30,6 +33,7 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.gateway.domain.sizing import No, Wish, quantity_for, refusal
 from quantmatrix.gateway.exact import Cursor, as_numbers, paged, parse_cursor
 from quantmatrix.gateway.figures import totals
+from quantmatrix.gateway.placing import NamedLot
 from quantmatrix.gateway.problems import ProblemError
 from quantmatrix.gateway.render import at, figure, money, pct, price, qty, signed
 from quantmatrix.gateway.shapes import TRADE_STATES, portfolio_shape, signal_shape, trade_shape
@@ -113,6 +117,22 @@ def test_a_position_without_a_price_is_null_and_not_zero() -> None:
     assert (shape.positions[0].current_value, shape.positions[0].unrealized_pnl, shape.positions[0].pnl_pct) == (None, None, None)
 
 
+@pytest.mark.parametrize("sent", ["0.1", "12.50", "999999999999.99", "0.000000000001", "123456.123456789"])
+def test_a_number_that_binary_keeps_is_taken_as_it_was_written(sent: str) -> None:
+    body = json.loads(f'{{"lot_id": "{UUID(int=1)}", "quantity": {sent}}}')
+
+    assert NamedLot(**body).quantity == Decimal(sent)
+
+
+@pytest.mark.parametrize("sent", ["123456789012.123456789", "12345678.123456789012", "1234567.1234567891"])
+def test_a_number_that_was_rounded_on_its_way_is_refused_and_taken_as_a_text(sent: str) -> None:
+    with pytest.raises(ValidationError, match="send it as a text"):
+        NamedLot(**json.loads(f'{{"lot_id": "{UUID(int=1)}", "quantity": {sent}}}'))
+
+    wanted = json.loads(f'{{"lot_id": "{UUID(int=1)}", "quantity": "{sent}"}}')
+    assert NamedLot(**wanted).quantity == Decimal(sent)
+
+
 @given(st.decimals(min_value=-(10**12), max_value=10**12, places=2, allow_nan=False, allow_infinity=False))
 def test_numbers_are_written_digit_by_digit(amount: Decimal) -> None:
     written = as_numbers({"amount": amount}).decode()
@@ -155,7 +175,8 @@ def test_every_state_has_its_older_name(state: str, status: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("strength", "temperature"), [(0.9, "HOT"), (0.75, "HOT"), (0.74, "WARM"), (0.5, "WARM"), (0.3, "COOL"), (0.1, "FROZEN")]
+    ("strength", "temperature"),
+    [(0.85, "HOT"), (0.3, "HOT"), (0.299, "WARM"), (0.15, "WARM"), (0.149, "COOL"), (0.05, "COOL"), (0.049, "FROZEN")],
 )
 def test_a_signal_in_its_older_shape(strength: float, temperature: str) -> None:
     raised = SignalRaised(
@@ -181,6 +202,11 @@ def test_a_signal_in_its_older_shape(strength: float, temperature: str) -> None:
     assert (shape.bot_id, shape.product_id, shape.temperature) == ("bot:1", "AAPL", temperature)
     assert (shape.combined_score, shape.recommended_action, shape.ready_to_trade) == (Decimal(repr(strength)), "BUY", True)
     assert not signal_shape(raised, as_of=datetime(2024, 3, 6, tzinfo=UTC)).ready_to_trade
+    sold, warned = (signal_shape(replace(raised, side=side), as_of=NOON) for side in (Side.SELL, None))
+    assert (sold.combined_score, sold.temperature, sold.recommended_action) == (-Decimal(repr(strength)), temperature, "SELL")
+    assert (warned.combined_score, warned.temperature, warned.recommended_action) == (0, "FROZEN", "HOLD")
+    scored = signal_shape(replace(raised, metrics={"score": 0.4881}), as_of=NOON)
+    assert (scored.combined_score, scored.temperature) == (Decimal("0.4881"), "HOT")
 
 
 def wish(size: str, last: str = "20", side: Side = Side.BUY, lot: str = "1") -> Wish:

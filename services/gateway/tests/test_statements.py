@@ -98,7 +98,7 @@ async def test_a_file_beyond_the_limit_is_refused_before_it_is_read(console: Con
     writer.write(head.encode())
     await writer.drain()
 
-    answer = await asyncio.wait_for(reader.readline(), 10)
+    answer = await asyncio.wait_for(reader.readline(), 60)
 
     writer.close()
     assert b"413" in answer

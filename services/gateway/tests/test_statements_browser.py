@@ -47,7 +47,7 @@ async def test_several_files_at_once_each_with_its_own_choices_and_outcome(
         await page.get_by_role("button", name="Book", exact=True).click()
 
         for place, name in enumerate(FILES):
-            await expect(rows.nth(place)).to_contain_text(f"{name} {SAID[name]}", timeout=30_000)
+            await expect(rows.nth(place)).to_contain_text(f"{name} {SAID[name]}")
         bars = await page.locator("[data-files] progress").evaluate_all("all => all.map(one => [one.value, one.max])")
         assert bars == [[len(text.encode()), len(text.encode())] for text in FILES.values()]
         imported = page.locator("#imported")

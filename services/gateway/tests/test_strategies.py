@@ -26,7 +26,7 @@ async def _until(desk: Desk, run_id: str, state: str) -> dict[str, Any]:
     async def there() -> dict[str, Any] | None:
         return next((one for one in await _runs(desk) if one["run_id"] == run_id and one["state"] == state), None)
 
-    found = await wait_until(there, f"the run is {state}", within_s=20)
+    found = await wait_until(there, f"the run is {state}")
     assert found is not None
     return found
 

@@ -61,9 +61,9 @@ async def test_a_place_that_is_no_longer_kept_is_answered_with_a_reset(desk: Des
     epoch = UUID((await beginning(desk.database)).partition("-")[0])
     await connection.execute("delete from feed where id < 50")
     for place in (Place(epoch, 3), Place(UUID(int=9), 60), Place(epoch, 10**9)):
-        async with asyncio.timeout(10), listening(desk, str(place)) as events:
+        async with asyncio.timeout(60), listening(desk, str(place)) as events:
             first = await anext(events)
         last = (await whole_feed(desk.database))[-1][0]
         assert (first.event, parse_place(first.id)) == ("reset", Place(epoch, last)), place
-    async with asyncio.timeout(10), listening(desk, str(Place(epoch, 49))) as events:
+    async with asyncio.timeout(60), listening(desk, str(Place(epoch, 49))) as events:
         assert (await anext(events)).event == "place"

@@ -21,9 +21,9 @@ async def test_nothing_is_lost_or_doubled_when_the_gateway_dies_in_between(
         await start_here(service, **(told if service == "market" else {}))
     first = await take(console, 25, began)
     await start_here.stop("gateway")
-    await wait_until(lambda: finished(ask), "the replay goes on without the gateway", within_s=60)
+    await wait_until(lambda: finished(ask), "the replay goes on without the gateway")
     async with gateway_here(start_here) as restarted:
-        await wait_until(lambda: drained(ask), "the gateway has caught up", within_s=30)
+        await wait_until(lambda: drained(ask), "the gateway has caught up")
         await restarted.log_in()
         feed = await whole_feed(database)
         rest = await take(restarted, len(feed) - 25, first[-1].id, header=True)

@@ -65,7 +65,7 @@ async def test_a_limit_order_waits_at_its_price_and_is_cancelled_from_the_list(p
 async def test_what_is_wrong_is_said_beside_what_was_typed_and_nothing_is_sent(paused: Console, database: FreshDatabase) -> None:
     wrong = {
         "no instrument has the symbol NOSUCH": {"product_id": "NOSUCH"},
-        "amount: Input should be a valid decimal": {"size_usd": "much"},
+        "amount: Value error, expected a plain decimal such as 12.50": {"size_usd": "much"},
         "is needed and": {"size_usd": "200000"},
         "prices of IBM move by": {"limit_price": "80.005"},
         "side: Input should be": {"side": "HOLD"},
@@ -136,6 +136,6 @@ async def _filled(console: Console, ask: Ask) -> None:
         mine = [one for one in orders if one["triggered_by"] == "manual"]
         return bool(mine) and all(one["state"] == "filled" for one in mine)
 
-    await wait_until(none_open, "the orders are filled", within_s=30)
+    await wait_until(none_open, "the orders are filled")
     await console.post("/api/v1/replay", {"paused": True})
-    await wait_until(lambda: drained(ask), "everything was heard", within_s=30)
+    await wait_until(lambda: drained(ask), "everything was heard")

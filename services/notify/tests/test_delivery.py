@@ -4,25 +4,28 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 
 from quantmatrix.common.contracts.asking.notify import InboxAnswer, InboxAsked, MarkReadAsked, NotificationSummary
-from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
+from quantmatrix.common.contracts.fills import FillCorrected, OptionEnded, OrderFilled
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.orders import BreakFound, OrderAccepted, OrderDenied, OrderRejected, OrderUnknown, TradingStateChanged
 from quantmatrix.common.contracts.parked import MessageParked
 from quantmatrix.common.contracts.portfolio import LotChoiceFailed
 from quantmatrix.common.contracts.signals import CycleCompleted, RunChanged, RunFunded, RunRefused, SignalRaised
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
-from quantmatrix.common.names import Priority, SignalKind, TradingState, UserId
+from quantmatrix.common.names import ContractEnding, Priority, SignalKind, TradingState, UserId
 from quantmatrix.common.runtime.asking import ServiceSilent
 from quantmatrix.common.testing.examples import ACCOUNT, USER, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Quantity
 from quantmatrix.notify.domain.telling import Telling
+from quantmatrix.operations.servers.nats import free_port
 
-FAST = {"send_timeout_s": 0.4, "retry_first_s": 0.05}
+FAST = {"send_timeout_s": 60.0, "retry_first_s": 0.05, "throttle_cooldown_s": 0.0}
+HANGS_UP_S = 2.0
 
 
 def fill(number: int = 1, user: UserId = FIRST_ADMINISTRATOR) -> OrderFilled:
@@ -31,7 +34,7 @@ def fill(number: int = 1, user: UserId = FIRST_ADMINISTRATOR) -> OrderFilled:
 
 async def inbox(ask: Any, user: UserId = FIRST_ADMINISTRATOR) -> InboxAnswer:
     try:
-        found: InboxAnswer = await ask("notify", InboxAsked(user_id=user), deadline_s=5)
+        found: InboxAnswer = await ask("notify", InboxAsked(user_id=user))
     except ServiceSilent:
         return InboxAnswer((), 0)
     return found
@@ -74,6 +77,24 @@ async def test_every_user_has_an_inbox_and_sees_only_it(start_here: Any, ask: An
     [
         (like(OrderFilled, leaves=Quantity(60)), "Bought 40 ABC at 10.2", ("fee 1 USD", "60 left", ACCOUNT), Priority.NORMAL),
         (like(FillCorrected, quantity=Quantity(0)), "Execution of ABC corrected: taken back", ("booked again",), Priority.HIGH),
+        (
+            like(OptionEnded),
+            "Assigned: 100 shares of ABC bought at 33",
+            ("1 ABC   240308P00033000", "3300 USD in all"),
+            Priority.HIGH,
+        ),
+        (
+            like(OptionEnded, shares=Quantity(150)),
+            "Assigned: 150 shares of ABC bought for 3300 USD",
+            ("1 ABC   240308P00033000",),
+            Priority.HIGH,
+        ),
+        (
+            like(OptionEnded, how=ContractEnding.EXPIRY, shares=Quantity(0)),
+            "Expired: 1 ABC   240308P00033000",
+            (),
+            Priority.NORMAL,
+        ),
         (like(OrderDenied), "Denied", ("RISK_NOTIONAL", "60000 USD", "atr_matrix"), None),
         (like(OrderRejected), "Rejected by the broker", ("VENUE_HALTED",), None),
         (like(OrderUnknown), "No answer: buy 100 ABC", ("nothing is sent again",), Priority.CRITICAL),
@@ -184,7 +205,7 @@ async def test_a_channel_that_fails_is_tried_again_until_it_takes_the_message(
     start_here: Any, ask: Any, say: Saying, discord: Any, answers: list[Any]
 ) -> None:
     discord.answers = list(answers)
-    await start_here("notify", discord_webhook_url=discord.url, **FAST)
+    await start_here("notify", discord_webhook_url=discord.url, **{**FAST, "send_timeout_s": HANGS_UP_S})
     await say(fill(1))
 
     (told,) = (await until(ask, 1, channel="discord")).notifications
@@ -206,6 +227,18 @@ async def test_after_429_the_channel_is_left_in_peace_for_as_long_as_it_asked(st
     assert len(discord.calls) == 5
     assert discord.times[1] - discord.times[0] >= 1.0
     assert {_at(one, "discord").tries for one in found.notifications} == {1}
+
+
+async def test_what_was_asked_to_wait_does_not_line_up_again(start_here: Any, ask: Any, say: Saying, discord: Any) -> None:
+    """Two in a minute may go, and the second that was asked to wait is no third."""
+    discord.answers = [200, (429, {"retry_after": 0.2}, {})]
+    await start_here("notify", discord_webhook_url=discord.url, throttle_per_minute_max=2, **FAST)
+    for number in range(1, 3):
+        await say(fill(number))
+
+    await until(ask, 2, channel="discord")
+
+    assert len(discord.calls) == 3 and discord.times[2] - discord.times[1] < 30
 
 
 async def test_a_message_is_given_up_after_its_last_try_and_that_is_said(
@@ -288,3 +321,42 @@ async def test_a_person_is_told_when_other_lots_were_used_than_named(start_here:
 
     (found,) = (await until(ask, 1)).notifications
     assert found.title.startswith("Other lots of") and "named were 5" in found.body and found.priority is Priority.HIGH
+
+
+async def test_a_room_without_a_webhook_is_dropped_and_counted_and_the_inbox_keeps_it(
+    start_here: Any, ask: Any, say: Saying, discord: Any, database: Any
+) -> None:
+    port = free_port()
+    await start_here("notify", discord_webhook_alerts=discord.url, health_port=port, **FAST)
+    await say(fill(1))
+    await say(like(OrderDenied, user_id=FIRST_ADMINISTRATOR))
+
+    await until(ask, 1, channel="discord")
+    await until(ask, 2)
+
+    assert [title.split(":")[0] for title in discord.titles] == ["Denied"]
+    assert [row["channel"] for row in await database.fetch("notify", "select channel from delivery order by 1")] == [
+        "discord",
+        "inbox",
+        "inbox",
+    ]
+    async with httpx.AsyncClient() as client:
+        metrics = (await client.get(f"http://127.0.0.1:{port}/metrics")).text
+    assert 'qm_notifications_dropped_total{room="portfolio_digest"} 1.0' in metrics
+
+
+async def test_notifications_of_one_kind_keep_their_distance_and_critical_ones_do_not_wait(
+    start_here: Any, ask: Any, say: Saying, discord: Any
+) -> None:
+    await start_here("notify", discord_webhook_url=discord.url, **{**FAST, "throttle_cooldown_s": 1.5})
+    for number in range(1, 3):
+        await say(fill(number))
+    for number in range(2):
+        await say(like(OrderUnknown, user_id=FIRST_ADMINISTRATOR, client_ref=f"{'A' * 19}{number}"))
+
+    await until(ask, 3 + 1, channel="discord")
+
+    fills = [when for title, when in zip(discord.titles, discord.times, strict=True) if title.startswith("Bought")]
+    critical = [when for title, when in zip(discord.titles, discord.times, strict=True) if title.startswith("No answer")]
+    assert fills[1] - fills[0] >= 1.4
+    assert len(critical) == 2 and critical[1] - critical[0] < 1.4

@@ -14,6 +14,8 @@ from quantmatrix.common.contracts.prices import InstrumentListed, PricesWatermar
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, OrderId, Side, UserId
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.hearing import Bus
 from quantmatrix.common.testing.examples import USER, like, usd
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.common.values import Money, Price, Quantity
@@ -21,6 +23,7 @@ from quantmatrix.portfolio import telling
 from quantmatrix.portfolio.domain.lots import Lot
 from quantmatrix.portfolio.rebuild import differences
 from quantmatrix.portfolio.store import PortfolioStore
+from quantmatrix.portfolio.valuation import close_session
 
 FIRST_ACCOUNT = AccountId("A-1")
 FIRST = date(2024, 1, 2)
@@ -42,6 +45,13 @@ def on(day: int | str) -> date:
 
 def at(day: int | str, minute: int = 0) -> datetime:
     return datetime.combine(on(day), time(20), UTC) + timedelta(minutes=minute)
+
+
+async def valued(connection: Connection, session: date, when: datetime) -> None:
+    """Every account is valued at the end of a session."""
+    page = Pages(connection, Bus()).page()
+    await close_session(page, session, when)
+    await page.finish()
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JANUARY
 from services.portfolio.tests.importers.test_statement_ledger import keep
+from services.portfolio.tests.living import valued
 
 from quantmatrix.common.contracts.asking.derivations import DerivationAsked
 from quantmatrix.common.contracts.asking.performance import PerformanceAsked, ReportAsked, ReportName
@@ -15,7 +16,6 @@ from quantmatrix.common.contracts.asking.taxes import AccountTreatmentsAsked, Al
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.examples import usd
-from quantmatrix.portfolio.day_marks import close_session
 from quantmatrix.portfolio.derivation_answers import derivation
 from quantmatrix.portfolio.performance_answers import performance, report
 from quantmatrix.portfolio.statement_ledger import StatementLedger
@@ -134,7 +134,7 @@ async def test_sessions_of_the_market_do_not_value_an_imported_account_a_second_
     await keep(connection, NAMED_JANUARY)
     before = await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR), connection)
 
-    await close_session(connection, date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
+    await valued(connection, date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
 
     assert await performance(PerformanceAsked(user_id=FIRST_ADMINISTRATOR), connection) == before
     assert await connection.fetchval("select count(*) from day_mark") == 0

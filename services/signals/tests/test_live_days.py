@@ -49,6 +49,7 @@ TABLE: dict[str, tuple[str, dict[str, Any]]] = {
     "signal_bot, confirming and cooling down": (
         "signal_bot", {"confirmation_min": 2_880, "cooldown_min": 10_000, "buy_at": 0.16, "sell_at": -0.16},
     ),
+    "signal_bot, in a regime": ("signal_bot", {"regime": "TRENDING", "temperatures": "sensitive", "cooldown_min": 10_000, "cooldown_scope": "bot"}),
 }  # fmt: skip
 
 
@@ -120,6 +121,7 @@ class Days:
             BarsClosed, session=bar.session, opened_at=session.opened_at, closed_at=session.closed_at, part=1, parts=1, bars=self._bars(bar)
         )
         await self.pages.hear(closed)
+        await self._end(bar, session.closed_at)
         moment = {"session": bar.session, "moment": session.closed_at, "covers": {}}
         await self.pages.hear(like(MatchedWatermark, **moment))
         said = await self.pages.hear(like(PricesWatermark, **moment))
@@ -133,6 +135,9 @@ class Days:
             await self.pages.hear(like(OrderAdjusted, order_id=order_of(order.signal_id), quantity=quantity, filled=Quantity(0)))
             changed.append(like_signal(order, quantity))
         self.orders = changed
+
+    async def _end(self, bar: PastBar, at: Any) -> None:
+        """What ends at the close without an order; nothing here."""
 
     async def _fill(self, order: SignalRaised, bar: PastBar, at: Any) -> None:
         assert order.side is not None and order.quantity is not None

@@ -12,13 +12,13 @@ from services.signals.tests.chain_file import write_chains
 from services.signals.tests.test_live_days import CASH, RUN, Days
 
 from quantmatrix.common.contracts.asking.market import BarColumns
-from quantmatrix.common.contracts.fills import OrderFilled
+from quantmatrix.common.contracts.fills import OptionEnded, OrderFilled
 from quantmatrix.common.contracts.orders import OrderExpired
 from quantmatrix.common.contracts.prices import Bar, InstrumentListed
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AssetClass, InstrumentId, Side
+from quantmatrix.common.names import AssetClass, ContractEnding, InstrumentId, Side
 from quantmatrix.common.options import terms_of
 from quantmatrix.common.testing.examples import like
 from quantmatrix.common.values import Money, Price, Quantity
@@ -38,6 +38,8 @@ class OptionDays(Days):
 
     def __init__(self, connection: Any, past: History) -> None:
         self.quotes: dict[InstrumentId, list[tuple[date, OptionQuote]]] = {}
+        self.owned: dict[InstrumentId, Decimal] = {}
+        self.contracts: dict[InstrumentId, Instrument] = {}
         for session, chain in sorted(past.chains.items()):
             for quote in chain:
                 self.quotes.setdefault(quote.instrument_id, []).append((session, quote))
@@ -79,10 +81,16 @@ class OptionDays(Days):
     async def _fill(self, order: SignalRaised, bar: PastBar, at: Any) -> None:
         quote = next((one for one in self.past.chains.get(bar.session, ()) if one.instrument_id == order.instrument.instrument_id), None)
         assert order.side is not None and order.quantity is not None
+        if order.instrument.instrument_id == self.past.instrument_id:
+            await super()._fill(order, bar, at)
+            *_, price, fee = self.fills.pop()
+            self.fills.append((bar.session, order.instrument.symbol, order.side, order.quantity, price, fee))
+            return
         price = None if quote is None else quote.ask if order.side is Side.BUY else quote.bid
-        terms = terms_of(order.instrument.symbol)
-        if order.side is Side.SELL and not price and bar.session >= terms.expires:
-            inside = bar.close.value * self.delivers(order.instrument.instrument_id) / 100 - terms.strike.value
+        terms, own = terms_of(order.instrument.symbol), order.instrument.instrument_id
+        leaving = self.owned.get(own, Decimal(0)) * order.side.sign < 0
+        if leaving and order.side is Side.SELL and not price and bar.session >= terms.expires:
+            inside = bar.close.value * self.delivers(own) / 100 - terms.strike.value
             price = Price(max(inside if terms.kind == "call" else -inside, Decimal(0)))
         if price is not None and order.limit is not None and (price > order.limit if order.side is Side.BUY else price < order.limit):
             price = None
@@ -91,6 +99,8 @@ class OptionDays(Days):
             return
         fee = min(max(order.quantity.value * Decimal("0.65"), Decimal(1)), order.quantity.value * 100 * price.value)
         paid = Money(round(fee, 12), "USD")
+        self.owned[own] = self.owned.get(own, Decimal(0)) + order.quantity.value * order.side.sign
+        self.contracts[own] = order.instrument
         self.fills.append((bar.session, order.instrument.symbol, order.side, order.quantity, price, paid))
         await self.pages.hear(
             like(
@@ -99,6 +109,31 @@ class OptionDays(Days):
                 triggered_by=order.triggered_by, leaves=Quantity(0),
             )
         )  # fmt: skip
+
+    async def _end(self, bar: PastBar, at: Any) -> None:
+        """What was sold and is still there on its last day is assigned from a cent in the money on, or expires."""
+        for own, count in sorted(self.owned.items()):
+            option = self.contracts[own]
+            terms = terms_of(option.symbol)
+            if count >= 0 or bar.session < terms.expires:
+                continue
+            inside = bar.close.value * self.delivers(own) / 100 - terms.strike.value
+            assigned = (inside if terms.kind == "call" else -inside) >= Decimal("0.01")
+            side, contracts = Side.BUY if terms.kind == "put" else Side.SELL, Quantity(-count)
+            shares = Quantity(-count * self.delivers(own)) if assigned else Quantity(0)
+            nothing = Money.zero("USD")
+            self.owned[own] = Decimal(0)
+            self.fills.append((bar.session, option.symbol, Side.BUY, contracts, Price(0), nothing))
+            if assigned:
+                self.fills.append((bar.session, self.past.symbol, side, shares, terms.strike, nothing))
+            await self.pages.hear(
+                like(
+                    OptionEnded, end_id=derived_id("day's end", own, bar.session), option=option, underlying=self.instrument,
+                    how=ContractEnding.ASSIGNMENT if assigned else ContractEnding.EXPIRY, contracts=contracts, side=Side.BUY, price=Price(0),
+                    shares=shares, share_side=side, strike=terms.strike, fee=nothing, session=bar.session, ended_at=at,
+                    paid=Money(terms.strike.value * -count * 100, "USD") if assigned else nothing,
+                )
+            )  # fmt: skip
 
 
 @pytest.fixture

@@ -52,6 +52,10 @@ class SplitDays(OptionDays):
         by_id = {one.instrument_id: one for one in self.adjustments}
         for one in self.adjustments:
             await self.pages.hear(self._announced(one))
+            own = one.instrument_id
+            if own in self.owned:
+                self.owned[own] = self.owned[own] * one.numerator / one.denominator
+                self.contracts[own] = replace(self.contracts[own], symbol=one.becomes)
         changed = []
         for order in self.orders:
             one, quantity = by_id[order.instrument.instrument_id], order.quantity

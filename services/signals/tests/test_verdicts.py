@@ -7,7 +7,8 @@ from services.signals.tests.test_live_days import RUN, Days, apple  # noqa: F401
 
 from quantmatrix.common.contracts.asking.runs import VerdictsAsked, VerdictTold
 from quantmatrix.common.contracts.commands import StartRun
-from quantmatrix.common.names import UserId
+from quantmatrix.common.contracts.orders import TradingStateChanged
+from quantmatrix.common.names import Side, TradingState, UserId
 from quantmatrix.common.testing.examples import USER, like
 from quantmatrix.signals.backtest.history import History
 from quantmatrix.signals.verdicts import VERDICTS_ANSWERED_MAX, VerdictStore
@@ -48,6 +49,24 @@ async def test_every_bar_has_a_verdict_and_the_open_ones_are_the_trades(database
         assert {"NOT_CONFIRMED", "COOLING_DOWN"} <= {one.code for one in shut}
 
 
+@pytest.mark.parametrize(("order_max", "trades"), [(0.75, True), (0.001, False)], ids=["below the equity", "below every purchase"])
+async def test_the_largest_order_of_a_bot_shuts_purchases_and_never_a_sale(
+    database: Any,
+    apple: History,  # noqa: F811
+    order_max: float,
+    trades: bool,
+) -> None:
+    """order_max: of the capital, of which a tenth is bought at a time."""
+    days = Days(await database.connect("signals"), apple)
+    capital = float(like(StartRun).capital.amount)
+
+    fills = await days.run("signal_bot", {"order_max": order_max * capital})
+
+    told = await told_of(days)
+    assert bool(fills) is trades and ({"BUY", "SELL"} <= {one.action for one in told if one.readiness == "ready"}) is trades
+    assert ("SIZE_LARGE" in {one.code for one in told}) is not trades
+
+
 async def test_verdicts_are_told_to_the_owner_only_and_in_pages(database: Any, apple: History) -> None:  # noqa: F811
     days = Days(await database.connect("signals"), apple)
     await days.run("signal_bot", {})
@@ -75,3 +94,34 @@ async def test_a_paused_bot_says_that_it_would_have_bought(database: Any, apple:
     assert paused.fills == [] and not [one for one in told if one.readiness == "ready"]
     first = min(bought)
     assert next(one for one in told if one.session == first).code == "BOT_NOT_RUNNING"
+
+
+@pytest.mark.parametrize(("state", "sides"), [(TradingState.HALTED, set()), (TradingState.REDUCING, {Side.SELL})])
+async def test_a_bot_whose_account_is_halted_says_that_the_emergency_stop_is_set(
+    database: Any,
+    apple: History,  # noqa: F811
+    state: TradingState,
+    sides: set[Side],
+) -> None:
+    """From the first purchase on, until the process is started anew and for ever after: what it would do then is told and not done."""
+    days = Stopped(await database.connect("signals"), apple)
+    days.state = state
+
+    fills = await days.run("signal_bot", {})
+
+    told = await told_of(days)
+    after = [one for one in told if one.session > fills[0][0]]
+    assert fills[0][1] is Side.BUY and {side for _, side, *_ in fills[1:]} == sides
+    assert "EMERGENCY_STOP" in {one.code for one in after}
+    assert {one.action for one in after if one.readiness == "ready"} == {side.value for side in sides}
+
+
+class Stopped(Days):
+    """Days on which a person stops the account after the first fill."""
+
+    state = TradingState.ACTIVE
+
+    async def _fill(self, order: Any, bar: Any, at: Any) -> None:
+        await super()._fill(order, bar, at)
+        if len(self.fills) == 1:
+            await self.pages.hear(like(TradingStateChanged, account_id=like(StartRun).account_id, state=self.state))

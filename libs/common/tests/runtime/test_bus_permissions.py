@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 
 from quantmatrix.common.runtime.permissions import OPERATOR_USER, PROVISION_USER, WORKER_USER
 from quantmatrix.common.runtime.streams import FAMILIES, HEARINGS, SERVICES, Family, asked_by
+from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus
 
 OTHERS = (*SERVICES, PROVISION_USER, OPERATOR_USER)
@@ -114,9 +115,14 @@ async def test_what_was_meant_for_one_inbox_reaches_no_other(bus: FreshBus, atte
         await spy.client.subscribe(subject, cb=keep)
     await spy.client.flush()
     await execution.client.subscribe("svc.execution.test", cb=answer)
-    await execution.client.flush()
 
-    assert (await operator.client.request("svc.execution.test", b"", timeout=5)).data == b"for the operator only"
+    async def answered() -> bytes | None:
+        try:  # a flush of this client's may overtake what it flushes: until then nobody listens
+            return bytes((await operator.client.request("svc.execution.test", b"", timeout=60)).data)
+        except nats.errors.NoRespondersError:
+            return None
+
+    assert await wait_until(answered, "execution listens") == b"for the operator only"
     await spy.client.flush()
     assert caught == []
 
@@ -167,8 +173,8 @@ async def test_a_worker_takes_jobs_tells_what_came_of_them_and_nothing_else(bus:
     assert [subject for subject in heard if await worker.subscribe(subject)] == []
     await (await bus.connect("signals")).jetstream().publish("work.job.1", b"a job")
     queue = await worker.client.jetstream().pull_subscribe_bind(WORKER_USER, "WORK")
-    message = (await queue.fetch(1, timeout=5))[0]
-    await message.ack_sync(timeout=5)
+    message = (await queue.fetch(1, timeout=60))[0]
+    await message.ack_sync(timeout=60)
     assert (message.data, (await _stored(bus))["WORK"]) == (b"a job", 0)
 
 
@@ -203,7 +209,7 @@ async def test_the_right_user_hears_and_acknowledges_what_the_table_gives_it(bus
     await reader.flush()
 
     ack = await js.publish("fills.filled.PAPER-1", json.dumps({"n": 1}).encode(), stream="FILLS", headers={"Nats-Msg-Id": "1"})
-    message = await subscription.next_msg(timeout=5)
-    await message.ack_sync(timeout=5)
+    message = await subscription.next_msg(timeout=60)
+    await message.ack_sync(timeout=60)
 
     assert (ack.seq, message.data) == (1, b'{"n": 1}')

@@ -69,7 +69,7 @@ async def test_a_role_without_its_password_is_not_let_in(database: FreshDatabase
     address = database.url("signals").replace(servers.secrets.database["signals"], servers.secrets.database["market"])
 
     with pytest.raises(asyncpg.InvalidPasswordError):
-        await asyncpg.connect(address, timeout=5)
+        await asyncpg.connect(address, timeout=60)
 
 
 async def test_two_databases_of_two_tests_share_nothing(database: FreshDatabase) -> None:

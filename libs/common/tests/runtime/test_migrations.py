@@ -1,6 +1,7 @@
 """Migrations: run once, all or nothing, and never backwards over data of a newer program."""
 
 import asyncio
+import sys
 from pathlib import Path
 
 import asyncpg
@@ -11,6 +12,7 @@ from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.runtime.migrations import SchemaTooNewError, migrate
 from quantmatrix.common.runtime.revisions import current_revision, known_revisions, migrations_folder
 from quantmatrix.common.runtime.streams import SERVICES
+from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshDatabase, Servers, services_here
 
 FIRST = """
@@ -32,11 +34,26 @@ def upgrade():
     run_sql("create table third (a int); insert into third values ('no number')")
 """
 
+WAITING = """
+from quantmatrix.common.runtime.migrations import run_sql
+revision, down_revision = "0003", "0002"
+def upgrade():
+    run_sql("select pg_advisory_xact_lock(42); update first set a = a + 1")
+"""
+PROGRAM = """
+import asyncio, sys
+from pathlib import Path
+from quantmatrix.common.runtime import migrations, revisions
+migrations.migrations_folder = revisions.migrations_folder = lambda _: Path(sys.argv[1])
+asyncio.run(migrations.migrate("gateway", sys.argv[2]))
+"""
+
 
 class Scripts:
     """A service's folder of migrations, in the test's own place, over an empty schema."""
 
     def __init__(self, folder: Path, url: str) -> None:
+        self.folder = folder
         self._versions = folder / "versions"
         self._versions.mkdir()
         self.url = url
@@ -94,6 +111,27 @@ async def test_a_migration_that_fails_halfway_has_changed_nothing(scripts: Scrip
 
     assert await current_revision(scripts.url) is None
     assert await scripts.fetch("select * from pg_tables where schemaname = 'gateway'") == []
+
+
+async def test_a_migration_killed_halfway_has_changed_nothing_and_begins_again(scripts: Scripts) -> None:
+    scripts.add(r0001=FIRST, r0002=SECOND, r0003=WAITING)
+    holder = await asyncpg.connect(scripts.url)
+    await holder.execute("select pg_advisory_lock(42)")
+    migrator = await asyncio.create_subprocess_exec(sys.executable, "-c", PROGRAM, str(scripts.folder), scripts.url)
+
+    async def halfway() -> bool:
+        """Two steps are made, and the third waits for us."""
+        return bool((await scripts.fetch("select exists (select from pg_locks where locktype = 'advisory' and not granted)"))[0][0])
+
+    await wait_until(halfway, "it is in the middle", within_s=30)
+    migrator.kill()
+    await migrator.wait()
+    assert await current_revision(scripts.url) is None
+    await holder.close()
+
+    assert await migrate("gateway", scripts.url)
+    assert await current_revision(scripts.url) == "0003"
+    assert [tuple(row) for row in await scripts.fetch("select * from first")] == [(2, 2)]
 
 
 async def test_two_migrators_at_once_do_the_work_once(scripts: Scripts) -> None:

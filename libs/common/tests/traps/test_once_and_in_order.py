@@ -9,12 +9,11 @@ from quantmatrix.common.contracts.codec import encode
 from quantmatrix.common.contracts.fills import MatchedWatermark, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.runtime.hearing import Bus, Hears
+from quantmatrix.common.runtime.hearing import Hears
 from quantmatrix.common.runtime.permissions import PROVISION_USER
-from quantmatrix.common.runtime.service import Parts, run_service
 from quantmatrix.common.testing.examples import like
 from quantmatrix.common.testing.pair import Pair
-from quantmatrix.common.testing.tiny import READER, SPEAKER, Books, ReaderSettings, fill
+from quantmatrix.common.testing.tiny import READER, SPEAKER, Books, fill
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus, Servers
 
@@ -105,7 +104,7 @@ async def test_a_reader_killed_at_its_work_books_nothing_twice(pair: Pair) -> No
         await reader.start()
 
     for account in ACCOUNTS:
-        assert await pair.all_booked(account, 3, within_s=40) == [1, 2, 3]
+        assert await pair.all_booked(account, 3) == [1, 2, 3]
 
 
 @pytest.mark.chaos
@@ -119,7 +118,7 @@ async def test_a_speaker_killed_while_it_speaks_says_everything_once(pair: Pair)
         await speaker.start()
 
     for account in ("A", "B"):
-        assert await pair.all_booked(account, 400, within_s=40) == list(range(1, 401))
+        assert await pair.all_booked(account, 400) == list(range(1, 401))
     await pair.all_published()
     assert await pair.count(SPEAKER, "outbox") == 800
 
@@ -134,7 +133,7 @@ async def test_a_bus_killed_while_messages_flow_loses_none(pair: Pair, servers: 
         await servers.nats_start()
 
     for account in ("A", "B"):
-        assert await pair.all_booked(account, 150, within_s=40) == list(range(1, 151))
+        assert await pair.all_booked(account, 150) == list(range(1, 151))
 
 
 @pytest.mark.chaos
@@ -147,7 +146,7 @@ async def test_a_database_killed_while_messages_flow_loses_none(pair: Pair, serv
         await servers.postgres_start()
 
     for account in ("A", "B"):
-        assert await pair.all_booked(account, 150, within_s=40) == list(range(1, 151))
+        assert await pair.all_booked(account, 150) == list(range(1, 151))
 
 
 async def test_a_process_asked_to_stop_finishes_and_leaves_in_time(pair: Pair) -> None:
@@ -163,7 +162,7 @@ async def test_a_process_asked_to_stop_finishes_and_leaves_in_time(pair: Pair) -
     await wait_until(at_work, "the reader is at its work")
     reader.send(signal.SIGTERM)
 
-    assert await reader.ended(within_s=5) == 0
+    assert await reader.ended() == 0
     await reader.start()
     assert await pair.all_booked("A", 2) == [1, 2]
 
@@ -180,21 +179,14 @@ async def test_a_speaker_that_stops_while_it_publishes_ends_well_and_loses_nothi
 
     await pair.speaker()
     for account in ("A", "B"):
-        assert await pair.all_booked(account, 1_000, within_s=40) == list(range(1, 1_001))
+        assert await pair.all_booked(account, 1_000) == list(range(1, 1_001))
 
 
 async def test_a_watermark_that_nobody_handles_still_waits_for_what_it_covers(pair: Pair, bus: FreshBus) -> None:
     """Else the next one of its key, which no longer names what the first one covered, would overtake a late message."""
     books = Books()
 
-    async def serve(settings: ReaderSettings) -> None:
-        async def build(_: Parts) -> Bus:
-            return Bus(hears=(Hears(OrderFilled, books.book), Hears(SettledWatermark, books.watermark)))
-
-        await run_service(settings, build)
-
-    await pair.here(READER, serve=serve, settings=ReaderSettings)
-    await pair.up(READER)
+    await pair.reader(Hears(OrderFilled, books.book), Hears(SettledWatermark, books.watermark))
     js = (await bus.connect(SPEAKER)).jetstream()
 
     async def publish(message: Message, seq: int) -> None:

@@ -3,13 +3,19 @@
 import json
 from collections.abc import Callable
 
+import nats.errors
 import pytest
 
 from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, ParkedAsked, ParkedDecisionAsked, ParkedMessage
 from quantmatrix.common.contracts.codec import encode
+from quantmatrix.common.contracts.fills import OrderFilled
+from quantmatrix.common.contracts.portfolio import LotOpened
 from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.runtime.hearing import Hears
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.testing.examples import like
 from quantmatrix.common.testing.pair import Pair
-from quantmatrix.common.testing.tiny import READER, SPEAKER, fill
+from quantmatrix.common.testing.tiny import READER, SPEAKER, Books, fill
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus
 
@@ -30,7 +36,7 @@ async def _parked(pair: Pair, count: int = 1) -> tuple[ParkedMessage, ...]:
         found = (await pair.ask(READER, ParkedAsked())).messages
         return found if len(found) >= count else ()
 
-    return await wait_until(enough, f"{count} parked", within_s=20)
+    return await wait_until(enough, f"{count} parked")
 
 
 async def _decide(pair: Pair, parked_id: int, decision: str) -> str:
@@ -100,6 +106,43 @@ async def test_a_message_without_a_number_is_parked_and_stops_nobody(pair: Pair,
     assert {(one.key, one.error) for one in parked} == {(None, "a message without a key and number: nobody's outbox sent it")}
     await pair.say("A", count=2)
     assert await pair.all_booked("A", 2) == [1, 2]
+
+
+async def test_an_answer_too_large_for_the_bus_parks_its_cause_and_the_others_flow_on(pair: Pair) -> None:
+    """Ten megabytes are never stored to be said: the bus would refuse them, and everything after them would wait for ever."""
+    books = Books()
+
+    async def book(event: OrderFilled, page: Page) -> None:
+        await books.book(event, page)
+        if event.account_id == "B":
+            page.say(like(LotOpened, account_id=event.account_id, triggered_by="x" * 10_000_000))
+
+    await pair.speaker()
+    await pair.reader(Hears(OrderFilled, book))
+    await pair.say("A", "B", count=2)
+
+    [parked] = await _parked(pair)
+    assert (parked.key, parked.seq) == ("execution/fills.B", 1)
+    assert "the bus takes 900000" in parked.error
+    assert await pair.all_booked("A", 2) == [1, 2]
+    assert await pair.booked("B") == []
+
+
+async def test_ten_megabytes_are_refused_by_the_bus_and_disturb_nobody(pair: Pair, bus: FreshBus) -> None:
+    await pair.speaker()
+    await pair.reader()
+    loud = await bus.connect(SPEAKER)
+
+    for subject in ("fills.filled.A", f"svc.{READER}.{ParkedAsked.VERB}"):
+        with pytest.raises(nats.errors.MaxPayloadError):
+            await loud.publish(subject, bytes(10_000_000))
+    deep = b'{"all":' + b"[" * 800_000
+    answer = json.loads((await (await bus.connect("operator")).request(f"svc.{READER}.{ParkedAsked.VERB}", deep, timeout=20)).data)
+    assert answer["problem"]["code"] == "QUESTION_MALFORMED"
+    await pair.say("A", count=2)
+
+    assert await pair.all_booked("A", 2) == [1, 2]
+    assert (await pair.ask(READER, ParkedAsked(all=True))).messages == ()
 
 
 async def _refuse(pair: Pair, account: str) -> None:
@@ -224,6 +267,6 @@ async def test_a_question_that_cannot_be_read_or_answered_gets_a_problem_with_a_
         ("parked.decide", b'{"parked_id":"one","decision":"drop"}', "QUESTION_MALFORMED"),
         ("trace", b'{"message_ids":["no uuid"]}', "QUESTION_FAILED"),
     ):
-        reply = json.loads((await operator.request(f"svc.{READER}.{verb}", body, timeout=5)).data)
+        reply = json.loads((await operator.request(f"svc.{READER}.{verb}", body, timeout=60)).data)
         assert reply["problem"]["code"] == code
         assert reply["answer"] is None

@@ -118,3 +118,24 @@ def test_a_half_day_cools_down_from_one_o_clock() -> None:
     at = [datetime(2024, 7, 3, hour, 0, tzinfo=NEW_YORK) for hour in (12, 13, 16, 17)]
 
     assert [CALENDAR.phase(now) for now in at] == ["OPEN", "COOLDOWN", "COOLDOWN", "DARK"]
+
+
+def test_the_worked_days_of_2026() -> None:
+    """Columbus Day and Veterans Day are sessions though banks are closed, Good Friday is none; two days end at one o'clock."""
+    days = {day: CALENDAR.session(date(2026, *day)) for day in ((10, 12), (11, 11), (4, 3), (11, 27), (12, 24))}
+
+    assert [day for day, session in days.items() if session is None] == [(4, 3)]
+    early = {day: session.closed_at.astimezone(NEW_YORK).hour for day, session in days.items() if session and session.early_close}
+    assert early == {(11, 27): 13, (12, 24): 13}
+    assert CALENDAR.phase(datetime(2026, 4, 3, 12, tzinfo=NEW_YORK)) is SessionPhase.DARK
+    assert CALENDAR.phase(datetime(2026, 11, 27, 13, tzinfo=NEW_YORK)) is SessionPhase.COOLDOWN
+
+
+@given(st.datetimes(datetime(2000, 1, 4), datetime(2027, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001 - the zone follows
+def test_phases_follow_one_another_without_a_gap(now: datetime) -> None:
+    one = CALENDAR.phase_now(now)
+
+    assert one.since <= now < one.until and CALENDAR.phase_now(one.since) == one
+    following = CALENDAR.phase_now(one.until)
+    assert following.since == one.until and following.phase is not one.phase
+    assert following.session == one.session or one.phase is SessionPhase.COOLDOWN

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from quantmatrix.common.names import Side
-from quantmatrix.common.options import Kind, OptionTerms, price_met, terms_of, worth_at_the_end
-from quantmatrix.common.values import Price
+from quantmatrix.common.options import Kind, OptionTerms, cash_bound, cash_bound_by, price_met, terms_of, worth_at_the_end
+from quantmatrix.common.values import Money, Price, Quantity
 
 ROOTS = some.from_regex(r"[A-Z][A-Z0-9]{0,5}", fullmatch=True)
 DATES = some.dates(date(2000, 1, 1), date(2068, 12, 31))
@@ -60,9 +60,30 @@ def test_purchases_pay_the_ask_and_sales_get_the_bid(side: str, bid: str | None,
 
     market = (Price.parse(bid), Price.parse("1.1")) if bid is not None else None
 
-    found = price_met(Side(side), market, terms, date(2003, 1, session), Price.parse("11.5"))
+    found = price_met(Side(side), market, terms, date(2003, 1, session), Price.parse("11.5"), closing=side == "SELL")
 
     assert found == (Price.parse(met) if met is not None else None)
+
+
+@pytest.mark.parametrize("session", [16, 17, 21])
+def test_what_was_sold_is_not_settled_by_its_own_purchase_and_what_opens_never(session: int) -> None:
+    """Whoever has sold a contract is assigned at its end; a purchase that finds nobody before leaves it at that."""
+    terms = OptionTerms("ABC", date(2003, 1, 18), "put", Price(13))
+    told = (Side.BUY, None, terms, date(2003, 1, session), Price.parse("11.5"))
+
+    assert price_met(*told, closing=True) is None
+    assert price_met(*told, closing=False) is None
+    assert price_met(Side.SELL, (Price(0), Price(1)), terms, date(2003, 1, 17), Price.parse("11.5"), closing=False) is None
+
+
+def test_a_sold_put_binds_a_hundred_times_its_strike_and_nothing_else_binds_cash() -> None:
+    put, call = "AAPL  240621P00175000", "AAPL  240621C00175000"
+
+    assert cash_bound(put, Quantity(2), "USD") == Money(35_000, "USD")
+    assert cash_bound("AAPL1 240621P00175000", Quantity(1), "USD") == Money(17_500, "USD")
+    assert cash_bound(call, Quantity(1), "USD") is None and cash_bound("AAPL", Quantity(1), "USD") is None
+    told = [(put, Quantity(-2)), (put, Quantity(3)), (call, Quantity(-1)), ("AAPL", Quantity(-5)), ("MSFT  240621P00400000", Quantity(-1))]
+    assert cash_bound_by(told, "USD") == Money(75_000, "USD")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from quantmatrix.operations.legacy.cells import LegacyError
 from quantmatrix.operations.legacy.migrating import Outcome, confirm, migrate_legacy, undo
 from quantmatrix.operations.legacy.reading import Choices
 from quantmatrix.operations.legacy.storing import Folder
+from quantmatrix.operations.testing import Prepared
 
 GOOD = crypto(order(1, size=0.1 + 0.2), order(2, status="pending"), order(3, side="sell"), fills=[fill("F3", 3)])
 HALF_WRITTEN = crypto(order(1), order(2, price=None))
@@ -34,7 +35,7 @@ def migrate(tmp_path: Path, path: Path, *, dry_run: bool = False) -> Outcome:
 def qm(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "QM_HOME": str(tmp_path / "data")}
     command = [sys.executable, "-m", "quantmatrix.operations", *words]
-    return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
+    return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
 
 
 def as_json(done: "subprocess.CompletedProcess[str]") -> Mapping[str, Any]:
@@ -234,7 +235,8 @@ def test_the_backup_holds_every_row_and_no_credentials(tmp_path: Path) -> None:
     assert all(b"a secret" not in body for body in contents(outcome.folder).values())
 
 
-def test_qm_import_takes_what_was_written(tmp_path: Path) -> None:
+def test_qm_import_takes_what_was_written(tmp_path: Path, prepared: Prepared) -> None:
+    prepared.copy_to(tmp_path / "data")
     outcome = migrate(tmp_path, write(tmp_path / "old.db", GOOD))
 
     done = qm(tmp_path, "import", str(outcome.folder / "legacy-coinbase-01.csv"), "--json")
@@ -275,8 +277,9 @@ def test_the_command_ends_with_one_sentence_and_a_code(tmp_path: Path) -> None:
     assert zone.returncode == 4 and "no time zone called Nowhere/Land" in zone.stderr
 
 
-def test_what_is_booked_is_unbooked_by_undo(tmp_path: Path) -> None:
+def test_what_is_booked_is_unbooked_by_undo(tmp_path: Path, prepared: Prepared) -> None:
     """In an installation of its own, whose database is started for each call."""
+    prepared.copy_to(tmp_path / "data")
     path = str(write(tmp_path / "old.db", GOOD))
 
     first = as_json(qm(tmp_path, "migrate-legacy", path, "--keep", "--json"))

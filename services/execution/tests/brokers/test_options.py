@@ -11,7 +11,8 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AssetClass, InstrumentId, Side
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.brokers.paper import PaperBroker
-from quantmatrix.execution.testing import CLOSED_AT, request
+from quantmatrix.execution.ports import Close
+from quantmatrix.execution.testing import CLOSED_AT, STOCK, request
 
 LAST_DAY = date(2024, 3, 8)
 CALL = Instrument(InstrumentId("ABC-C20"), "ABC   240308C00020000", AssetClass.OPTION, "USD", Quantity(100))
@@ -66,7 +67,7 @@ async def test_a_sale_that_finds_no_bid_on_the_last_day_is_settled_by_the_close_
 async def test_a_bid_on_the_last_day_is_taken_and_a_stock_that_does_not_trade_settles_nothing(paper: PaperBroker) -> None:
     await _held(paper)
     await _order(paper, 2, Side.SELL, 1, 2)
-    await day(paper, 3, bar("30"), quoted("0.20", "0.40"))
+    await day(paper, 3, quoted("0.20", "0.40"))
     await _order(paper, 3, Side.SELL, 2, 3)
     await day(paper, 4)
 
@@ -78,6 +79,6 @@ async def test_an_option_is_settled_by_a_close_that_came_with_other_bars_of_the_
     await _held(paper)
     await _order(paper, 2, Side.SELL, 3, 2)
 
-    await day(paper, 3, closes={"ABC": Price.parse("21.50")})
+    await day(paper, 3, closes={"ABC": Close(STOCK.instrument_id, Price.parse("21.50"))})
 
     assert (await paper.changed_since(ACCOUNT, CLOSED_AT))[1][-1].price == Price.parse("1.50")

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, ActionKind, AssetClass, InstrumentId, OrderType, Side, TimeInForce
@@ -39,7 +41,7 @@ async def found(broker: PaperBroker, number: int = 1) -> BrokerOrder:
 
 async def test_a_market_order_fills_at_the_next_bars_open_with_commission(paper: PaperBroker) -> None:
     """1,000 at 25: value 25,000 and 5.00 commission (the published example)."""
-    await paper.submit(request(quantity=1_000))
+    await paper.submit(request(quantity=1_000, reference_price=Price(25)))
     await day(paper, 1, bar("25", "27", "24"))
 
     ((execution,),) = ((await paper.changed_since(ACCOUNT, CLOSED_AT))[1],)
@@ -64,6 +66,18 @@ async def test_hearing_the_same_bars_again_changes_nothing(paper: PaperBroker) -
     assert await day(paper, 1, bar("25"))
 
     assert (await paper.book(), await paper.cash(ACCOUNT)) == (book, cash)
+
+
+async def test_an_order_that_comes_after_quiet_days_fills_like_any_other(paper: PaperBroker) -> None:
+    assert not await day(paper, -2, bar("25"))
+    assert not await day(paper, -1, bar("25"))
+    await paper.submit(request())
+
+    assert await day(paper, 1, bar("25"))
+
+    assert (await found(paper)).status == "filled"
+    assert not await day(paper, 2, bar("26"))
+    assert not await day(paper, 3, bar("26"))
 
 
 async def test_a_day_order_that_did_not_fill_expires_and_a_gtc_order_stays(paper: PaperBroker) -> None:
@@ -103,6 +117,26 @@ async def test_the_venue_remembers_when_execution_dies(paper: PaperBroker, datab
 
     assert (await found(heir)).status == "filled"
     assert await heir.cash(ACCOUNT) == Money(98_999, "USD")
+    await heir.stop()
+
+
+@pytest.mark.parametrize("look", ["by reference", "by time"])
+async def test_an_order_that_another_process_brought_late_fills_once_this_one_came_upon_it(
+    paper: PaperBroker, database: Any, look: str
+) -> None:
+    """The heir remembers a quiet book; then what its predecessor had sent arrives. It never sends that order itself."""
+    heir = make(ExecutionSettings(paper_database_url=database.url("paper")))
+    await heir.start()
+    assert not await day(heir, -1, bar("25"))
+    await paper.submit(request())
+
+    if look == "by reference":
+        assert (await found(heir)).status == "working"
+    else:
+        assert [order.status for order in (await heir.changed_since(ACCOUNT, CLOSED_AT - timedelta(days=1)))[0]] == ["working"]
+
+    assert await day(heir, 1, bar("25"))
+    assert (await found(heir)).status == "filled"
     await heir.stop()
 
 
@@ -161,6 +195,42 @@ async def test_an_account_the_venue_does_not_know_is_rejected(paper: PaperBroker
     outcome = await paper.submit(request(account="STRANGER"))
 
     assert isinstance(outcome, Rejected) and outcome.code == "ACCOUNT_UNKNOWN"
+
+
+async def test_a_fraction_of_a_share_is_filled_as_the_fraction_it_is(paper: PaperBroker) -> None:
+    """A third of a share stays one on its way through the venue: bought, held, sold, and paid for to the last digit."""
+    third = Quantity.parse("2.333333333333")
+    await paper.submit(request(1, quantity=third, reference_price=Price(30)))
+    await day(paper, 1, bar("30"))
+    held, paid = await paper.positions(ACCOUNT), Money(100_000, "USD") - await paper.cash(ACCOUNT)
+
+    await paper.submit(request(2, side=Side.SELL, quantity=third, reference_price=Price(30), at=CLOSED_AT + timedelta(days=1)))
+    await day(paper, 2, bar("30"))
+
+    assert held == [BrokerPosition(STOCK.instrument_id, third)]
+    fee = (await paper.changed_since(ACCOUNT, CLOSED_AT))[1][0].fee
+    assert paid == Money.parse("69.99999999999", "USD") + fee
+    assert [one.quantity for one in (await paper.changed_since(ACCOUNT, CLOSED_AT))[1]] == [third, third]
+    assert await paper.positions(ACCOUNT) == []
+
+
+@pytest.mark.parametrize(
+    ("bought", "numerator", "denominator", "held"),
+    [("145", 1, 3, "48.333333333333"), ("0.000000000001", 1, 2, "0"), ("0.000000000003", 1, 2, "0.000000000002"), ("7", 3, 2, "10.5")],
+)
+async def test_a_split_rounds_units_as_the_books_do(paper: PaperBroker, bought: str, numerator: int, denominator: int, held: str) -> None:
+    """Half of the last digit goes to the even neighbour: away from zero, as a database rounds, would part the venue from the lots."""
+    await paper.submit(request(quantity=Quantity.parse(bought), reference_price=Price(25)))
+    await day(paper, 1, bar("25"))
+
+    await paper.action_effective(
+        like(
+            CorporateActionAnnounced, kind=ActionKind.SPLIT, instrument=STOCK, effective=date(2024, 3, 7), numerator=numerator,
+            denominator=denominator, amount=None,
+        )
+    )  # fmt: skip
+
+    assert [one.quantity for one in await paper.positions(ACCOUNT)] == [Quantity.parse(held)] * (held != "0")
 
 
 async def test_a_split_changes_holdings_and_working_orders_once(paper: PaperBroker) -> None:

@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, OrderType, Side, TimeInForce, TradingState, UserId
-from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.execution.domain.commission import CommissionSchedule, Tariff
 from quantmatrix.execution.domain.orders import Intent
 from quantmatrix.execution.domain.risk import ApprovedOrder, Denial, Limits, Standing, assess, is_reducing
 
 NOW = datetime(2024, 3, 5, 21, tzinfo=UTC)
 STOCK = Instrument(InstrumentId("ABC"), "ABC", AssetClass.STOCK, "USD", Quantity(1))
+FIXED = CommissionSchedule(per_unit=Decimal("0.005"), minimum=Decimal(1), maximum_pct=Decimal(1))
+TARIFF = Tariff(FIXED, replace(FIXED, per_unit=Decimal("0.65"), maximum_pct=Decimal(100)))
 LIMITS = Limits(
     order_quantity_max=Quantity(1_000),
     order_notional_max=Money(50_000, "USD"),
@@ -24,6 +27,7 @@ LIMITS = Limits(
     open_orders_max=3,
     price_collar_pct=Decimal(10),
     short_allowed=False,
+    tariff=TARIFF,
 )
 STANDING = Standing(
     trading_state=TradingState.ACTIVE,
@@ -127,8 +131,9 @@ def test_only_the_gate_makes_approved_orders() -> None:
         (intent(order_type=OrderType.LIMIT, limit_price=Price.parse("110.01")), {}, "PRICE_COLLAR", ("limit=110.01", "last=100", "off=10.01%", "limit=10%")),
         (intent(order_type=OrderType.STOP, stop_price=Price.parse("89.99")), {}, "PRICE_COLLAR", ("stop=89.99", "off=10.01%")),
         (intent(price=Price(111)), {}, "PRICE_COLLAR", ("decided=111", "off=11.00%")),
-        (intent(), {"cash": Money(9_999, "USD")}, "BUYING_POWER", ("needed=10000 USD", "free=9999 USD")),
-        (intent(), {"reserved": Money(90_001, "USD")}, "BUYING_POWER", ("needed=10000 USD", "free=9999 USD")),
+        (intent(), {"cash": Money(9_999, "USD")}, "BUYING_POWER", ("needed=10001 USD", "free=9999 USD")),
+        (intent(), {"cash": Money.parse("10000.99", "USD")}, "BUYING_POWER", ("needed=10001 USD", "free=10000.99 USD")),
+        (intent(), {"reserved": Money(90_000, "USD")}, "BUYING_POWER", ("needed=10001 USD", "free=10000 USD")),
         (intent(instrument=replace(STOCK, currency="EUR")), {}, "CURRENCY_OTHER", ("EUR", "USD")),
     ],
 )  # fmt: skip
@@ -150,7 +155,7 @@ def test_each_denial_names_the_limit_and_the_figures(
         (intent(), {"open_orders": 2}),
         (intent(order_type=OrderType.LIMIT, limit_price=Price(110)), {}),
         (intent(order_type=OrderType.STOP, stop_price=Price(90)), {}),
-        (intent(), {"cash": Money(10_000, "USD")}),
+        (intent(), {"cash": Money(10_001, "USD")}),
         (intent(expires_at=NOW), {}),
         (intent(100, Side.SELL), {"position": Quantity(100)}),
     ],
@@ -188,6 +193,25 @@ def test_reducing_counts_what_is_under_way() -> None:
 
 def test_shorts_pass_where_they_are_allowed() -> None:
     assert approved(intent(10, Side.SELL), replace(LIMITS, short_allowed=True))
+
+
+def test_a_purchase_needs_its_commission_too() -> None:
+    """1,000 shares at 5 cost 5.00 in commission; 4 contracts at 2.50 cost 2.60, of which the multiplier is no part."""
+    option = replace(STOCK, symbol="ABC   240621C00100000", asset_class=AssetClass.OPTION, multiplier=Quantity(100))
+    shares = {"price": Price(5), "wanted": intent(1_000)}
+    contracts = {"price": Price.parse("2.5"), "wanted": intent(4, instrument=option)}
+
+    for case, enough in ((shares, "5005"), (contracts, "1002.6")):
+        wanted, price = case["wanted"], case["price"]
+        assert isinstance(wanted, Intent)
+        assert approved(wanted, cash=Money.parse(enough, "USD"), price=price)
+        assert denial(wanted, cash=Money.parse(enough, "USD") - Money.parse("0.01", "USD"), price=price).code == "BUYING_POWER"
+
+
+def test_beside_a_last_price_of_nothing_every_other_price_lies_outside_the_collar() -> None:
+    """A contract may have closed at zero; its sale at the market stays open."""
+    assert denial(intent(order_type=OrderType.LIMIT, limit_price=Price(1)), price=Price(0)).code == "PRICE_COLLAR"
+    assert approved(intent(100, Side.SELL), position=Quantity(100), price=Price(0))
 
 
 def test_the_multiplier_counts_in_every_limit_on_money() -> None:
@@ -242,4 +266,106 @@ def test_whatever_passes_keeps_every_limit(standing: Standing, quantity: int, si
         assert value <= 50_000
         assert abs(after) * price.value <= 80_000
         if side is Side.BUY:
-            assert value <= (standing.cash - standing.reserved).amount
+            assert value + FIXED.of_order(Decimal(quantity), Money(value, "USD")).amount <= (standing.cash - standing.reserved).amount
+
+
+PUT = Instrument(InstrumentId("P"), "ABC   240419P00095000", AssetClass.OPTION, "USD", Quantity(100))
+CALL = replace(PUT, symbol="ABC   240419C00095000")
+OF_PUTS: dict[str, object] = {"price": Price(2), "cash": Money(20_000, "USD")}
+
+
+def test_puts_are_sold_against_the_cash_of_their_strikes() -> None:
+    """A put at 95 binds 9,500: two fit into 20,000 and three do not; of what is reserved or sold before, the rest."""
+    assert approved(intent(2, Side.SELL, instrument=PUT), **OF_PUTS)
+    refused = denial(intent(3, Side.SELL, instrument=PUT), **OF_PUTS)
+
+    assert (refused.code, "needed=28500 USD free=20000 USD" in refused.detail) == ("CASH_SECURED", True)
+    assert denial(intent(2, Side.SELL, instrument=PUT), **OF_PUTS, reserved=Money(1_001, "USD")).code == "CASH_SECURED"
+    sold: dict[str, object] = {"position": Quantity(-1), "shorts": ((PUT.symbol, Quantity(-1)),)}
+    assert approved(intent(1, Side.SELL, instrument=PUT), **OF_PUTS, **sold)
+    assert denial(intent(2, Side.SELL, instrument=PUT), **OF_PUTS, **sold).code == "CASH_SECURED"
+    assert approved(intent(3, Side.SELL, instrument=PUT), **OF_PUTS, position=Quantity(1))
+
+
+def test_what_sold_puts_bind_buys_nothing_else_and_the_way_out_of_them_stays_open() -> None:
+    bound: dict[str, object] = {"cash": Money(20_000, "USD"), "shorts": ((PUT.symbol, Quantity(-2)),)}
+
+    assert denial(intent(11), **bound).detail.endswith("free=1000 USD")
+    assert approved(intent(9), **bound)
+    assert approved(intent(2, instrument=PUT), price=Price(60), position=Quantity(-2), **bound)
+
+
+@pytest.mark.parametrize("short", [True, False])
+def test_calls_are_never_sold_without_being_held(short: bool) -> None:
+    refused = denial(intent(1, Side.SELL, instrument=CALL), replace(LIMITS, short_allowed=short), **OF_PUTS)
+
+    assert (refused.code, refused.detail) == (
+        "CALL_NOT_COVERED",
+        "held=0 selling=1 free shares cover=0: calls are sold against shares alone",
+    )
+
+
+def test_calls_are_sold_as_far_as_free_shares_cover_them() -> None:
+    covered: dict[str, object] = {**OF_PUTS, "cover": Quantity(2)}
+
+    assert approved(intent(2, Side.SELL, instrument=CALL), **covered)
+    assert denial(intent(3, Side.SELL, instrument=CALL), **covered).code == "CALL_NOT_COVERED"
+    assert approved(intent(3, Side.SELL, instrument=CALL), **covered, position=Quantity(1))
+    assert (
+        denial(intent(3, Side.SELL, instrument=CALL), **covered, position=Quantity(1), working_sells=Quantity(1)).code == "CALL_NOT_COVERED"
+    )
+    assert approved(intent(2, instrument=CALL), **OF_PUTS, position=Quantity(-2)), "the way out stays open"
+
+
+def test_shares_that_sold_calls_bind_are_not_sold() -> None:
+    bound: dict[str, object] = {"position": Quantity(350), "working_sells": Quantity(50), "bound": Quantity(200)}
+
+    assert approved(intent(100, Side.SELL), **bound)
+    refused = denial(intent(101, Side.SELL), **bound)
+    assert (refused.code, refused.detail) == (
+        "SHARES_BOUND",
+        "selling=101 free=100 bound by sold calls=200: buy the calls back first",
+    )
+    assert approved(intent(101), **bound)
+
+
+def test_the_limits_on_money_count_the_strike_of_what_is_sold() -> None:
+    rich: dict[str, object] = {"price": Price(2), "cash": Money(200_000, "USD")}
+
+    assert denial(intent(6, Side.SELL, instrument=PUT), **rich).detail == "notional=57000 USD limit=50000 USD"
+    sold: dict[str, object] = {"position": Quantity(-4), "shorts": ((PUT.symbol, Quantity(-4)),)}
+    assert denial(intent(5, Side.SELL, instrument=PUT), **rich, **sold).detail == "position=85500 USD limit=80000 USD"
+
+
+wishes = st.tuples(st.sampled_from(["sell", "buy back", "stock"]), st.integers(1, 9), st.integers(1, 60))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(5_000, 60_000), st.lists(wishes, max_size=12), st.integers(0, 200))
+def test_over_any_course_that_the_gate_allows_the_cash_pays_for_the_end(opening: int, course: list[tuple[str, int, int]], end: int) -> None:
+    """Puts at 95 are sold and bought back, stocks bought at 100; at the end the stock closes anywhere, and the puts are settled."""
+    cash, sold = Money(opening, "USD"), 0
+    for what, quantity, premium in course:
+        stock = what == "stock"
+        price, instrument = Price(100 if stock else premium), STOCK if stock else PUT
+        side = Side.SELL if what == "sell" else Side.BUY
+        if what == "buy back" and quantity > sold:
+            continue
+        wanted = intent(quantity, side, instrument=instrument, order_type=OrderType.LIMIT, limit_price=price)
+        standing = replace(
+            STANDING,
+            cash=cash,
+            price=price,
+            position=Quantity(0 if stock else -sold),
+            shorts=((PUT.symbol, Quantity(-sold)),) if sold else (),
+        )
+        if isinstance(assess(wanted, standing, replace(LIMITS, order_quantity_max=Quantity(10**6))), Denial):
+            continue
+        value = notional(price, Quantity(quantity), instrument.multiplier, "USD")
+        fee = TARIFF.schedule(instrument.symbol).of_order(Decimal(quantity), value)
+        cash = cash - fee + (value if side is Side.SELL else -value)
+        sold += quantity if what == "sell" else -quantity if what == "buy back" else 0
+
+    inside = Money(max(95 - end, 0) * 100 * sold, "USD")
+    settled = cash - inside - TARIFF.options.of_order(Decimal(sold), inside) if sold else cash
+    assert settled >= Money.zero("USD")

@@ -1,15 +1,18 @@
 """The contract of channels, on the double, on the inbox and on Discord; and what Discord's answers mean."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from quantmatrix.common.names import Priority
 from quantmatrix.common.runtime.errors import OutcomeUnknown, Refused, TryLater
 from quantmatrix.notify.channels.discord import DiscordChannel
 from quantmatrix.notify.channels.discord import make as make_discord
 from quantmatrix.notify.channels.inbox import InboxChannel
+from quantmatrix.notify.domain.telling import Room, Tone
 from quantmatrix.notify.ports import Channel, RetryAfter
 from quantmatrix.notify.settings import NotifySettings
 from quantmatrix.notify.testing import ChannelContract, RecordingChannel, telling
@@ -133,3 +136,53 @@ async def test_a_webhook_that_is_gone_is_named_and_never_asked_again(channel: Di
 
 def test_there_is_no_discord_without_a_webhook() -> None:
     assert make_discord(NotifySettings()) is None
+
+
+async def test_each_room_has_its_webhook_and_the_others_share_one(discord: Any) -> None:
+    rooms = {Room.ALERTS: discord.url.replace("/17/", "/18/")}
+    channel = DiscordChannel(discord.url, timeout_s=2.0, rooms=rooms)
+
+    for number, room in enumerate(Room):
+        await channel.send(replace(telling(number), room=room))
+
+    assert [room for room, call in zip(Room, discord.calls, strict=True) if "/18/" in call] == [Room.ALERTS]
+
+
+def test_a_room_without_any_webhook_is_not_carried() -> None:
+    settings = NotifySettings.model_construct(
+        send_timeout_s=1.0,
+        **{f"discord_webhook_{name}": SecretStr("") for name in ("url", *Room)}
+        | {"discord_webhook_signals": SecretStr("http://127.0.0.1:9/x")},
+    )
+    channel = make_discord(settings)
+
+    assert channel is not None
+    assert [room for room in Room if channel.carries(replace(telling(), room=room))] == [Room.SIGNALS]
+
+
+async def test_a_room_whose_webhook_is_gone_leaves_the_others_alone(discord: Any) -> None:
+    channel = DiscordChannel(discord.url, timeout_s=2.0, rooms={Room.ALERTS: discord.url.replace("/17/", "/18/")})
+    discord.answers = [404]
+
+    with pytest.raises(Refused, match="QM_NOTIFY_DISCORD_WEBHOOK_ALERTS"):
+        await channel.send(replace(telling(), room=Room.ALERTS))
+    await channel.send(replace(telling(), room=Room.SIGNALS))
+
+    assert len(discord.messages) == 1
+
+
+async def test_fields_stay_within_discords_limits(channel: DiscordChannel, discord: Any) -> None:
+    """25 fields, 256 and 1,024 characters, 6,000 in all; what does not fit is left out, never the title."""
+    await channel.send(
+        replace(telling(title="T" * 300, body="B" * 9_999), fields=tuple((f"{n}" * 300, "v" * 2_000) for n in range(10, 45)))
+    )
+    await channel.send(replace(telling(2), fields=tuple((f"name {n}", f"{n}") for n in range(40)), tone=Tone.GREEN))
+
+    for message in discord.messages:
+        (embed,) = message["embeds"]
+        sizes = [len(one["name"]) + len(one["value"]) for one in embed["fields"]]
+        assert 1 <= len(embed["fields"]) <= 25
+        assert all(len(one["name"]) <= 256 and len(one["value"]) <= 1_024 for one in embed["fields"])
+        assert len(embed["title"]) + len(embed["description"]) + len(embed["footer"]["text"]) + sum(sizes) <= 6_000
+        assert embed["description"]
+    assert discord.messages[0]["embeds"][0]["color"] != discord.messages[1]["embeds"][0]["color"]

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from services.portfolio.tests.importers.chained_samples import END, FEBRUARY, JANUARY
 from services.portfolio.tests.importers.test_breaks import NUMBER, figures, filled, keep, live, shown
+from services.portfolio.tests.living import valued
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, CapitalReturned
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
@@ -16,7 +17,6 @@ from quantmatrix.common.testing.examples import INSTRUMENT, usd
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.common.values import Price
 from quantmatrix.portfolio import telling
-from quantmatrix.portfolio.day_marks import close_session
 from quantmatrix.portfolio.ledgers import LedgerReader
 from quantmatrix.portfolio.statement_store import StatementStore
 
@@ -101,7 +101,7 @@ async def test_days_that_were_marked_before_the_file_came_are_put_right_and_a_de
     await opened(pages)
     days = (date(2023, 12, 29), date(2024, 1, 2), date(2024, 1, 31))
     for day in days:
-        await close_session(pages.connection, day, AT)
+        await valued(pages.connection, day, AT)
     before = await equity(pages)
 
     await keep(pages, JANUARY)

@@ -12,6 +12,7 @@ from services.portfolio.tests.domain.tax.shared import shared
 from services.portfolio.tests.importers.activity_samples import STATEMENT
 from services.portfolio.tests.importers.chained_samples import FEBRUARY, IRA, JANUARY
 from services.portfolio.tests.importers.samples import TASTY_NEWER
+from services.portfolio.tests.living import valued
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, BasisSupplied
 from quantmatrix.common.contracts.asking.portfolio import ClosingsAsked, LedgerSumsAsked, LotsAsked, PortfolioAsked
@@ -24,7 +25,6 @@ from quantmatrix.common.testing.examples import like
 from quantmatrix.common.testing.pages import Pages
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio import answers, telling
-from quantmatrix.portfolio.day_marks import close_session
 from quantmatrix.portfolio.importing import Checked, File, Status, check_files
 from quantmatrix.portfolio.statement_ledger import StatementLedger
 from quantmatrix.portfolio.statement_store import Kept, Options, StatementStore
@@ -133,7 +133,7 @@ async def test_the_order_of_files_does_not_matter(order: tuple[int, ...], connec
 
 async def test_files_are_taken_back_also_after_a_session_of_the_market(connection: Any) -> None:
     (kept,) = await keep(connection, JANUARY)
-    await close_session(connection, date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
+    await valued(connection, date(2024, 3, 1), datetime(2024, 3, 1, 21, tzinfo=UTC))
 
     assert await StatementStore(connection).forget(FIRST_ADMINISTRATOR, [kept.report["sha256"]]) == 1
 

@@ -69,6 +69,17 @@ def test_a_combination_has_the_figures_of_its_single_run(seed: int, count: int, 
     assert same(found.figures, told_by_objects(past, job))
 
 
+def test_a_peak_on_which_the_equity_stands_still_is_no_drawdown() -> None:
+    """One trade, one bar below the opening capital, and then five bars without a position at the highest level."""
+    past, cash = walk(2046, 71), Money.parse("4000.01", "USD")
+    job = Job({"fast": 3, "slow": 8, "units": 7}, cash, TENTH, first=day(40), last=day(51))
+
+    found = tried((STRATEGY, [past], job), (1, {}))
+
+    assert same(found.figures, told_by_objects(past, job))
+    assert found.figures["curve"]["max_drawdown_sessions"] == 1
+
+
 @pytest.mark.parametrize("closes", [[100] * 60, [100 + number for number in range(60)], [200 - number for number in range(60)]])
 def test_prices_that_stand_still_or_go_one_way(closes: list[int]) -> None:
     past, job = past_of(closes, closes, 2), Job({"fast": 2, "slow": 5, "units": 3}, USD, TENTH)

@@ -15,7 +15,7 @@ from services.signals.tests.backtest.making import FREE, Script, day, split
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.backtest.column_run import NotInColumnsError
-from quantmatrix.signals.backtest.columns import run_in_columns, runs_in_columns
+from quantmatrix.signals.backtest.columns import crossed, run_in_columns, runs_in_columns
 from quantmatrix.signals.backtest.engine import Engine
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.packed import PackedBars, PackedHistory
@@ -69,6 +69,32 @@ def test_columns_make_what_the_general_engine_makes(
     engine, columns = both(cross(**sizing), past, envelope, rules, day(bounds[0]), day(bounds[1]))
 
     assert columns.outcome() == engine
+
+
+LEVELS = st.lists(st.sampled_from([1.0, 2.0, 3.0]), min_size=20, max_size=40)
+
+
+@settings(max_examples=150, deadline=None)
+@given(fast=LEVELS, slow=LEVELS, missing=st.tuples(st.integers(0, 20), st.integers(0, 20)))
+def test_arrays_find_the_bars_of_a_crossing_that_expressions_find(fast: list[float], slow: list[float], missing: tuple[int, int]) -> None:
+    count, columns = min(len(fast), len(slow)), {"fast": fast, "slow": slow}
+    figures = pl.DataFrame(
+        {name: [None] * gone + columns[name][gone:count] for name, gone in zip(columns, missing, strict=True)},
+        schema=dict.fromkeys(columns, pl.Float64),
+    )
+    crossing = cross().crossing
+    enter, leave = (figures.select(one.fill_null(False)).to_series() for one in (crossing.enters(), crossing.leaves()))
+
+    entries, leaves = crossed(crossing, figures)  # type: ignore[misc]  # there are no gaps
+
+    assert entries.tolist() == [bar for bar in range(count) if enter[bar]]
+    assert leaves.tolist() == [bar for bar in range(count) if leave[bar] and not (bar and leave[bar - 1])]
+
+
+def test_a_crossing_of_columns_with_gaps_is_left_to_expressions() -> None:
+    figures = pl.DataFrame({"fast": [1.0, None, 3.0], "slow": [2.0, 2.0, 2.0]})
+
+    assert crossed(cross().crossing, figures) is None
 
 
 def plainly(past: PackedHistory, units: Decimal, cash: Decimal, fast: int, slow: int) -> tuple[list[Any], Decimal]:

@@ -1,9 +1,9 @@
 """A strategy that peeks is caught and named, in whichever way it does it; those of the slot do not."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, cast
 
 import polars as pl
 import pytest
@@ -19,6 +19,8 @@ from quantmatrix.signals.backtest.lookahead import look_ahead
 from quantmatrix.signals.backtest.run import made
 from quantmatrix.signals.domain.decisions import Because, Decision, Situation
 from quantmatrix.signals.domain.options.choosing import OptionQuote
+
+CALLS, PUTS = {("call", Side.BUY), ("call", Side.SELL)}, {("put", Side.BUY), ("put", Side.SELL)}
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def test_a_repaint_is_found_at_the_bar_where_it_happens() -> None:
 
     (finding, *_) = look_ahead(lambda: ByShift(ScriptParameters()), [past]).findings
 
-    assert (finding.session, finding.known_then, finding.known_later) == (past.bars[0].session, "None", "10.0")
+    assert (finding.session, finding.known_then, finding.known_later) == (past.bars[0].session, "no value", "10.0")
 
 
 @pytest.mark.parametrize("name", sorted(strategies_in_slot()))
@@ -123,18 +125,39 @@ def test_no_strategy_of_the_slot_looks_ahead(apple: History, name: str) -> None:
     assert verdict.decided > 0, "nothing was decided: the test shows nothing"
 
 
-@pytest.mark.parametrize("more", [{}, {"exits": {"trail_pct": 6, "stop_loss_pct": 10, "tiers": [5]}}], ids=["alone", "with exits of a run"])
-def test_options_are_chosen_and_left_without_looking_ahead(apple: History, more: dict[str, Any]) -> None:
-    """At the first two hundred closes chains are quoted; contracts are bought from them, and one that is held is left."""
-    named = replace(apple, bars=apple.bars[:200], splits=())
+@pytest.mark.parametrize(
+    ("more", "traded"),
+    [
+        ({}, CALLS),
+        ({"exits": {"trail_pct": 6, "stop_loss_pct": 10, "tiers": [5]}}, CALLS),
+        ({"preset": "short_premium"}, PUTS),
+        ({"preset": "short_premium", "wheel": True}, {("put", Side.SELL), ("call", Side.SELL)}),
+    ],
+    ids=["alone", "with exits of a run", "sold premium", "sold premium in turns"],
+)
+def test_options_are_chosen_and_left_without_looking_ahead(apple: History, more: dict[str, Any], traded: set[tuple[str, Side]]) -> None:
+    """At the closes after the first two hundred, from which on the matrix enters: contracts are bought or sold, and what is held is left."""
+    named = replace(apple, splits=())
+    cuts = len(named.bars) - 200
     chains = chains_on(named)
     chosen = strategies_in_slot()["atr_options"]
 
-    verdict = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5, **more}), [replace(named, chains=chains)])
-    blind = look_ahead(lambda: made(chosen, {"risk_reward_min": 0.5, **more}), [named])
+    told: list[Decision] = []
+
+    class Listened(chosen):  # type: ignore[misc, valid-type]  # a class that is known at run time
+        def decide(self, situation: Situation) -> Sequence[Decision]:
+            told.extend(found := super().decide(situation))
+            return cast("Sequence[Decision]", found)
+
+    verdict = look_ahead(lambda: made(Listened, {"risk_reward_min": 0.5, **more}), [replace(named, chains=chains)], cuts)
+    kinds = {quote.instrument_id: quote.kind for quotes in chains.values() for quote in quotes}
+    sides = {(kinds[one.instrument], one.side) for one in told if one.instrument is not None}
+    told.clear()
+    look_ahead(lambda: made(Listened, {"risk_reward_min": 0.5, **more}), [named], cuts)
 
     assert verdict.is_clean, "\n".join(str(one) for one in verdict.findings)
-    assert verdict.decided > blind.decided
+    assert sides == traded
+    assert [one for one in told if one.instrument is not None] == []
 
 
 def chains_on(past: History) -> dict[date, tuple[OptionQuote, ...]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
+from quantmatrix.common.statistics import trade_figures
+from quantmatrix.signals.backtest.statistics import curve_figures
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 

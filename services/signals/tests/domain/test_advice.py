@@ -1,8 +1,12 @@
 """The four advising rules, cell by cell, at their limits."""
 
-import pytest
+from datetime import date
 
-from quantmatrix.signals.domain.advice import BILLION, Kept, Style, advise
+import pytest
+from pydantic import ValidationError
+
+from quantmatrix.signals.advising import AdviceParameters
+from quantmatrix.signals.domain.advice import BILLION, Frequency, Kept, Style, advise, looked_at_next, within
 
 
 @pytest.mark.parametrize(
@@ -38,3 +42,63 @@ def test_a_rule_advises(
 
     assert (found.action, found.percent, found.confidence) == (action, percent, confidence)
     assert f"{gain:+.1f} %" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("style", "gain", "increase", "profit", "action", "percent"),
+    [
+        ("aggressive", -16.0, 15, 50, "BUY", 15),
+        ("aggressive", -16.0, 25, 50, "BUY", 20),
+        ("conservative", -16.0, 5, 50, "BUY", 5),
+        ("balanced", 45.0, 15, 50, "HOLD", 0),
+        ("balanced", 50.0, 15, 50, "REDUCE", 15),
+        ("balanced", 45.0, 15, 20, "REDUCE", 15),
+        ("conservative", 51.0, 15, 100, "HOLD", 0),
+    ],
+)
+def test_bounds_cut_purchases_and_hold_profits_back(
+    style: str, gain: float, increase: float, profit: float, action: str, percent: float
+) -> None:
+    told = advise(Style(style), Kept(60 * BILLION, gain, is_growth_sector=True))
+
+    found = within(told, gain, increase_max_pct=increase, profit_from_pct=profit)
+
+    assert (found.action, found.percent) == (action, percent)
+    assert (found.reason == told.reason) is ((found.action, found.percent) == (told.action, told.percent))
+
+
+@pytest.mark.parametrize(
+    ("frequency", "after", "session"),
+    [
+        ("daily", date(2026, 11, 25), date(2026, 11, 27)),
+        ("weekly", date(2026, 11, 23), date(2026, 11, 30)),
+        ("monthly", date(2026, 11, 27), date(2026, 12, 1)),
+        ("monthly", date(2026, 12, 24), date(2027, 1, 4)),
+    ],
+    ids=["over Thanksgiving", "the next Monday", "the first of December", "over New Year"],
+)
+def test_an_advice_is_looked_at_again_in_the_first_session_of_the_next_day_week_or_month(
+    frequency: str, after: date, session: date
+) -> None:
+    assert looked_at_next(Frequency(frequency), after) == session
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"max_position_increase": 4.9},
+        {"max_position_increase": 25.1},
+        {"profit_taking": 19},
+        {"profit_taking": 101},
+        {"rebalance_frequency": "hourly"},
+        {"unknown": 1},
+        {"profit_taking": float("nan")},
+    ],
+)
+def test_what_is_out_of_bounds_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        AdviceParameters.model_validate(given)
+
+    assert AdviceParameters.model_validate({}).model_dump() == {
+        "rebalance_frequency": "monthly", "max_position_increase": 15.0, "profit_taking": 50.0,
+    }  # fmt: skip

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from quantmatrix.common.values import Money
 from quantmatrix.signals.app import strategies_in_slot
+from quantmatrix.signals.domain.proposing import parameters_from
 from quantmatrix.signals.domain.sentence import BROKERS, FREQUENCIES, NotUnderstood, RunForm, read_sentence
 
 STRATEGIES = {name: strategy.title for name, strategy in strategies_in_slot().items()}
@@ -29,6 +30,31 @@ def test_the_sentence_everybody_knows() -> None:
     found = read("Run ATR Options on TastyTrade, $10k, 20% profit, 80% reinvest")
 
     assert found == RunForm("atr_options", "tastytrade", Money(10_000, "USD"), Decimal("0.20"), Decimal("0.80"))
+
+
+def test_premium_is_sold_in_a_sentence_of_its_own() -> None:
+    found = read("Sell premium with ATR Options on TastyTrade, $20k, 50% profit, 300% stop")
+
+    assert found == RunForm("atr_options", "tastytrade", Money(20_000, "USD"), Decimal("0.5"), stop_loss=Decimal(3), preset="short_premium")
+    assert not_understood("sell premium with atr_options on paper, $20k, 501% stop").why == "stop lies between 0.1 % and 500 %"
+    assert read(found.sentence()) == found
+    assert not_understood("sell premium with the moon on paper, $20k").position == 18
+    assert not_understood("sell shares with atr_options on paper, $20k").possible == ("run", "sell premium with")
+
+
+def test_what_becomes_of_the_words_of_sold_premium() -> None:
+    strategies = strategies_in_slot()
+    options, matrix = (tuple(strategies[name].parameters.model_fields) for name in ("atr_options", "atr_matrix"))
+
+    found = parameters_from(
+        read("sell premium with ATR Options on paper, $20k, 50% profit, 300% stop, 40% position"), options, spreads=False
+    )
+    none = parameters_from(read("sell premium with ATR Matrix on paper, $20k"), matrix, spreads=False)
+
+    assert found == {"preset": "short_premium", "profit_target_pct": 50.0, "short_stop_pct": 300.0, "secured_pct": 40.0}
+    assert strategies["atr_options"].parameters.model_validate(found)
+    assert isinstance(none, NotUnderstood) and (none.part, none.why) == ("atr_matrix", "atr_matrix sells no premium")
+    assert "preset" not in parameters_from(read("run ATR Options on paper, $20k, 20% profit"), options, spreads=False)  # type: ignore[operator]
 
 
 def test_its_sisters() -> None:

@@ -13,7 +13,7 @@ from quantmatrix.signals.domain.series import series_from
 from quantmatrix.signals.scanners.holdings import Urgency, alerts_of, morning, most_urgent
 from quantmatrix.signals.scanners.reading import Reading, TooShortError, assessment, read_instrument
 from quantmatrix.signals.scanners.scan import BATCH, PRESETS, Filter, Scan, scan
-from quantmatrix.signals.scanners.watchlist import components, watchlist
+from quantmatrix.signals.scanners.watchlist import components, watch, watchlist
 
 
 @pytest.fixture(scope="module")
@@ -177,6 +177,22 @@ def test_a_watchlist_ranks_by_weight_and_shares_what_is_missing() -> None:
     assert (found["BEST"].score, found["LOUD"].score) == (100.0, 30.0)
     assert found["MUTE"].score == pytest.approx(100 * 55 / 85) and found["MUTE"].missing == ("sentiment",)
     assert [one.symbol for one in watchlist(universe, top=1)] == ["BEST"]
+
+
+def test_the_points_of_a_watchlist_add_up_to_its_score_and_a_bad_symbol_is_told_beside(apple: pl.DataFrame) -> None:
+    universe = {"AAPL": apple, "UP": rising(), "BROKEN": apple.drop("volume"), "SHORT": rising(bars=3), "EMPTY": apple.head(0)}
+
+    found = watch([*universe, "ABSENT"], lambda batch: {one: universe[one] for one in batch if one in universe}, {"UP": 0.5})
+
+    assert {one.symbol for one in found.watched} == {"AAPL", "UP"} == set(found.figures)
+    for one in found.watched:
+        assert sum(one.points.values()) == pytest.approx(one.score) and set(one.points).isdisjoint(one.missing)
+        assert found.sessions[one.symbol] == universe[one.symbol]["session"][-1]
+    by_symbol = {one.symbol: one for one in found.watched}
+    assert by_symbol["AAPL"].missing == ("sentiment",) and by_symbol["UP"].points["sentiment"] == 15.0
+    assert by_symbol["AAPL"].points["volume"] == pytest.approx(100 * 30 / 85), "Apple trades more money than 1e6 units at 100"
+    why = {one.symbol: one.why for one in found.unread}
+    assert set(why) == {"BROKEN", "SHORT", "EMPTY", "ABSENT"} and "volume" in why["BROKEN"] and "3 bars" in why["SHORT"]
 
 
 def test_the_components_of_a_watchlist_come_from_bars(apple: pl.DataFrame) -> None:

@@ -30,14 +30,31 @@ class Broken(MovingAverageCross):
 
 STRATEGY = Broken
 """
+PEEK = """
+import polars as pl
+
+from quantmatrix.signals.strategies.moving_average_cross import MovingAverageCross
+
+
+class Peeks(MovingAverageCross):
+    name = "peeks"
+
+    def columns(self, *, held=False):
+        return {**super().columns(), "tomorrow": pl.col("close").shift(-1)}
+
+
+STRATEGY = Peeks
+"""
+"""A strategy whose column `tomorrow` is the next bar's close."""
 RAISE = "raise LookupError('no such level')"
 LOOP = "while True: pass"
 
 
 def spoil_slot(folder: Path, broken: Mapping[str, tuple[int, str]]) -> None:
-    """Add strategies by name, each with the bar on which it breaks and how; they are in the slot where PYTHONPATH has the folder."""
+    """Add strategies by name, each with the bar on which it breaks and how, and one that peeks; they are in the slot where PYTHONPATH has the folder."""
     slot = folder / "slot"
     slot.mkdir(exist_ok=True)
     for name, (bar, what) in broken.items():
         (slot / f"{name}.py").write_text(STRATEGY.format(name=name, bar=bar, what=what), encoding="utf-8")
+    (slot / "peeks.py").write_text(PEEK, encoding="utf-8")
     (folder / "sitecustomize.py").write_text(SPOILED.format(folder=str(slot)), encoding="utf-8")

@@ -65,14 +65,14 @@ class Installation:
             QM_LOG_FILE="/dev/null",
         )
         before = self.workers
-        self.workers = await wait_until(lambda: self._waiting(before + 1), "it waits for a job", within_s=90)
+        self.workers = await wait_until(lambda: self._waiting(before + 1), "it waits for a job", within_s=GIVES_WAY_S)
         return process
 
     async def _waiting(self, workers: int) -> int:
         js = (await self.bus.connect("provision")).jetstream()
         return found if (found := (await js.consumer_info("WORK", "worker")).num_waiting or 0) >= workers else 0
 
-    async def ordered(self, *, windows: WindowsWanted | None = None, first: date | None = None) -> int:
+    async def ordered(self, *, windows: WindowsWanted | None = None, first: date | None = None, cuts: int | None = None) -> int:
         self.commands += 1
         wish = BacktestWanted(
             user_id=FIRST_ADMINISTRATOR,
@@ -80,8 +80,9 @@ class Installation:
             strategy="moving_average_cross",
             symbols=("ABC",),
             capital=Money(50_000, "USD"),
-            grid=GRID,
+            grid=GRID if cuts is None else {},
             windows=windows,
+            cuts=cuts,
             first=first,
         )
         return (await self.ask("signals", wish)).backtest_id

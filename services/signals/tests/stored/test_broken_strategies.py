@@ -27,7 +27,7 @@ async def here(
     spoil_slot(tmp_path, {"raises": (400, RAISE), "endless": (3, LOOP)})
     await market_behind(database, bus)
     await start_process("signals", PYTHONPATH=str(tmp_path), QM_SIGNALS_BACKTEST_LIMIT_S="12")
-    await wait_until(lambda: answers(ask), "signals answers", within_s=60)
+    await wait_until(lambda: answers(ask), "signals answers")
     yield Installation(database, bus, ask, start_process)
 
 

@@ -23,7 +23,7 @@ async def here(database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: 
     """Signals with a market behind it."""
     await market_behind(database, bus)
     await start_process("signals")
-    await wait_until(lambda: answers(ask), "signals answers", within_s=30)
+    await wait_until(lambda: answers(ask), "signals answers")
     yield Installation(database, bus, ask, start_process)
 
 

@@ -9,7 +9,7 @@ from services.signals.tests.stored.installed import PARTS, Installation, answers
 
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.testing.process import ServiceProcess, StartProcess, children_of, is_alive
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
 
@@ -18,7 +18,7 @@ async def two(database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: S
     """Two processes of signals with a market behind them."""
     await market_behind(database, bus)
     started = [await start_process("signals"), await start_process("signals")]
-    await wait_until(lambda: answers(ask), "signals answers", within_s=30)
+    await wait_until(lambda: answers(ask), "signals answers")
     yield started
 
 
@@ -28,7 +28,7 @@ async def test_one_that_is_killed_leaves_its_backtest_to_the_other(
     here = Installation(database, bus, ask, start_process)
     whole = await here.ended(await here.ordered())
     number = await here.ordered()
-    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=60, look_max_s=0.01)
+    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=GIVES_WAY_S, look_max_s=0.01)
     (doomed,) = [one for one in two if children_of(one.pid)]
     hands = children_of(doomed.pid)
 
@@ -48,7 +48,7 @@ async def test_one_that_is_asked_to_stop_puts_its_backtest_back(
 ) -> None:
     here = Installation(database, bus, ask, start_process)
     number = await here.ordered()
-    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=60, look_max_s=0.01)
+    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=GIVES_WAY_S, look_max_s=0.01)
     (stopping,) = [one for one in two if children_of(one.pid)]
 
     assert await stopping.stop() == 0
@@ -67,7 +67,7 @@ async def test_a_command_that_hands_its_sweep_to_workers_gets_the_digest_of_its_
         command = "quantmatrix.operations backtest sweep moving_average_cross --symbols AAPL --grid fast=3,5 --grid slow=20,30 --json"
         outside = {"QM_NATS_OPERATOR_PASSWORD": bus.password("operator"), "QM_NATS_PASSWORD": ""}
         process = await start_process("signals", module=f"{command} {' '.join(words)}", **outside)
-        assert await process.ended(within_s=120) == 0, process.written()
+        assert await process.ended(within_s=GIVES_WAY_S) == 0, process.written()
         said = process.written()
         return json.loads(said[said.index("{\n") if "{\n" in said else said.index('{"') :]), said
 

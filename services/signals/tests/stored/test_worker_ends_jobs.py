@@ -77,6 +77,6 @@ async def test_every_job_ends_though_its_beat_is_answered_in_the_same_moment(bus
 
     working: asyncio.Task[Any] = asyncio.create_task(Worker(client, Code("here", None), hire=ClosedHand, beat_s=0).run(1))
     try:
-        await wait_until(lambda: answers.done == JOBS, "every job is done", within_s=30)
+        await wait_until(lambda: answers.done == JOBS, "every job is done")
     finally:
         await ended([working])

@@ -20,7 +20,7 @@ from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.testing.here import StartHere
 from quantmatrix.common.testing.process import ServiceProcess, StartProcess, children_of, is_alive
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import GIVES_WAY_S, WITHIN_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
 WINDOWS = WindowsWanted(inside=200, outside=60)
@@ -32,7 +32,7 @@ async def here(
 ) -> AsyncIterator[Installation]:
     await market_behind(database, bus)
     await start_here("signals")
-    await wait_until(lambda: answers(ask), "signals answers", within_s=20)
+    await wait_until(lambda: answers(ask), "signals answers")
     yield Installation(database, bus, ask, start_process)
 
 
@@ -58,7 +58,7 @@ async def test_a_worker_that_is_killed_in_the_middle_loses_nothing(here: Install
     whole = await here.ended(await here.ordered())
     doomed = await here.worker()
     number = await here.ordered()
-    await wait_until(lambda: here.has_begun(number), within_s=20)
+    await wait_until(lambda: here.has_begun(number))
     hands = children_of(doomed.pid)
     await doomed.kill()
     here.workers = 0
@@ -83,11 +83,22 @@ async def test_windows_of_a_walk_forward_are_jobs_too(here: Installation) -> Non
     assert f"backtest {shared.line.backtest_id}: parts" in worker.written()
 
 
+async def test_the_cuts_of_a_look_ahead_check_are_jobs_too(here: Installation) -> None:
+    alone = await here.ended(await here.ordered(cuts=400))
+    worker = await here.worker()
+    shared = await here.ended(await here.ordered(cuts=400))
+
+    assert (alone.line.state, alone.line.kind, alone.line.clean, alone.line.error) == ("done", "lookahead", True, None)
+    assert alone.line.digest == shared.line.digest and alone.check == shared.check
+    assert await here.parts(shared.line.backtest_id) == 8
+    assert f"backtest {shared.line.backtest_id}: parts" in worker.written()
+
+
 async def test_a_bus_that_loses_its_jobs_is_told_them_again(here: Installation) -> None:
     worker = await here.worker()
     worker.send(signal.SIGSTOP)
     number = await here.ordered()
-    await wait_until(lambda: _queued(here), "jobs lie in the queue", within_s=10)
+    await wait_until(lambda: _queued(here), "jobs lie in the queue")
     await here.bus.purge()
     await here.bus.provision()
     worker.send(signal.SIGCONT)
@@ -123,11 +134,11 @@ async def _stopped(worker: ServiceProcess) -> str:
 async def test_a_cancelled_one_is_left_alone_until_a_person_lets_it_go_on(here: Installation) -> None:
     worker = await here.worker()
     number = await here.ordered()
-    await wait_until(lambda: here.has_begun(number), within_s=20)
+    await wait_until(lambda: here.has_begun(number))
     await here.ask("signals", BacktestUnwanted(user_id=FIRST_ADMINISTRATOR, backtest_id=number))
     late = JobDone(backtest_id=number, parts=(JobPart(PARTS, "{}", "{}", "forged"),))
 
-    heard = await Ask(await here.bus.connect("worker"))("signals", late)
+    heard = await Ask(await here.bus.connect("worker"), deadline_s=WITHIN_S)("signals", late)
 
     assert not heard.wanted
     assert await here.database.fetch("signals", "select 1 from backtest_part where digest = 'forged'") == []
@@ -152,7 +163,7 @@ async def test_a_part_is_stored_once_and_only_when_there_is_such_a_part(here: In
            values ($1, 'sweep', 'x', '{}', 'running', 3, '', now(), now())""",
         FIRST_ADMINISTRATOR,
     )
-    ask = Ask(await here.bus.connect("worker"))
+    ask = Ask(await here.bus.connect("worker"), deadline_s=WITHIN_S)
     first, again = (JobDone(backtest_id=1, parts=(JobPart(3, "{}", "{}", word),)) for word in ("first", "again"))
 
     await ask("signals", first)
@@ -170,6 +181,6 @@ async def test_a_worker_with_other_code_leaves_the_job_to_others(here: Installat
 
     await js.publish(job.subject(), encode(job))
 
-    assert await worker.ended(within_s=20) == 4
+    assert await worker.ended(within_s=GIVES_WAY_S) == 4
     assert "install the version that the installation runs" in worker.written()
     assert (await js.consumer_info("WORK", "worker")).num_ack_pending == 1

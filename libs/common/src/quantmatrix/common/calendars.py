@@ -41,6 +41,16 @@ class Session:
     early_close: bool
 
 
+@dataclass(frozen=True, slots=True)
+class PhaseNow:
+    """A phase with its instants (UTC), half-open: it holds `since` and ends before `until`. session: its own, or the next one while DARK."""
+
+    phase: SessionPhase
+    session: Session
+    since: datetime
+    until: datetime
+
+
 class TradingCalendar:
     """Sessions of XNYS. Half-open: a session holds its open and ends before its close."""
 
@@ -73,14 +83,32 @@ class TradingCalendar:
 
     def phase(self, now: datetime) -> SessionPhase:
         """DARK, PREP from 04:00, OPEN, or COOLDOWN for four hours after the close (New York time)."""
-        session = self.session(now.astimezone(NEW_YORK).date())
-        if session is None or now < _instant(session.day, _PREP):
-            return SessionPhase.DARK
-        if now < session.opened_at:
-            return SessionPhase.PREP
-        if now < session.closed_at:
-            return SessionPhase.OPEN
-        return SessionPhase.COOLDOWN if now < session.closed_at + _COOLDOWN else SessionPhase.DARK
+        return self.phase_now(now).phase
+
+    def phase_now(self, now: datetime) -> PhaseNow:
+        """The phase that holds this instant, with its session."""
+        day = now.astimezone(NEW_YORK).date()
+        for one in self.phases(self.session(day) or self.next_session(day)):
+            if now < one.until:
+                return one
+        return next(iter(self.phases(self.next_session(day))))
+
+    def phases(self, session: Session) -> tuple[PhaseNow, ...]:
+        """DARK since the end of the session before, PREP, OPEN and COOLDOWN of a session, in order."""
+        before = session.day - timedelta(days=1)
+        while not (last := self.session(before)):
+            before -= timedelta(days=1)
+        ends = (
+            (SessionPhase.DARK, _instant(session.day, _PREP)),
+            (SessionPhase.PREP, session.opened_at),
+            (SessionPhase.OPEN, session.closed_at),
+            (SessionPhase.COOLDOWN, session.closed_at + _COOLDOWN),
+        )
+        since, found = last.closed_at + _COOLDOWN, []
+        for phase, until in ends:
+            found.append(PhaseNow(phase, session, since, until))
+            since = until
+        return tuple(found)
 
 
 def _instant(day: date, at: time) -> datetime:

@@ -80,6 +80,13 @@ class SignalKind(StrEnum):
     ALERT = "alert"
     RISK_WARNING = "risk_warning"
 
+    @property
+    def urgency(self) -> str | None:
+        """How soon a person should look: HIGH for what leaves a position, MEDIUM for a warning; None for what can wait."""
+        if self in (SignalKind.EXIT, SignalKind.STOP_LOSS):
+            return "HIGH"
+        return "MEDIUM" if self is SignalKind.RISK_WARNING else None
+
 
 class RunState(StrEnum):
     """running: decides. paused: leaves positions, enters none. stopping: sells what it holds. stopped: decides nothing any more."""
@@ -102,6 +109,15 @@ class RunAct(StrEnum):
 class ActionKind(StrEnum):
     SPLIT = "split"
     DIVIDEND = "dividend"
+
+
+class ContractEnding(StrEnum):
+    """How option contracts ended. settlement: for what they were in the money by, since the account could not carry their delivery."""
+
+    EXERCISE = "exercise"
+    ASSIGNMENT = "assignment"
+    EXPIRY = "expiry"
+    SETTLEMENT = "settlement"
 
 
 class SessionPhase(StrEnum):

@@ -31,6 +31,23 @@ class Year:
     total: float
 
 
+@dataclass(frozen=True, slots=True)
+class TradeFigures:
+    """Of closed trades. profit_factor: won over lost money; expectancy: money per trade."""
+
+    trades: int
+    won: int
+    lost: int
+    win_rate: float | None
+    profit_factor: float | None
+    expectancy: float | None
+    average_win: float | None
+    average_loss: float | None
+    best: float | None
+    worst: float | None
+    sessions_held: float | None
+
+
 def returns_of(opening: float, levels: Sequence[float]) -> list[float]:
     """Simple returns from level to level, the first from the opening level."""
     return [after / before - 1.0 for before, after in zip([opening, *levels], levels, strict=False)]
@@ -93,3 +110,23 @@ def monthly(days: Iterable[date], factors: Iterable[float]) -> list[Year]:
         Year(year, tuple(None if one is None else one - 1.0 for one in months), totals[year] - 1.0)
         for year, months in sorted(by_year.items())
     ]
+
+
+def trade_figures(profits: Sequence[float], held: Sequence[int]) -> TradeFigures:
+    """Figures of closed trades by their profit after costs and the sessions they were held."""
+    wins = [one for one in profits if one > 0]
+    losses = [one for one in profits if one < 0]
+    count, lost = len(profits), -sum(losses)
+    return TradeFigures(
+        trades=count,
+        won=len(wins),
+        lost=len(losses),
+        win_rate=len(wins) / count if count else None,
+        profit_factor=sum(wins) / lost if lost else None,
+        expectancy=sum(profits) / count if count else None,
+        average_win=sum(wins) / len(wins) if wins else None,
+        average_loss=-lost / len(losses) if losses else None,
+        best=max(profits, default=None),
+        worst=min(profits, default=None),
+        sessions_held=sum(held) / count if count else None,
+    )

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 _PR_SET_PDEATHSIG = 1
 STOP_TIMEOUT_S = 3.0
@@ -25,6 +26,18 @@ def give_way() -> None:
     os.nice(GIVE_WAY)
 
 
+class Begun(Protocol):
+    """A process that was begun; returncode is negative for a signal, None while it runs."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    async def wait(self) -> int: ...
+
+
 @dataclass(slots=True)
 class Child:
     """One program: how it is started, and the process that runs it now. has_answered: whether that was seen to answer a look."""
@@ -37,7 +50,7 @@ class Child:
     directory: str = "/"
     bound_by_itself: bool = False
     gives_way: bool = False
-    process: asyncio.subprocess.Process | None = field(default=None)
+    process: Begun | None = field(default=None)
     starts: int = 0
     has_answered: bool = False
 
@@ -52,9 +65,14 @@ class Child:
     async def start(self) -> None:
         """Start the program in a session of its own; its output goes to a file."""
         self.output.parent.mkdir(parents=True, exist_ok=True)
+        self.process = await self._begun()
+        self.starts += 1
+        self.has_answered = False
+
+    async def _begun(self) -> Begun:
         descriptor = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            self.process = await asyncio.create_subprocess_exec(
+            return await asyncio.create_subprocess_exec(
                 *self.command,
                 env=self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -66,8 +84,6 @@ class Child:
             )
         finally:
             os.close(descriptor)
-        self.starts += 1
-        self.has_answered = False
 
     def send(self, number: signal.Signals) -> bool:
         """Signal the process if it is there."""

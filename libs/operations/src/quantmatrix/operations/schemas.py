@@ -12,7 +12,7 @@ from quantmatrix.operations.places import SetUpError
 
 MIGRATE_TIMEOUT_S = 120.0
 _LEDGER_SCHEMAS = ("market", "signals", "execution", "paper", "portfolio", "notify", "gateway")
-_ALWAYS_KEPT = ("alembic_version", "lease")
+_ALWAYS_KEPT = ("alembic_version", "lease", "runs_version")
 _PEOPLE = ("users", "session", "audit")
 """The gateway's tables that have nothing to do with the paper ledger."""
 _STATEMENTS = ("statement_import", "statement_entry", "statement_unread")

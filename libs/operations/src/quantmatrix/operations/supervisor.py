@@ -1,22 +1,24 @@
 """The supervisor: starts servers and services as child processes, brings back what dies, stops everything in seconds."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
 
+from quantmatrix.common.runtime.logs import configure_logs
 from quantmatrix.common.runtime.main import EXIT_CONFIGURATION
 from quantmatrix.common.runtime.permissions import OPERATOR_USER, WORKER_USER
 from quantmatrix.common.runtime.provisioning import provision, purge
 from quantmatrix.common.runtime.streams import SERVICES
 from quantmatrix.common.runtime.waiting import ended
 from quantmatrix.operations.bootstrap import make_database, make_roles
+from quantmatrix.operations.nursery import Nursery, ServiceChild
 from quantmatrix.operations.places import FREE_BYTES_LOW, Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
 from quantmatrix.operations.schemas import forget_replay, migrate_if_behind
@@ -31,7 +33,8 @@ STEADY_S = 20.0
 WATCH_S = 0.25
 LOOKS_BETWEEN = 8
 ROOM_S = 1.0
-STOP_SERVICES_S = 3.0
+PROVISION_AGAIN_S = 0.05
+STOP_SERVICES_S = 2.5
 STOP_SERVER_S = 1.5
 BESIDE_THE_TRADE = ("notify", "gateway")
 """On a machine with few cores these let the way from a price to a fill go first."""
@@ -43,7 +46,8 @@ _Part = TypeVar("_Part")
 class Plan:
     """What to start, and what the services are told beyond addresses and passwords. console_port 0: any free one.
 
-    look_s: how often to look whether a service answers anything.
+    look_s: how often to look whether a service answers anything. own_log: whether the supervisor's records go to a file beside those of the
+    services, and this process's standard output stays free for people.
     """
 
     services: tuple[str, ...] = SERVICES
@@ -51,6 +55,7 @@ class Plan:
     durable_bus: bool = False
     console_port: int = 0
     look_s: float = LOOK_S
+    own_log: bool = False
 
 
 class Supervisor:
@@ -63,7 +68,8 @@ class Supervisor:
         self._secrets: Secrets | None = None
         self._nats: NatsServer | None = None
         self._postgres: PostgresServer | None = None
-        self.services: dict[str, Child] = {}
+        self.nursery = Nursery(places.logs / "nursery.out", _surroundings())
+        self.services: dict[str, ServiceChild] = {}
         self.health_ports: dict[str, int] = {}
         self.console_port = plan.console_port
         self.restarts = 0
@@ -89,7 +95,12 @@ class Supervisor:
         """Bring everything up. Raises SetUpError with one sentence; what was started is stopped again."""
         try:
             self._secrets = self.places.open()
+            if self._plan.own_log:
+                logging.raiseExceptions = False  # a full disk is told once, and not with every record that does not fit on it
+                configure_logs(service="supervisor", level="INFO", file=self.places.logs / "supervisor.log")
             self._check_port()
+            if self._plan.services:
+                await self.nursery.open()
             await self._start_servers()
             urls = {service: self.postgres.url(service) for service in SERVICES}
             await migrate_if_behind(urls, self._say)
@@ -97,6 +108,8 @@ class Supervisor:
         except BaseException:
             await self.stop()
             raise
+        if self._plan.own_log:
+            log.info("started", console_port=self.console_port, services=self._plan.services)
         self._publish_state()
 
     def _check_port(self) -> None:
@@ -129,12 +142,13 @@ class Supervisor:
         self._say(f"starting {', '.join(self._plan.services)}")
         self.health_ports = {service: free_port() for service in self._plan.services}
         for service in self._plan.services:
-            self.services[service] = Child(
+            self.services[service] = ServiceChild(
                 name=service,
-                command=[sys.executable, "-m", f"quantmatrix.{service}"],
+                command=[f"quantmatrix.{service}"],
                 environment=self.environment(service),
                 output=self.places.logs / f"{service}.out",
                 gives_way=service in BESIDE_THE_TRADE,
+                nursery=self.nursery,
             )
         await asyncio.gather(*(child.start() for child in self.services.values()))
         for child in self.services.values():
@@ -142,10 +156,10 @@ class Supervisor:
             self._keep(watch(child, self.health_ports[child.name], self._say, look_s=self._plan.look_s))
         self._keep(self._keep_nats())
         self._keep(self._keep_postgres())
+        self._keep(self._keep_an_eye_on_the_disk())
 
     def environment(self, service: str) -> dict[str, str]:
         """What a service is told: our own settings last, so that nothing outside redirects it by accident."""
-        base = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         told = {name: value for name, value in os.environ.items() if name.startswith("QM_") and name != "QM_HOME"}
         own = {
             "QM_NATS_URL": self.nats.url,
@@ -157,10 +171,9 @@ class Supervisor:
             "QM_GATEWAY_PORT": str(self.console_port),
             "QM_GATEWAY_ADMIN_PASSWORD": self.secrets.administrator,
             "QM_GATEWAY_COOKIE_SECURE": "false",
-            "PYTHONUNBUFFERED": "1",
             "POLARS_MAX_THREADS": "1",
         }
-        return {**base, "QM_CATCH_UP_EVERY_S": "5", **told, **self._plan.environment, **own}
+        return {**_surroundings(), "QM_CATCH_UP_EVERY_S": "5", **told, **self._plan.environment, **own}
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -249,6 +262,12 @@ class Supervisor:
                 await asyncio.sleep(RESTART_S[refusals])
                 refusals += 1
 
+    async def _keep_an_eye_on_the_disk(self) -> None:
+        """A server that cannot start takes its time to give up; people are told at once."""
+        while not self._stop.is_set():
+            self._disk_is_full()
+            await asyncio.sleep(ROOM_S)
+
     def _disk_is_full(self) -> bool:
         free = self.places.free_bytes()
         full = free < FREE_BYTES_LOW
@@ -276,7 +295,11 @@ class Supervisor:
         self._publish_state()
 
     async def provision(self) -> None:
-        """Make streams and consumers exist; tried until the bus takes it. A bus that ended meanwhile is first brought back by its keeper."""
+        """Make streams and consumers exist; tried until the bus takes it. A bus that ended meanwhile is first brought back by its keeper.
+
+        A full disk may take hours to be emptied: tries come more and more rarely, down to one every ROOM_S.
+        """
+        pause_s = PROVISION_AGAIN_S
         while not self._stop.is_set() and self.nats.child.alive:
             try:
                 client = await self.nats.connect()
@@ -287,7 +310,8 @@ class Supervisor:
                     await client.close()
             except Exception as error:  # a server that is still loading answers in many ways
                 log.debug("provision.again", error=repr(error))
-            await asyncio.sleep(WATCH_S / 5)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, ROOM_S)
 
     async def restart_replay(self) -> None:
         """Begin the replay anew: the paper ledger is forgotten, people and the audit trail stay."""
@@ -309,7 +333,7 @@ class Supervisor:
 
     def children(self) -> dict[str, Child]:
         """Every child by name: services, nats, postgres."""
-        found = dict(self.services)
+        found: dict[str, Child] = dict(self.services)
         if self._nats is not None and self._postgres is not None:
             found |= {"nats": self._nats.child, "postgres": self._postgres.child}
         return found
@@ -331,13 +355,14 @@ class Supervisor:
         try:
             self.places.write_state(state)
         except OSError as error:  # a full disk: the state on it is the one before
-            log.warning("state.unwritten", error=repr(error))
+            log.debug("state.unwritten", error=repr(error))
 
     async def stop(self) -> None:
         """Stop the services, then both servers; within five seconds in all. Safe to call at any point of the start."""
         self._stop.set()
         await self._let_go()
         await asyncio.gather(*(child.stop(STOP_SERVICES_S) for child in self.services.values()))
+        await self.nursery.stop()
         servers = [server.child for server in (self._nats, self._postgres) if server is not None]
         await asyncio.gather(*(child.stop(STOP_SERVER_S) for child in servers))
         self.places.close()
@@ -349,7 +374,13 @@ class Supervisor:
         for child in self.children().values():
             child.send(signal.SIGKILL)
         await asyncio.gather(*(child.wait() for child in self.children().values()))
+        await self.nursery.stop()
         self.places.close()
+
+
+def _surroundings() -> dict[str, str]:
+    """What every process of ours is told of our surroundings."""
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ} | {"PYTHONUNBUFFERED": "1"}
 
 
 def _started(part: _Part | None) -> _Part:

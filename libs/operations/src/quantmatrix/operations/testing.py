@@ -2,9 +2,11 @@
 
 import asyncio
 import importlib.util
+import shutil
 import signal
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,9 @@ from quantmatrix.operations.places import Places
 from quantmatrix.operations.processes import Child
 from quantmatrix.operations.servers.nats import NatsServer
 from quantmatrix.operations.servers.postgres import DATABASE, PostgresServer
+from quantmatrix.operations.supervisor import Plan, Supervisor
 
-CONTROL_TIMEOUT_S = 60.0
+CONTROL_TIMEOUT_S = 240.0
 
 
 def services_here() -> list[str]:
@@ -114,6 +117,30 @@ async def _kill(child: Child) -> None:
     await child.wait()
 
 
+class Prepared:
+    """A data folder as a first start leaves it, with both servers stopped: made once, and copied for whoever does not test a first start."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made = False
+
+    def copy_to(self, home: Path) -> Path:
+        """Make this data folder, which must not be there yet."""
+        if not self._made:
+            with ThreadPoolExecutor(1) as beside:  # a test may have a loop of its own
+                beside.submit(asyncio.run, self._make()).result()
+            self._made = True
+        shutil.copytree(self._folder, home, ignore=shutil.ignore_patterns("lock", "logs"))
+        return home
+
+    async def _make(self) -> None:
+        supervisor = Supervisor(Places(self._folder), Plan(services=()))
+        try:
+            await supervisor.start()
+        finally:
+            await supervisor.stop()
+
+
 class FreshDatabase:
     """One database of one test. Addresses are per role: the services' own, `paper`, and the superuser's."""
 
@@ -131,13 +158,13 @@ class FreshDatabase:
 
     async def connect(self, role: str) -> Own:
         """A connection of this role, closed at the end of the test."""
-        connection: Own = await asyncpg.connect(self.url(role), timeout=5)
+        connection: Own = await asyncpg.connect(self.url(role))
         self._open.append(connection)
         return connection
 
     async def fetch(self, role: str, query: str, *arguments: object) -> list[asyncpg.Record]:
         """Run one statement as a role."""
-        connection = await asyncpg.connect(self.url(role), timeout=5)
+        connection = await asyncpg.connect(self.url(role))
         try:
             return await connection.fetch(query, *arguments)
         finally:
@@ -157,7 +184,7 @@ class FreshDatabase:
         await self._maintain(f"drop database {self.name} with (force)")
 
     async def _maintain(self, statement: str) -> None:
-        connection = await asyncpg.connect(self._servers.postgres.superuser_url("postgres"), timeout=10)
+        connection = await asyncpg.connect(self._servers.postgres.superuser_url("postgres"))
         try:
             await connection.execute(statement)
         finally:
@@ -183,6 +210,18 @@ class FreshBus:
         client = await connect(self.url, user, self.password(user), **{"max_reconnect_attempts": -1, "reconnect_time_wait": 0.1, **options})
         self._open.append(client)
         return client
+
+    async def renew(self) -> None:
+        """Streams and consumers as after a first start. What never held a message is that already."""
+        client = await self._servers.nats.connect(PROVISION_USER)
+        try:
+            js = client.jetstream()
+            for stream in await js.streams_info():
+                if stream.state.last_seq:
+                    await js.delete_stream(str(stream.config.name))
+            await provision(js)
+        finally:
+            await client.close()
 
     async def provision(self) -> None:
         """Make streams and consumers exist again."""

@@ -16,6 +16,7 @@ _STEPS = (
     ("Signal", "signal"),
     ("OrderFilled", "fill"),
     ("Fill", "fill"),
+    ("OptionEnded", "fill"),
     ("Order", "order"),
     ("Place", "order"),
     ("Lot", "lot"),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import asyncpg
 
+from quantmatrix.common.contracts.asking.days import Behind, OrdersBehind, OrdersBehindAsked
 from quantmatrix.common.contracts.asking.execution import (
     AccountBook,
     Accounts,
@@ -34,6 +35,7 @@ from quantmatrix.common.names import (
     OrderState,
     OrderType,
     Side,
+    SignalId,
     TimeInForce,
 )
 from quantmatrix.common.runtime.canonical import digest_rows
@@ -113,6 +115,20 @@ class Answers:
         )
         return Fills(tuple(_fill(row) for row in rows))
 
+    async def orders_behind(self, asked: OrdersBehindAsked, connection: Connection) -> OrdersBehind:
+        rows = await connection.fetch(
+            """select e.fill_id, o.intent_id from execution e join orders o using (order_id)
+               where o.user_id = $1 and e.fill_id = any($2::uuid[]) order by e.fill_id""",
+            asked.user_id,
+            list(asked.fills),
+        )
+        accepted = await connection.fetchval(
+            "select count(*) from orders where user_id = $1 and intent_id = any($2::uuid[]) and state not in ('denied', 'rejected')",
+            asked.user_id,
+            list(asked.decisions),
+        )
+        return OrdersBehind(tuple(Behind(FillId(row["fill_id"]), SignalId(row["intent_id"])) for row in rows), accepted)
+
     async def breaks(self, asked: BreaksAsked, connection: Connection) -> Breaks:
         rows = await connection.fetch(
             """select b.* from break b join account a using (account_id) where a.user_id = $1
@@ -144,7 +160,11 @@ class Answers:
         refs = {
             row["client_ref"] for row in await connection.fetch("select client_ref from orders where account_id = $1", account.account_id)
         }
-        rows = await connection.fetch("select execution_id, corrects from execution where account_id = $1", account.account_id)
+        rows = await connection.fetch(
+            """select execution_id, corrects from execution where account_id = $1
+               union all select execution_id, null from contract_end where account_id = $1""",
+            account.account_id,
+        )
         booked = {row["execution_id"] for row in rows}
         superseded = {row["corrects"] for row in rows}
         standing = [one for one in executed if one.quantity and one.execution_id not in superseded]
@@ -182,13 +202,17 @@ class Answers:
             """select account_id, execution_id, order_id, instrument_id, side, quantity, price, fee, currency, session, executed_at, corrects
                from execution order by account_id, execution_id"""
         )
+        ends = await connection.fetch(
+            """select account_id, execution_id, instrument_id, underlying_id, how, side, contracts, price, shares, share_side, strike, paid, fee,
+               currency, session, ended_at, triggered_by from contract_end order by account_id, execution_id"""
+        )
         states = [row["state"] for row in orders]
         counts = {
             "orders": len(orders),
             "denied": states.count("denied"),
             "rejected": states.count("rejected"),
             "unknown": states.count("unknown"),
-            "fills": len(executions),
+            "fills": len(executions) + len(ends),
         }
         for broker in self._brokers.price_driven():
             book = await broker.book()
@@ -197,7 +221,8 @@ class Answers:
                 "duplicate_orders": book.duplicate_orders,
                 "venue_executions": book.executions,
             }
-        return LedgerDigest(digest=digest_rows({"orders": orders, "executions": executions}), counts=counts)
+        told = {"orders": orders, "executions": executions} | ({"ends": ends} if ends else {})
+        return LedgerDigest(digest=digest_rows(told), counts=counts)
 
 
 def _instrument(row: asyncpg.Record) -> Instrument:

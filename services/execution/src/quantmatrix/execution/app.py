@@ -20,7 +20,7 @@ from quantmatrix.execution.bus import bus
 from quantmatrix.execution.dispatch import Dispatcher
 from quantmatrix.execution.domain.risk import Limits
 from quantmatrix.execution.handlers import Handlers
-from quantmatrix.execution.ports import PriceDriven
+from quantmatrix.execution.ports import Broker, PriceDriven
 from quantmatrix.execution.reconcile import Brokers, reconcile
 from quantmatrix.execution.settings import ExecutionSettings
 from quantmatrix.execution.store import Account, ExecutionStore
@@ -30,10 +30,12 @@ RETRY_S = 0.2
 
 
 async def serve(settings: ExecutionSettings, brokers: Brokers | None = None) -> None:
-    """Run execution until it is asked to stop, with the brokers of the slot unless others are given."""
+    """Run execution until it is asked to stop, with the brokers of the slot unless others are given. Its own ones are stopped with it."""
+    made: list[Broker] = []
 
     async def build(parts: Parts) -> Bus:
         used = brokers or Brokers({name: load(slot, name).make(settings) for name in names_in(slot)})
+        made.extend(() if brokers else used.all())
         for broker in used.all():
             await _patiently(broker.start, settings.start_timeout_s)
         await open_paper_account(parts, settings, used)
@@ -46,7 +48,10 @@ async def serve(settings: ExecutionSettings, brokers: Brokers | None = None) -> 
             (dispatcher.run, lambda: keep_reconciled(parts, used, settings.reconcile_every_s)),
         )
 
-    await run_service(settings, build, exclusive=True)
+    try:
+        await run_service(settings, build, exclusive=True)
+    finally:
+        await asyncio.gather(*(broker.stop() for broker in made), return_exceptions=True)
 
 
 def limits_of(settings: ExecutionSettings) -> Limits:
@@ -59,6 +64,7 @@ def limits_of(settings: ExecutionSettings) -> Limits:
         open_orders_max=settings.open_orders_max,
         price_collar_pct=settings.price_collar_pct,
         short_allowed=settings.short_allowed,
+        tariff=settings.tariff(),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from quantmatrix.common.contracts.asking.days import OrdersBehindAsked
 from quantmatrix.common.contracts.asking.execution import AccountsAsked, BooksAsked, BreaksAsked, FillsAsked, OrderPreviewAsked, OrdersAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
 from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, ResolveBreak, SetTradingState
@@ -13,9 +14,6 @@ from quantmatrix.common.runtime.hearing import Bus, Hears
 from quantmatrix.execution.answers import Answers
 from quantmatrix.execution.handlers import Handlers
 
-BARS_PATIENCE_S = 0.02
-"""A session's bars come right before their watermark: one transaction matches them and says so."""
-
 
 def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
     """The table of contents."""
@@ -23,8 +21,8 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
         hears=(
             Hears(InstrumentListed, handlers.instrument_listed),
             Hears(CorporateActionAnnounced, handlers.action_announced, when=handlers.may_apply),
-            Hears(BarsClosed, handlers.bars_closed, patience_s=BARS_PATIENCE_S),
-            Hears(PricesWatermark, handlers.prices_reached),
+            Hears(BarsClosed, handlers.bars_closed, patience_s=handlers.patience_with_bars),
+            Hears(PricesWatermark, handlers.prices_reached, patience_s=handlers.patience_with_watermark),
             Hears(SignalRaised, handlers.signal_raised, when=handlers.may_act_on),
             Hears(SignalWithdrawn, handlers.signal_withdrawn),
             Hears(SignalsWatermark, handlers.decisions_reached, when=handlers.may_settle),
@@ -37,6 +35,7 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
             hearing.Answers(AccountsAsked, answers.accounts),
             hearing.Answers(OrdersAsked, answers.orders),
             hearing.Answers(FillsAsked, answers.fills),
+            hearing.Answers(OrdersBehindAsked, answers.orders_behind),
             hearing.Answers(BooksAsked, answers.books),
             hearing.Answers(BreaksAsked, answers.breaks),
             hearing.Answers(OrderPreviewAsked, answers.preview),

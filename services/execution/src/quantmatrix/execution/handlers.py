@@ -21,9 +21,13 @@ from quantmatrix.execution.lifecycle import Change, is_over, move, store_approve
 from quantmatrix.execution.ports import Moment
 from quantmatrix.execution.reconcile import CASH, Brokers, say_resolved, take_changes
 from quantmatrix.execution.store import ExecutionStore
-from quantmatrix.execution.writes import marks, nothing_unanswered
+from quantmatrix.execution.writes import latest, marks, nothing_unanswered
 
 log = structlog.get_logger(__name__)
+BARS_PATIENCE_S = 0.02
+"""A session's bars come right before their watermark: one transaction matches them and says so."""
+REST_PATIENCE_S = 0.2
+"""Where prices can fill nothing, they wait for what was decided on them: one transaction for both."""
 CANCEL_WAITS = "a cancel is asked; it is sent as soon as the broker tells of the order"
 
 
@@ -35,24 +39,39 @@ class Handlers:
         self._dispatcher = dispatcher
         self._limits = limits
 
+    def patience_with_bars(self) -> float:
+        return REST_PATIENCE_S if self._at_rest() else BARS_PATIENCE_S
+
+    def patience_with_watermark(self) -> float:
+        return REST_PATIENCE_S if self._at_rest() else 0.0
+
+    def _at_rest(self) -> bool:
+        """Whether nothing waits for prices, as far as brokers and the dispatcher remember: it saves time and decides nothing."""
+        return not self._dispatcher.sending and self._brokers.at_rest
+
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
         await ExecutionStore(page.connection).keep_instrument(listed)
 
     async def may_apply(self, _: CorporateActionAnnounced, page: Page) -> bool:
         """A split waits for an order that is on its way: it would reach the broker after the split, in units from before it."""
-        return not (self._dispatcher.sending or page.says(OrderSubmitted))
+        return not self._is_sending(page)
+
+    def _is_sending(self, page: Page) -> bool:
+        """Whether an order is on its way to its broker, or will be as soon as this page is committed."""
+        return self._dispatcher.sending or page.says(OrderSubmitted)
 
     async def action_announced(self, action: CorporateActionAnnounced, page: Page) -> None:
         """A split reaches the venue first, then our positions, marks and working orders; each of them once."""
         if action.kind is not ActionKind.SPLIT:
             return
+        page.write_gathered()
         for broker in self._brokers.price_driven():
             await broker.action_effective(action)
         store = ExecutionStore(page.connection)
         if not await store.first_time(action.action_id):
             return
         if action.becomes:
-            await store.rename(action.instrument.instrument_id, action.becomes)
+            await store.rename(action.instrument.instrument_id, action.becomes, action.deliverable)
         if action.numerator == action.denominator:
             return
         await store.split(action.instrument.instrument_id, action.numerator, action.denominator)
@@ -65,13 +84,15 @@ class Handlers:
     async def bars_closed(self, closed: BarsClosed, page: Page) -> None:
         """Venues fill on these bars; what they filled is booked with the message, however often either is tried."""
         store = ExecutionStore(page.connection)
+        if closed.part > 1:
+            page.write_gathered()
         closes = await store.closes_of(closed.session) if closed.part > 1 else {}
         moment = Moment(closed.session, closed.opened_at, closed.closed_at, last=closed.part == closed.parts, closes=closes)
         for name, broker in self._brokers.price_driven_by_name().items():
             if await broker.bars_closed(moment, closed.bars):
                 for account in [one for one in await store.accounts() if one.broker == name]:
                     await take_changes(self._brokers.of(account), account, closed.opened_at, page)
-        page.write(marks(closed.bars, closed.session, closed.closed_at))
+        page.gather(marks, closed)
 
     async def prices_reached(self, watermark: PricesWatermark, page: Page) -> None:
         """The prices of this moment have been matched; what they filled is said before this."""
@@ -117,7 +138,7 @@ class Handlers:
     async def may_settle(self, watermark: SignalsWatermark, page: Page) -> bool:
         """Decisions are settled when their moment's prices were matched here and no order waits for a broker's answer any more."""
         reached = page.reached(PricesWatermark.key_for(watermark.calendar)).moment
-        if reached is None or reached < watermark.moment or self._dispatcher.sending or page.says(OrderSubmitted):
+        if reached is None or reached < watermark.moment or self._is_sending(page):
             return False
         supposed, self._dispatcher.all_answered = self._dispatcher.all_answered and page.alone, False
         if supposed:
@@ -128,7 +149,14 @@ class Handlers:
         return True
 
     async def decisions_reached(self, watermark: SignalsWatermark, page: Page) -> None:
-        """Every decision on this moment was heard, and all of its orders are at their brokers."""
+        """Every decision on this moment was heard, and all of its orders are at their brokers.
+
+        Whoever decides has decided: where that this moment's prices were matched would be said on the same page, nobody waits for it any more.
+        """
+        own = (watermark.calendar, watermark.timeframe, watermark.moment)
+        for said in list(page.said):
+            if isinstance(said, MatchedWatermark) and (said.calendar, said.timeframe, said.moment) == own:
+                page.take_back(said)
         page.say(
             SettledWatermark(calendar=watermark.calendar, timeframe=watermark.timeframe, session=watermark.session, moment=watermark.moment)
         )
@@ -206,8 +234,7 @@ class Handlers:
     async def _consider(self, intent: Intent, now: datetime, page: Page) -> None:
         """The one way from a wish to an order: the same wish heard twice is one order."""
         store = ExecutionStore(page.reading)
-        # Nobody else writes here: of two intents on one page the second sees the first, and a page is fenced against other processes.
-        look = await store.look(intent, now, lock=not page.alone)
+        look = await store.look(intent, now, self._limits.tariff, latest(intent.instrument.instrument_id, page.gathered(marks)))
         if look is None or look.account.user_id != intent.user_id:
             log.error("intent.without_account", account_id=intent.account_id, intent_id=str(intent.intent_id))
             if not await store.intent_known(intent.intent_id):

@@ -115,6 +115,14 @@ class Broker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Close:
+    """What an instrument closed at."""
+
+    instrument_id: InstrumentId
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
 class Moment:
     """The session that bars belong to. last: no more of it come. closes: by symbol, of its bars that came before these."""
 
@@ -122,18 +130,25 @@ class Moment:
     opened_at: datetime
     closed_at: datetime
     last: bool = True
-    closes: Mapping[str, Price] = field(default_factory=dict)
+    closes: Mapping[str, Close] = field(default_factory=dict)
 
 
 @runtime_checkable
 class PriceDriven(Protocol):
     """A broker that lives on our prices: it fills on them, and corporate actions must be brought to it."""
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing in its book waits for prices, as far as it remembers. It saves time and decides nothing."""
+
     async def open_account(self, account_id: AccountId, cash: Money) -> None:
         """Open an account with this cash; again with the same name changes nothing."""
 
-    async def bars_closed(self, moment: "Moment", bars: Sequence[Bar]) -> bool:
-        """Fill what these bars of a session fill; returns whether the book changed on them. Hearing them again changes nothing."""
+    async def bars_closed(self, moment: Moment, bars: Sequence[Bar]) -> bool:
+        """Fill what these bars of a session fill, and end the contracts whose last day it was; returns whether the book changed on them.
+
+        Hearing them again changes nothing.
+        """
 
     async def action_effective(self, action: CorporateActionAnnounced) -> None:
         """Split positions and working orders. Hearing it again changes nothing."""

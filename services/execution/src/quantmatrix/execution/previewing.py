@@ -15,7 +15,7 @@ from quantmatrix.execution.store import ExecutionStore
 async def preview(asked: OrderPreviewAsked, connection: Connection, limits: Limits, now: datetime) -> OrderPreview:
     """Raises Refused for an account that is not the asker's."""
     intent = _intent(asked, now)
-    look = await ExecutionStore(connection).look(intent, now, lock=False)
+    look = await ExecutionStore(connection).look(intent, now, limits.tariff)
     if look is None or look.account.user_id != asked.user_id:
         no = unowned(intent)
         raise Refused(no.code, no.detail)
@@ -26,7 +26,7 @@ async def preview(asked: OrderPreviewAsked, connection: Connection, limits: Limi
         detail=denial.detail if denial else None,
         price=standing.price,
         value=_value(intent, standing.price),
-        free=standing.cash - standing.reserved,
+        free=standing.free,
         position=standing.position,
         open_orders=standing.open_orders,
         trading_state=standing.trading_state,

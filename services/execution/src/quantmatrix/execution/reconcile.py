@@ -1,5 +1,6 @@
 """Our books against the brokers': what changed there is booked here, and what differs becomes a break that a person sees."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.execution.books import GONE, Difference
 from quantmatrix.execution.domain.states import OrderEventKind
+from quantmatrix.execution.ending import book_end
 from quantmatrix.execution.lifecycle import book, move
 from quantmatrix.execution.ports import Broker, BrokerOrder, PriceDriven
 from quantmatrix.execution.store import Account, ExecutionStore
@@ -30,15 +32,21 @@ class Brokers:
 
     def __init__(self, brokers: dict[str, Broker]) -> None:
         self._brokers = brokers
+        self._price_driven = {name: broker for name, broker in brokers.items() if isinstance(broker, PriceDriven)}
 
     def of(self, account: Account) -> Broker:
         return self._brokers[account.broker]
 
     def price_driven(self) -> list[PriceDriven]:
-        return [broker for broker in self._brokers.values() if isinstance(broker, PriceDriven)]
+        return list(self._price_driven.values())
 
-    def price_driven_by_name(self) -> dict[str, PriceDriven]:
-        return {name: broker for name, broker in self._brokers.items() if isinstance(broker, PriceDriven)}
+    def price_driven_by_name(self) -> Mapping[str, PriceDriven]:
+        return self._price_driven
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether nothing works at any broker, as far as those on our prices remember; what works at others only they know."""
+        return len(self._price_driven) == len(self._brokers) and all(broker.at_rest for broker in self._price_driven.values())
 
     def all(self) -> list[Broker]:
         return list(self._brokers.values())
@@ -58,6 +66,9 @@ async def take_changes(broker: Broker, account: Account, since: datetime, page: 
     store = ExecutionStore(page.connection)
     booked = 0
     for execution in executions:
+        if execution.ended is not None:
+            booked += await book_end(account, execution, execution.ended, page)
+            continue
         order = await store.order_by_ref(execution.client_ref)
         if order is None:
             log.error("execution.foreign", account_id=account.account_id, execution_id=execution.execution_id)
@@ -74,7 +85,7 @@ async def _end(reported: BrokerOrder, page: Page) -> None:
     order = await ExecutionStore(page.connection).order_by_ref(reported.client_ref)
     if order is not None:
         session = reported.changed_at.astimezone(NEW_YORK).date()
-        await move(order, _ENDED[reported.status], page, at=reported.changed_at, session=session)
+        await move(order, _ENDED[reported.status], page, at=reported.changed_at, session=session, detail=reported.reason)
 
 
 async def reconcile(account: Account, broker: Broker, page: Page, now: datetime) -> list[str]:

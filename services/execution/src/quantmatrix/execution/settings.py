@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field, SecretStr
 
 from quantmatrix.common.runtime.settings import ServiceSettings
+from quantmatrix.execution.domain.commission import CommissionSchedule, Tariff
 
 
 class ExecutionSettings(ServiceSettings):
@@ -53,3 +54,10 @@ class ExecutionSettings(ServiceSettings):
     short_allowed: bool = Field(False, description="Whether positions may go below zero.")
     reconcile_every_s: float = Field(60.0, gt=0, le=3_600, description="Seconds between comparisons with the brokers' books.")
     answer_timeout_s: float = Field(10.0, gt=0, le=120, description="Seconds to wait for a broker's answer before an order is unknown.")
+
+    def tariff(self) -> Tariff:
+        """What orders cost on paper accounts. An order for contracts costs no more than its value."""
+        return Tariff(
+            others=CommissionSchedule(self.paper_commission_per_share, self.paper_commission_min, self.paper_commission_max_pct),
+            options=CommissionSchedule(self.paper_commission_per_contract, self.paper_commission_contract_min, Decimal(100)),
+        )

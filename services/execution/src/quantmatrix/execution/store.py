@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
@@ -24,13 +24,21 @@ from quantmatrix.common.names import (
     TradingState,
     UserId,
 )
+from quantmatrix.common.options import CONTRACT_SIZE, calls_covered, is_option, shares_bound, terms_of
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.books import Books
+from quantmatrix.execution.domain.commission import Tariff
 from quantmatrix.execution.domain.orders import Intent, Order
-from quantmatrix.execution.domain.risk import Standing
+from quantmatrix.execution.domain.risk import NONE, Standing
 from quantmatrix.execution.domain.states import OPEN, UNANSWERED
+from quantmatrix.execution.ports import Close
 
 _OPEN = sorted(OPEN)
+_SHORTS = """select array_agg((i.symbol, t.n, i.deliverable)) from (select instrument_id, sum(n) as n from
+    (select instrument_id, quantity as n from position where account_id = $1
+     union all select instrument_id, filled - quantity from o where side = 'SELL') u
+    group by instrument_id having sum(n) < 0) t join instrument i using (instrument_id)"""
+"""What an account has sold without holding it, or would have with its open sales `o`."""
 _UNANSWERED = sorted(UNANSWERED)
 
 
@@ -73,12 +81,12 @@ class ExecutionStore(Books):
             listed.lot_size.value, listed.calendar,
         )  # fmt: skip
 
-    async def closes_of(self, session: date) -> dict[str, Price]:
+    async def closes_of(self, session: date) -> dict[str, Close]:
         """The closes of a session that were heard so far, by symbol."""
         rows = await self._connection.fetch(
-            "select i.symbol, m.price from mark m join instrument i using (instrument_id) where m.session = $1", session
+            "select i.symbol, i.instrument_id, m.price from mark m join instrument i using (instrument_id) where m.session = $1", session
         )
-        return {row["symbol"]: Price(row["price"]) for row in rows}
+        return {row["symbol"]: Close(InstrumentId(row["instrument_id"]), Price(row["price"])) for row in rows}
 
     async def calendar_of(self, instrument: InstrumentId) -> str | None:
         found: str | None = await self._connection.fetchval("select calendar from instrument where instrument_id = $1", instrument)
@@ -96,33 +104,32 @@ class ExecutionStore(Books):
         known = await self._connection.fetchval("select count(*) from action_applied where action_id = any($1)", list(actions))
         return bool(known == len(actions))
 
-    async def rename(self, instrument: InstrumentId, symbol: str) -> None:
-        """An instrument goes on under another symbol, and so do its open orders."""
-        await self._connection.execute("update instrument set symbol = $2 where instrument_id = $1", instrument, symbol)
+    async def rename(self, instrument: InstrumentId, symbol: str, deliverable: Quantity | None) -> None:
+        """An instrument goes on under another symbol, and so do its open orders; deliverable: of a contract, None where that stays."""
+        await self._connection.execute(
+            "update instrument set symbol = $2, deliverable = coalesce($3, deliverable) where instrument_id = $1",
+            instrument,
+            symbol,
+            deliverable and deliverable.value,
+        )
         await self._connection.execute(
             "update orders set symbol = $2 where instrument_id = $1 and state = any($3)", instrument, symbol, _OPEN
         )
 
     async def split(self, instrument: InstrumentId, numerator: int, denominator: int) -> None:
-        """Positions and the mark follow a split."""
-        await self._connection.execute(
-            "update position set quantity = quantity * $2::int / $3::int where instrument_id = $1",
-            instrument,
-            numerator,
-            denominator,
-        )
-        await self._connection.execute(
-            "update accepted_gap set gap = gap * $2::int / $3::int where instrument_id = $1",
-            instrument,
-            numerator,
-            denominator,
-        )
-        await self._connection.execute(
-            "update mark set price = price * $3::int / $2::int where instrument_id = $1",
-            instrument,
-            numerator,
-            denominator,
-        )
+        """Positions, accepted gaps and the mark follow a split, rounded as `Quantity.scaled` does."""
+        for table, units in (("position", "quantity"), ("accepted_gap", "gap")):
+            rows = await self._connection.fetch(
+                f"select account_id, {units} as units from {table} where instrument_id = $1 order by account_id for update", instrument
+            )
+            await self._connection.executemany(
+                f"update {table} set {units} = $3 where account_id = $1 and instrument_id = $2",
+                [(row["account_id"], instrument, Quantity(row["units"]).scaled(numerator, denominator).value) for row in rows],
+            )
+        mark = await self._connection.fetchval("select price from mark where instrument_id = $1 for update", instrument)
+        if mark is not None:
+            price = Price(mark).scaled(denominator, numerator).value
+            await self._connection.execute("update mark set price = $2 where instrument_id = $1", instrument, price)
 
     # Accounts
 
@@ -147,14 +154,16 @@ class ExecutionStore(Books):
             "update account set trading_state = $2, version = version + 1 where account_id = $1", account_id, state
         )
 
-    async def look(self, intent: Intent, now: datetime, *, lock: bool = True) -> Look | None:
+    async def look(self, intent: Intent, now: datetime, tariff: Tariff, latest: Price | None = None) -> Look | None:
         """Everything that is asked about an intent before it may become an order; None when its account is not known.
+        latest: the instrument's last price where the table does not have it yet.
 
-        The account's row is locked, so that of two intents each sees what the other reserved; whoever only looks locks nothing.
+        Nothing is locked. Orders and cash change on pages of the desk alone, which does one thing at a time, and in one process alone:
+        what is stored on this look goes out with the lease's fence, which refuses it to a process that lost the lease meanwhile.
         """
         row = await self._connection.fetchrow(
             f"""
-            with a as (select * from account where account_id = $1 {"for update" if lock else ""}),
+            with a as (select * from account where account_id = $1),
             o as (select * from orders where account_id = $1 and state = any($3))
             select a.*,
               exists (select from orders where intent_id = $4) as known_intent,
@@ -163,8 +172,9 @@ class ExecutionStore(Books):
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'SELL') as sells,
               (select count(*) from o) as open_orders,
               (select array_agg(distinct n ->> 0) from o, jsonb_array_elements(o.lots) n) as named_lots,
-              (select coalesce(sum((quantity - filled) * multiplier * coalesce(limit_price, greatest(stop_price, reference_price))), 0)
-                 from o where side = 'BUY') as reserved,
+              (select array_agg((symbol, quantity - filled,
+                 (quantity - filled) * multiplier * coalesce(limit_price, greatest(stop_price, reference_price)))) from o where side = 'BUY') as buying,
+              ({_SHORTS}) as shorts,
               (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
               (select price from mark where instrument_id = $2) as price,
               (select count(*) from instrument where instrument_id = $2) as known
@@ -181,18 +191,47 @@ class ExecutionStore(Books):
         standing = Standing(
             trading_state=account.trading_state,
             cash=account.cash,
-            reserved=Money(row["reserved"].quantize(Decimal("1e-12")), account.currency),
+            reserved=_reserved(row["buying"] or (), account.currency, tariff),
             position=Quantity(row["position"] or 0),
             working_buys=Quantity(row["buys"]),
             working_sells=Quantity(row["sells"]),
             open_orders=row["open_orders"],
             open_breaks=row["breaks"],
-            price=Price(row["price"]) if row["price"] is not None else None,
+            price=_price(row["price"]) if latest is None else latest,
             instrument_known=bool(row["known"]),
             now=now,
             named_lots=frozenset(LotId(UUID(one)) for one in row["named_lots"] or ()),
+            shorts=tuple((symbol, Quantity(quantity)) for symbol, quantity, _ in row["shorts"] or ()),
         )
-        return Look(account, standing, known=row["known_intent"])
+        return Look(account, await self._with_shares(intent, standing, row["shorts"] or ()), known=row["known_intent"])
+
+    async def _with_shares(self, intent: Intent, standing: Standing, shorts: Sequence[tuple[str, Decimal, Decimal | None]]) -> Standing:
+        """The standing with the shares that sold calls bind, and of a call with those that are free to cover it. Asks for calls alone."""
+        if intent.side is Side.BUY:
+            return standing
+        symbol = intent.instrument.symbol
+        terms = terms_of(symbol) if is_option(symbol) else None
+        of = terms.underlying if terms is not None else symbol
+        bound = NONE
+        for one, quantity, deliverable in shorts:
+            if is_option(one) and terms_of(one).underlying == of:
+                bound += shares_bound(one, Quantity(quantity), Quantity(deliverable) if deliverable is not None else CONTRACT_SIZE)
+        if terms is None or terms.kind == "put":
+            return replace(standing, bound=bound) if terms is None and bound else standing
+        row = await self._connection.fetchrow(
+            """select coalesce((select sum(p.quantity) from position p join instrument i using (instrument_id)
+                 where p.account_id = $1 and i.symbol = $2), 0)
+               - coalesce((select sum(quantity - filled) from orders where account_id = $1 and symbol = $2 and side = 'SELL'
+                 and state = any($3)), 0) as shares, (select deliverable from instrument where instrument_id = $4) as deliverable""",
+            intent.account_id,
+            of,
+            _OPEN,
+            intent.instrument.instrument_id,
+        )
+        if row is None:
+            return standing
+        each = Quantity(row["deliverable"]) if row["deliverable"] is not None else CONTRACT_SIZE
+        return replace(standing, cover=calls_covered(Quantity(row["shares"]) - bound, each))
 
     # Orders
 
@@ -231,6 +270,12 @@ class ExecutionStore(Books):
         """Whether any order, or any of one account, still waits for a broker's answer."""
         look = "select exists (select from orders where state = any($1) and ($2::text is null or account_id = $2))"
         return bool(await self._connection.fetchval(look, _UNANSWERED, account_id))
+
+
+def _reserved(buying: Sequence[tuple[str, Decimal, Decimal]], currency: str, tariff: Tariff) -> Money:
+    """What purchases under way may still take: of each its symbol, and the quantity and value that are left."""
+    needed = (tariff.needed(symbol, Quantity(left), Money.rounding(value, currency)) for symbol, left, value in buying)
+    return sum(needed, Money.zero(currency))
 
 
 def _account(row: asyncpg.Record) -> Account:

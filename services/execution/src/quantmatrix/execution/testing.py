@@ -168,14 +168,16 @@ class FakeBroker:
         self._cash -= value.times(Decimal(sign)) + execution.fee.times(Decimal(direction))
 
 
-def request(number: int = 1, *, side: Side = Side.BUY, quantity: int = 10, account: str = "DU0000001", **changes: object) -> OrderRequest:
+def request(
+    number: int = 1, *, side: Side = Side.BUY, quantity: int | Quantity = 10, account: str = "DU0000001", **changes: object
+) -> OrderRequest:
     """A market order for ABC with a reference of its own."""
     made = OrderRequest(
         account_id=AccountId(account),
         client_ref=short_token("contract", number),
         instrument=STOCK,
         side=side,
-        quantity=Quantity(quantity),
+        quantity=quantity if isinstance(quantity, Quantity) else Quantity(quantity),
         order_type=OrderType.MARKET,
         time_in_force=TimeInForce.DAY,
         limit_price=None,

@@ -3,18 +3,19 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
-from quantmatrix.common.contracts.prices import Bar
-from quantmatrix.common.names import OrderState
+from quantmatrix.common.contracts.prices import BarsClosed
+from quantmatrix.common.names import InstrumentId, OrderState
 from quantmatrix.common.runtime.writing import Write
+from quantmatrix.common.values import Price
 from quantmatrix.execution.books import change_of
 from quantmatrix.execution.domain.orders import Execution, NamedLots, Order, fill_of
 from quantmatrix.execution.domain.states import UNANSWERED
 
 _MARKS = """marks_kept as (insert into mark (instrument_id, price, session, marked_at)
-    select i, p, $3, $4 from unnest($1::text[], $2::numeric[]) as n (i, p) on conflict (instrument_id)
+    select * from unnest($1::text[], $2::numeric[], $3::date[], $4::timestamptz[]) on conflict (instrument_id)
     do update set price = excluded.price, session = excluded.session, marked_at = excluded.marked_at)"""
 _PLACED = """order_placed as (insert into orders (order_id, account_id, user_id, client_ref, intent_id, instrument_id, symbol, asset_class,
     currency, multiplier, side, quantity, order_type, time_in_force, limit_price, stop_price, reference_price, state, code, detail,
@@ -48,9 +49,17 @@ class Step:
     detail: str | None
 
 
-def marks(bars: Sequence[Bar], session: date, at: datetime) -> Write:
-    """The latest price of each instrument."""
-    return Write((_MARKS,), ([bar.instrument_id for bar in bars], [bar.close.value for bar in bars], session, at))
+def marks(heard: Sequence[BarsClosed]) -> Write:
+    """The latest price of each instrument, of these bars in the order they were heard."""
+    last = {bar.instrument_id: (bar, closed) for closed in heard for bar in closed.bars}
+    whole = [closed for _, closed in last.values()]
+    prices = [bar.close.value for bar, _ in last.values()]
+    return Write((_MARKS,), (list(last), prices, [one.session for one in whole], [one.closed_at for one in whole]))
+
+
+def latest(instrument: InstrumentId, heard: Sequence[BarsClosed]) -> Price | None:
+    """The last price of an instrument among bars that are still to be written; None where they have none of it."""
+    return next((bar.close for closed in reversed(heard) for bar in closed.bars if bar.instrument_id == instrument), None)
 
 
 def nothing_unanswered() -> Write:

@@ -10,6 +10,7 @@ from quantmatrix.common.runtime.service import Parts, run_service
 from quantmatrix.gateway.bus import bus
 from quantmatrix.gateway.context import Gateway
 from quantmatrix.gateway.feed import Feed
+from quantmatrix.gateway.firsts import forget_firsts
 from quantmatrix.gateway.handlers import Handlers
 from quantmatrix.gateway.ledger_operating import OperatingLedger
 from quantmatrix.gateway.people import People
@@ -35,7 +36,10 @@ async def serve(settings: GatewaySettings) -> None:
         async def console() -> None:
             await _serve_web(web, door, feed, settings.proxies)
 
-        return bus(Handlers(feed), Operating(parts), OperatingLedger(parts), (console, feed.forget))
+        async def forget() -> None:
+            await forget_firsts(parts, settings.idempotency_hours)
+
+        return bus(Handlers(feed), Operating(parts), OperatingLedger(parts), (feed.forget, forget), (console,))
 
     await run_service(settings, build)
 

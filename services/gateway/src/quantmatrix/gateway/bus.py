@@ -14,8 +14,8 @@ from quantmatrix.gateway.handlers import EVENTS, Handlers
 from quantmatrix.gateway.ledger_operating import OperatingLedger
 from quantmatrix.gateway.runs import Operating
 
-PATIENCE_S = 0.1
-"""People do not see a tenth of a second; a busy replay is written in larger transactions."""
+PATIENCE_S = 0.2
+"""People do not see a fifth of a second; a busy replay is written in larger transactions."""
 
 
 def bus(
@@ -23,6 +23,7 @@ def bus(
     operating: Operating,
     ledger: OperatingLedger,
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...],
+    doors: tuple[Callable[[], Coroutine[Any, Any, None]], ...],
 ) -> Bus:
     """The table of contents."""
     return Bus(
@@ -36,4 +37,5 @@ def bus(
             Does(LotMethodChangeAsked, ledger.change_method),
         ),
         background=background,
+        doors=doors,
     )

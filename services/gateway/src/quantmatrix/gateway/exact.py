@@ -1,20 +1,41 @@
-"""JSON over HTTP: services' answers as they are (exact numbers as strings), and the older shapes with exact numbers."""
+"""JSON over HTTP: amounts as they are read, services' answers as they are (exact numbers as strings), older shapes with exact numbers."""
 
 import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from quantmatrix.common.contracts.codec import decode_hook, encode_hook
+from quantmatrix.common.values import NotExactError, parse_decimal
 from quantmatrix.gateway.problems import ProblemError
 
 _T = TypeVar("_T")
 _exact = msgspec.json.Encoder(enc_hook=encode_hook)
 _numbers = msgspec.json.Encoder(enc_hook=encode_hook, decimal_format="number")
+
+
+DIGITS_OF_BINARY = 15
+"""So many digits of a decimal survive its way through a binary number; of more nobody knows any longer what was sent."""
+
+
+def _plain(given: object) -> object:
+    if isinstance(given, float) and len(Decimal(repr(given)).normalize().as_tuple().digits) > DIGITS_OF_BINARY:
+        raise ValueError(f"a number of so many digits is rounded on its way; send it as a text of digits, not as {given!r}")
+    try:
+        return parse_decimal(given) if isinstance(given, str) else given
+    except NotExactError as error:
+        raise ValueError("expected a plain decimal such as 12.50") from error
+
+
+PLAIN = BeforeValidator(_plain)
+"""Of a decimal that somebody sends: a text has the one spelling that money has everywhere, without blanks, underscores and exponents;
+a JSON number has no more digits than a binary number keeps."""
 
 
 def as_json(value: Any) -> bytes:

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from quantmatrix.common.contracts.codec import encode
-from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
+from quantmatrix.common.contracts.fills import FillCorrected, OptionEnded, OrderFilled
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.notifications import NotificationRaised
 from quantmatrix.common.contracts.orders import (
@@ -40,6 +40,7 @@ EVENTS: dict[type[Message], str] = {
     OrderAdjusted: "order",
     OrderFilled: "fill",
     FillCorrected: "fill",
+    OptionEnded: "fill",
     SignalRaised: "signal",
     RunStarted: "run",
     RunRefused: "run",

@@ -18,11 +18,13 @@ from quantmatrix.common.contracts.commands import PlaceOrder
 from quantmatrix.common.contracts.lots import NamedLotPart
 from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import AccountId, LotId, OrderType, Side, TimeInForce
+from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.gateway.context import Gateway
 from quantmatrix.gateway.domain.sizing import WORKING, Wish, lots_refusal, quantity_for, refusal
-from quantmatrix.gateway.exact import as_numbers
+from quantmatrix.gateway.exact import PLAIN, as_numbers
+from quantmatrix.gateway.firsts import first_answer, keep_first
 from quantmatrix.gateway.people import Person, Visit, actor_of
 from quantmatrix.gateway.problems import ProblemError
 from quantmatrix.gateway.shapes import TradeShape, cents
@@ -43,7 +45,7 @@ class NamedLot(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     lot_id: UUID
-    quantity: Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12)]
+    quantity: Annotated[Decimal, Field(gt=0, max_digits=30, decimal_places=12), PLAIN]
 
 
 class ExecuteTrade(BaseModel):
@@ -53,11 +55,13 @@ class ExecuteTrade(BaseModel):
 
     product_id: Annotated[str, Field(min_length=1, max_length=40, description="Today's symbol, for example AAPL.")]
     side: Literal["BUY", "SELL"]
-    size_usd: Annotated[Decimal | None, Field(gt=0, max_digits=14, decimal_places=2, description="Leave it out where lots are named.")] = (
+    size_usd: Annotated[
+        Decimal | None, Field(gt=0, max_digits=14, decimal_places=2, description="Leave it out where lots are named."), PLAIN
+    ] = None
+    account_id: Annotated[str | None, Field(max_length=40, description="One of your accounts; your first one when left out.")] = None
+    limit_price: Annotated[Decimal | None, Field(gt=0, max_digits=14, decimal_places=6, description="On the instrument's tick."), PLAIN] = (
         None
     )
-    account_id: Annotated[str | None, Field(max_length=40, description="One of your accounts; your first one when left out.")] = None
-    limit_price: Annotated[Decimal | None, Field(gt=0, max_digits=14, decimal_places=6, description="On the instrument's tick.")] = None
     time_in_force: Literal["DAY", "GTC"] = "DAY"
     lots: Annotated[
         tuple[NamedLot, ...], Field(max_length=100, description="The lots to use up; their units are the order's quantity.")
@@ -78,17 +82,17 @@ class TradePreview(msgspec.Struct, frozen=True):
 
 
 async def place_once(wanted: ExecuteTrade, key: str, gateway: Gateway, person: Person, visit: Visit) -> Answered:
-    """Place an order. The same key with the same wish gives the first answer again, with another wish 422 is raised."""
+    """Place an order. The same key with the same wish gives the first answer again, with another wish 422 is raised.
+
+    The order's id follows from the request that was first, and not from the key: a key that was forgotten is a new one.
+    """
     hashed = hashlib.sha256(wanted.model_dump_json().encode()).digest()
-    async with gateway.parts.pool.acquire(timeout=5) as connection:
-        before = await GatewayStore(connection).answered(person.user_id, key)
-    if before is None:
-        command, price = await command_for(wanted, gateway, person, key)
-        answered = Answered(hashed, CREATED, as_numbers(pending_trade(command, price)))
-        before = await _place(command, answered, key, price, gateway, person, visit)
-    if before.request_hash != hashed:
-        raise ProblemError(422, "IDEMPOTENCY_KEY_REUSED", "this Idempotency-Key came with another request before; use a new one")
-    return before
+    before = await first_answer(gateway, person.user_id, key, hashed)
+    if before is not None:
+        return before
+    command, price = await command_for(wanted, gateway, person, visit.request_id)
+    answered = Answered(hashed, CREATED, as_numbers(pending_trade(command, price)))
+    return await _place(command, answered, key, price, gateway, person, visit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ async def placed_lately(order_id: UUID, gateway: Gateway, person: Person) -> Pla
 
 async def preview_of(wanted: ExecuteTrade, gateway: Gateway, person: Person) -> TradePreview:
     """Raises ProblemError where nothing would be sent; what the risk gate says is part of the answer."""
-    command, _ = await command_for(wanted, gateway, person, "preview")
+    command, _ = await command_for(wanted, gateway, person, fresh_id())
     asked = OrderPreviewAsked(
         user_id=person.user_id,
         account_id=AccountId(command.account_id),
@@ -140,7 +144,7 @@ async def preview_of(wanted: ExecuteTrade, gateway: Gateway, person: Person) -> 
     )
 
 
-async def command_for(wanted: ExecuteTrade, gateway: Gateway, person: Person, key: str) -> tuple[PlaceOrder, Price]:
+async def command_for(wanted: ExecuteTrade, gateway: Gateway, person: Person, request_id: UUID) -> tuple[PlaceOrder, Price]:
     """What is sent, and the price it was reckoned at. Raises ProblemError with the reason when nothing is."""
     listed, account = await asyncio.gather(_listed(wanted.product_id, gateway), _account(wanted.account_id, gateway, person))
     limit = _limit(wanted, listed)
@@ -160,7 +164,7 @@ async def command_for(wanted: ExecuteTrade, gateway: Gateway, person: Person, ke
     )
     quantity = await _checked(wish, units if lots else quantity_for(wish), account, gateway, person)
     command = PlaceOrder(
-        command_id=derived_id("trade", person.user_id, key),
+        command_id=derived_id("trade", person.user_id, request_id),
         user_id=person.user_id,
         account_id=account,
         instrument=instrument,
@@ -249,10 +253,9 @@ async def _place(
     now = gateway.parts.clock.now()
 
     async def place(page: Page) -> Answered:
-        store = GatewayStore(page.connection)
-        if not await store.keep_answer(person.user_id, key, answered, now):
-            first = await store.answered(person.user_id, key)
-            return first or answered
+        first = await keep_first(page, gateway, person.user_id, key, answered, now)
+        if first is not None:
+            return first
         after: dict[str, object] = {
             "account_id": command.account_id,
             "symbol": command.instrument.symbol,
@@ -263,11 +266,11 @@ async def _place(
             "lots": [str(one.lot_id) for one in command.lots],
         }
         about = str(order_of(command.command_id))
-        await store.add_audit(actor_of(person, visit).wrote(now, "order.placed", about, after=after))
+        await GatewayStore(page.connection).add_audit(actor_of(person, visit).wrote(now, "order.placed", about, after=after))
         page.say(command, identity=command.command_id)
         return answered
 
-    return await gateway.parts.desk.do(place, origin("trade", person.user_id, key, occurred_at=now))
+    return await gateway.parts.desk.do(place, origin("trade", person.user_id, visit.request_id, occurred_at=now))
 
 
 def pending_trade(command: PlaceOrder, price: Price) -> TradeShape:

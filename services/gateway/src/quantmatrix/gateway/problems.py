@@ -52,6 +52,12 @@ def not_found(detail: str = "there is nothing here, or it is not yours") -> Prob
     return ProblemError(404, "NOT_FOUND", detail)
 
 
+def stopping() -> ProblemError:
+    """What is answered to a request that the gateway's end cuts. Its work is one transaction, made as a whole or not at all."""
+    detail = "the gateway is stopping; ask again in a moment, with the same Idempotency-Key where there was one"
+    return ProblemError(503, "GATEWAY_STOPPING", detail, headers={"Retry-After": RETRY_AFTER_S})
+
+
 class Problem(msgspec.Struct, frozen=True):
     """An RFC 9457 problem document. `code` is stable; `errors` names the fields of a request that were wrong."""
 

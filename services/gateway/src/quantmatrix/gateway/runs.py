@@ -28,6 +28,7 @@ from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.values import Money
+from quantmatrix.gateway.exact import PLAIN
 from quantmatrix.gateway.people import MACHINE, Actor, operator
 from quantmatrix.gateway.store import GatewayStore
 
@@ -44,10 +45,10 @@ class WantedRun(BaseModel):
     sentence: Annotated[str, Field(max_length=300)] = ""
     strategy: Annotated[str, Field(max_length=80)] = ""
     account_id: Annotated[str | None, Field(max_length=40)] = None
-    capital: Annotated[Decimal | None, Field(gt=0, max_digits=17, decimal_places=2, description="In US dollars.")] = None
+    capital: Annotated[Decimal | None, Field(gt=0, max_digits=17, decimal_places=2, description="In US dollars."), PLAIN] = None
     parameters: dict[str, Any] = Field(default_factory=dict)
-    profit_target: Annotated[Decimal | None, Field(gt=0, le=10, max_digits=8)] = None
-    reinvest: Annotated[Decimal | None, Field(ge=0, le=1, max_digits=8)] = None
+    profit_target: Annotated[Decimal | None, Field(gt=0, le=10, max_digits=8), PLAIN] = None
+    reinvest: Annotated[Decimal | None, Field(ge=0, le=1, max_digits=8), PLAIN] = None
 
 
 async def proposal_of(ask: Ask, user: UserId, wanted: WantedRun) -> Proposal:

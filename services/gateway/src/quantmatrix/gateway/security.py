@@ -1,5 +1,6 @@
 """What stands before every request: security headers, a request id, and the refusal of changes that come from other sites."""
 
+import asyncio
 import base64
 import hashlib
 from typing import Any
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from quantmatrix.common.runtime.fresh import fresh_id
-from quantmatrix.gateway.problems import ProblemError, problem_response
+from quantmatrix.gateway.problems import ProblemError, problem_response, stopping
 
 CHART_STYLE = (
     "a#tv-attr-logo{--fill:#131722;--stroke:#fff;position:absolute;left:10px;bottom:10px;height:19px;width:35px;margin:0;padding:0;"
@@ -56,8 +57,12 @@ class Guard:
         request_id = fresh_id()
         scope.setdefault("state", {})["request_id"] = request_id
 
+        begun = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
@@ -69,7 +74,13 @@ class Guard:
         if refusal is not None:
             await problem_response(scope["path"], refusal)(scope, receive, send_guarded)
             return
-        await self._app(scope, receive, send_guarded)
+        try:
+            await self._app(scope, receive, send_guarded)
+        except asyncio.CancelledError:
+            # The server cuts what it cannot finish before it ends. An answer that has begun cannot be taken back.
+            if begun:
+                raise
+            await problem_response(scope["path"], stopping())(scope, receive, send_guarded)
 
 
 def _refusal(scope: dict[str, Any] | Scope) -> ProblemError | None:

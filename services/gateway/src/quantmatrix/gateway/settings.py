@@ -34,6 +34,12 @@ class GatewaySettings(ServiceSettings):
         description="Addresses or networks of proxies before the console, with commas: the address that they tell in X-Forwarded-For counts as the visitor's.",
     )
     order_usd_min: int = Field(10, ge=1, le=10_000, description="Smallest order in US dollars that a person may place.")
+    idempotency_hours: int = Field(
+        168,
+        ge=1,
+        le=8_760,
+        description="Hours for which the first answer to an Idempotency-Key is kept and given again; after them the key is a new one.",
+    )
     feed_rows_kept: int = Field(20_000, ge=1_000, le=10_000_000, description="Events kept for pages that come back.")
     streams_per_user_max: int = Field(24, ge=1, le=1_000, description="Open event streams of one user.")
     stream_session_look_s: float = Field(

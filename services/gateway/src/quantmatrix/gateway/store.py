@@ -277,20 +277,24 @@ class GatewayStore:
     async def forget_events(self, kept: int) -> None:
         await self._connection.execute("delete from feed where id <= (select max(id) from feed) - $1", kept)
 
-    async def answered(self, user_id: UserId, key: str) -> Answered | None:
+    async def answered(self, user_id: UserId, key: str, since: datetime) -> Answered | None:
         row = await self._connection.fetchrow(
-            "select request_hash, status, answer from idempotency where user_id = $1 and key = $2", user_id, key
+            "select request_hash, status, answer from idempotency where user_id = $1 and key = $2 and made_at > $3", user_id, key, since
         )
         return Answered(row["request_hash"], row["status"], row["answer"]) if row else None
 
-    async def keep_answer(self, user_id: UserId, key: str, answered: Answered, at: datetime) -> bool:
-        """False when another request with this key was first."""
+    async def keep_answer(self, user_id: UserId, key: str, answered: Answered, at: datetime, since: datetime) -> bool:
+        """False when another request with this key was first; answers that were made up to `since` do not count any more."""
         new = await self._connection.fetchval(
             """insert into idempotency (user_id, key, request_hash, status, answer, made_at) values ($1, $2, $3, $4, $5, $6)
-               on conflict do nothing returning true""",
-            user_id, key, answered.request_hash, answered.status, answered.answer, at,
+               on conflict (user_id, key) do update set request_hash = excluded.request_hash, status = excluded.status,
+               answer = excluded.answer, made_at = excluded.made_at where idempotency.made_at <= $7 returning true""",
+            user_id, key, answered.request_hash, answered.status, answered.answer, at, since,
         )  # fmt: skip
         return bool(new)
+
+    async def forget_answers(self, since: datetime) -> None:
+        await self._connection.execute("delete from idempotency where made_at <= $1", since)
 
 
 def _json(value: object | None) -> str | None:

@@ -13,6 +13,7 @@ from quantmatrix.market import feeds
 from quantmatrix.market.bus import bus
 from quantmatrix.market.feeds._chains import with_chains
 from quantmatrix.market.handlers import Replay, say_listings
+from quantmatrix.market.phases import Phases
 from quantmatrix.market.ports import Feed, FeedContent, FeedError
 from quantmatrix.market.settings import MarketSettings
 from quantmatrix.market.store import MarketStore, digest_of
@@ -27,7 +28,9 @@ async def serve(settings: MarketSettings) -> None:
         feed: Feed = load(feeds, settings.feed).make(settings)
         content = await asyncio.to_thread(lambda: with_chains(feed.content(), settings))
         await bring_in(parts, settings, feed.name, content)
-        return bus(Replay(parts, TradingCalendar()))
+        calendar = TradingCalendar()
+        replay = Replay(parts, calendar, tells_phases=settings.phases == "replay")
+        return bus(replay, (Phases(parts, calendar).run,) if settings.phases == "clock" else ())
 
     await run_service(settings, build, exclusive=True)
 

@@ -1,6 +1,8 @@
 """Market's face towards NATS: what it hears, what it answers. What it says stands in `contracts/prices.py`."""
 
+from collections.abc import Callable, Coroutine
 from datetime import date
+from typing import Any
 
 from quantmatrix.common.contracts.asking.market import (
     BarColumns,
@@ -15,7 +17,6 @@ from quantmatrix.common.contracts.asking.market import (
     PastChainsAsked,
     QuotedContract,
     ReplayControlAsked,
-    ReplayStatus,
     ReplayStatusAsked,
 )
 from quantmatrix.common.contracts.portfolio import LedgerWatermark
@@ -24,14 +25,14 @@ from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.common.values import plain
-from quantmatrix.market.handlers import Replay, announced, status_of, until_published, wire_instrument
+from quantmatrix.market.handlers import Replay, announced, until_published, wire_instrument
 from quantmatrix.market.store import MarketStore
 
 QUOTES_ANSWERED_MAX = 2_000
 
 
-def bus(replay: Replay) -> Bus:
-    """The table of contents."""
+def bus(replay: Replay, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = ()) -> Bus:
+    """The table of contents; what else goes on in the background depends on the settings."""
     return Bus(
         hears=(Hears(LedgerWatermark, replay.ledger_settled),),
         answers=(
@@ -39,10 +40,10 @@ def bus(replay: Replay) -> Bus:
             Answers(BarsAsked, bars),
             Answers(ChainAsked, chain),
             Answers(PastChainsAsked, past_chains),
-            Answers(ReplayStatusAsked, replay_status),
+            Answers(ReplayStatusAsked, replay.status),
         ),
         does=(Does(ReplayControlAsked, replay.control),),
-        background=(replay.pace,),
+        background=(replay.pace, *background),
     )
 
 
@@ -137,7 +138,3 @@ async def past_chains(asked: PastChainsAsked, connection: Connection) -> PastCha
         delta=tuple(one.delta for one in quotes),
         next_session=after,
     )
-
-
-async def replay_status(_: ReplayStatusAsked, connection: Connection) -> ReplayStatus:
-    return await status_of(connection)

@@ -7,8 +7,8 @@ from datetime import date
 
 import structlog
 
-from quantmatrix.common.calendars import Session, TradingCalendar
-from quantmatrix.common.contracts.asking.market import ReplayControlAsked, ReplayStatus
+from quantmatrix.common.calendars import PhaseNow, Session, TradingCalendar
+from quantmatrix.common.contracts.asking.market import ReplayControlAsked, ReplayStatus, ReplayStatusAsked
 from quantmatrix.common.contracts.portfolio import LedgerWatermark
 from quantmatrix.common.contracts.prices import (
     Bar,
@@ -19,7 +19,7 @@ from quantmatrix.common.contracts.prices import (
     SessionPhaseChanged,
 )
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import InstrumentId, SessionPhase
+from quantmatrix.common.names import InstrumentId
 from quantmatrix.common.options import terms_of
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import TRANSIENT, Refused
@@ -27,6 +27,7 @@ from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing
+from quantmatrix.market.progress import Progress
 from quantmatrix.market.rows import ReplayRow, after_settling
 from quantmatrix.market.store import MarketStore, stands
 
@@ -41,14 +42,16 @@ SESSIONS_AHEAD = 64
 class Replay:
     """Publishes history in lockstep: one moment, then the watermark's way round through every service, then the next."""
 
-    def __init__(self, parts: Parts, calendar: TradingCalendar) -> None:
+    def __init__(self, parts: Parts, calendar: TradingCalendar, *, tells_phases: bool = False) -> None:
         self._parts = parts
         self._calendar = calendar
+        self._tells_phases = tells_phases
         self._wake = asyncio.Event()
         self._stands: ReplayRow | None = None
         self._listings: Mapping[InstrumentId, Listing] = {}
         self._actions: Sequence[CorporateAction] = ()
         self._ahead: Mapping[date | None, list[DailyBar]] = {}
+        self._progress = Progress()
 
     async def ledger_settled(self, watermark: LedgerWatermark, page: Page) -> None:
         """A moment is booked everywhere. At full speed the next one goes out in the same transaction."""
@@ -84,7 +87,10 @@ class Replay:
         if asked.paused is not None and replay.state != "finished":
             await store.set_state("paused" if asked.paused else "running")
         page.after_commit(self._wake.set)
-        return await status_of(page.connection)
+        return await self._progress.status(page.connection)
+
+    async def status(self, _: ReplayStatusAsked, connection: Connection) -> ReplayStatus:
+        return await self._progress.status(connection)
 
     async def pace(self) -> None:
         """Let the next moment out when it is due. A crash between two moments loses nothing: the table says where we are."""
@@ -100,10 +106,10 @@ class Replay:
 
     async def _pause_between(self) -> None:
         """A moment was settled: keep to the pace, but notice when the pace is changed meanwhile."""
+        self._wake.clear()  # before the table is read: whoever changes it meanwhile is noticed
         async with self._parts.pool.acquire() as connection:
             replay = await MarketStore(connection).replay()
         if replay is not None and replay.may_publish and replay.pace_s > 0:
-            self._wake.clear()
             await woken(self._wake, replay.pace_s)
 
     async def _let_out(self) -> float:
@@ -155,7 +161,8 @@ class Replay:
         if renamed:
             after = {own: replace(one, symbol=renamed.get(own, one.symbol)) for own, one in self._listings.items()}
             page.after_commit(lambda: self._name(after))
-        say_moment(page, replay.feed, session, bars, actions, (self._listings, after))
+        phases = self._calendar.phases(session) if self._tells_phases else ()
+        say_moment(page, replay.feed, session, bars, actions, (self._listings, after), phases)
 
     def _name(self, listings: Mapping[InstrumentId, Listing]) -> None:
         self._listings = listings
@@ -168,10 +175,11 @@ def say_moment(
     bars: list[DailyBar],
     actions: list[CorporateAction],
     named: tuple[Mapping[InstrumentId, Listing], Mapping[InstrumentId, Listing]],
+    phases: Sequence[PhaseNow] = (),
 ) -> None:
-    """One session as daily bars know it: actions before the open, the open, the bars at the close, the watermark.
+    """One session as daily bars know it: actions before the open, the bars at the close, the watermark.
 
-    named: instruments with their symbols before the actions and after them.
+    named: instruments with their symbols before the actions and after them. phases: of the session, those to tell, in order.
     """
     listings, after = named
     page.starting_from(origin("moment", feed, session.day, occurred_at=session.closed_at))
@@ -179,7 +187,7 @@ def say_moment(
         listing = listings.get(action.instrument_id)
         if listing is not None:
             page.say(_announced(action, listing), identity=action.action_id, occurred_at=session.opened_at)
-    page.say(_phase(session, SessionPhase.OPEN), occurred_at=session.opened_at)
+    say_phases(page, session, [one for one in phases if one.since <= session.opened_at])
     parts = [bars[start : start + BARS_IN_A_MESSAGE] for start in range(0, len(bars), BARS_IN_A_MESSAGE)]
     for number, part in enumerate(parts, start=1):
         closed = page.say(
@@ -194,6 +202,7 @@ def say_moment(
                 bars=tuple(_wire_bar(bar, after[bar.instrument_id]) for bar in part),
             ),
         )
+    say_phases(page, session, [one for one in phases if one.since > session.opened_at])
     page.because_of(closed.head)
     page.say(PricesWatermark(calendar="XNYS", timeframe=DAILY, session=session.day, moment=session.closed_at))
 
@@ -257,37 +266,21 @@ def announced(actions: list[CorporateAction], listing: Listing) -> tuple[Corpora
     return tuple(_announced(action, listing) for action in actions)
 
 
-def _phase(session: Session, phase: SessionPhase) -> SessionPhaseChanged:
-    return SessionPhaseChanged(
-        calendar="XNYS",
-        phase=phase,
-        session=session.day,
-        opens_at=session.opened_at,
-        closes_at=session.closed_at,
-        early_close=session.early_close,
-    )
-
-
-async def status_of(connection: Connection) -> ReplayStatus:
-    """Where the replay stands, for people and other services."""
-    store = MarketStore(connection)
-    replay = await store.replay()
-    if replay is None:
-        raise Refused("REPLAY_ABSENT", "no replay is loaded")
-    finished = replay.state == "finished"
-    return ReplayStatus(
-        feed=replay.feed,
-        state="finished" if finished else replay.state,
-        pace_s=replay.pace_s,
-        session=replay.published,
-        settled=replay.settled,
-        first=replay.first,
-        last=replay.last,
-        sessions_done=await store.sessions_done(replay),
-        sessions_total=replay.sessions,
-        bars_published=replay.bars_published,
-        as_of=replay.published_at,
-    )
+def say_phases(page: Page, session: Session, phases: Sequence[PhaseNow]) -> None:
+    """Phases as they are entered, each with an id of its own: told again it is the same message."""
+    for one in phases:
+        page.say(
+            SessionPhaseChanged(
+                calendar="XNYS",
+                phase=one.phase,
+                session=session.day,
+                opens_at=session.opened_at,
+                closes_at=session.closed_at,
+                early_close=session.early_close,
+            ),
+            identity=("phase", "XNYS", session.day, one.phase),
+            occurred_at=one.since,
+        )
 
 
 def until_published(replay: ReplayRow | None, wanted: date | None) -> date | None:

@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,11 @@ class MarketSettings(ServiceSettings):
     replay_from: date | None = Field(None, description="First session to replay; earlier bars serve as history only.")
     replay_to: date | None = Field(None, description="Last session to replay.")
     replay_pace_s: float = Field(0.25, ge=0, le=3_600, description="Seconds between two sessions of the replay; 0 is as fast as possible.")
+    phases: Literal["none", "replay", "clock"] = Field(
+        "none",
+        description="Which phases of a day are told, for the jobs that hang on them, such as letters: none, those of each replayed session, "
+        "or those that the New York clock enters now.",
+    )
     derive_dividends: bool = Field(
         False, description="Derive dividends from the adjusted column, marked as derived. They are never booked."
     )

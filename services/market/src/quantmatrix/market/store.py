@@ -3,7 +3,7 @@
 import hashlib
 from datetime import date, datetime
 
-from quantmatrix.common.names import InstrumentId
+from quantmatrix.common.names import InstrumentId, SessionPhase
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.writing import Write
 from quantmatrix.market.domain.listing import DAILY, CorporateAction, DailyBar, Listing, Quote
@@ -46,6 +46,18 @@ class MarketStore:
     async def replay(self) -> ReplayRow | None:
         row = await self._connection.fetchrow("select * from replay")
         return replay_of(row) if row else None
+
+    async def entered(self, calendar: str, session: date, phase: SessionPhase) -> bool:
+        """Keep the phase that a calendar is in; False when it is the one that was told last."""
+        new = await self._connection.fetchval(
+            """insert into phase_told (calendar, session, phase) values ($1, $2, $3)
+               on conflict (calendar) do update set session = excluded.session, phase = excluded.phase
+               where (phase_told.session, phase_told.phase) is distinct from (excluded.session, excluded.phase) returning true""",
+            calendar,
+            session,
+            phase,
+        )
+        return bool(new)
 
     async def load(self, feed: str, content: FeedContent, *, first: date, last: date, pace_s: float) -> None:
         """Store a feed's content once, and the replay at its beginning."""
@@ -167,16 +179,15 @@ class MarketStore:
     async def set_pace(self, pace_s: float) -> None:
         await self._connection.execute("update replay set pace_s = $1, version = version + 1", pace_s)
 
-    async def sessions_done(self, replay: ReplayRow) -> int:
-        if replay.published is None:
-            return 0
-        done = await self._connection.fetchval(
-            "select count(distinct session) from bar where timeframe = $1 and session between $2 and $3",
+    async def sessions_between(self, after: date, until: date) -> int:
+        """How many sessions there are after a day and up to a session."""
+        count = await self._connection.fetchval(
+            "select count(distinct session) from bar where timeframe = $1 and session > $2 and session <= $3",
             DAILY,
-            replay.first,
-            replay.published,
+            after,
+            until,
         )
-        return int(done)
+        return int(count)
 
     async def listings(self, on: date) -> list[Listing]:
         """Every instrument under the symbol that it has on a day, or else under its first."""

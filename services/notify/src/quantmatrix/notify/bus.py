@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from quantmatrix.common.contracts.asking.days import DaySummaryAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.notify import (
     DeliverySummary,
@@ -22,6 +23,7 @@ from quantmatrix.common.contracts.orders import (
     OrderExpired,
     OrderSubmitted,
 )
+from quantmatrix.common.contracts.prices import SessionPhaseChanged
 from quantmatrix.common.contracts.signals import RunStarted, SignalWithdrawn
 from quantmatrix.common.names import AccountId, NotificationId, Priority
 from quantmatrix.common.runtime.canonical import digest_rows
@@ -29,27 +31,38 @@ from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.notify.day_summary import DaySummaries
 from quantmatrix.notify.handlers import Handlers
+from quantmatrix.notify.letters import Letters
 from quantmatrix.notify.store import NotifyStore
 from quantmatrix.notify.wording import WORDS
 
 LIMIT_MAX = 500
-PATIENCE_S = 0.05
-"""Nobody sees a twentieth of a second; meanwhile the orders that people are told of go first."""
+PATIENCE_S = 0.2
+"""Nobody sees a fifth of a second; meanwhile the orders that people are told of go first."""
 
 
-def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
+def bus(
+    handlers: Handlers,
+    letters: Letters,
+    summaries: DaySummaries,
+    clock: Clock,
+    background: tuple[Callable[[], Coroutine[Any, Any, None]], ...],
+) -> Bus:
     """The table of contents. Nobody is told of what they have just done themselves, such as starting a run."""
 
     async def mark_read(asked: MarkReadAsked, page: Page) -> ReadMarked:
         return ReadMarked(await NotifyStore(page.connection).mark_read(asked.user_id, clock.now(), asked.notification_id))
 
     return Bus(
-        hears=tuple(Hears(message, handlers.heard, patience_s=PATIENCE_S) for message in WORDS),
+        hears=(
+            *(Hears(message, handlers.heard, patience_s=PATIENCE_S) for message in WORDS),
+            Hears(AccountOpened, letters.account_opened),
+            Hears(SessionPhaseChanged, letters.phase_changed),
+        ),
         lets_past=(
             RunStarted,
             SignalWithdrawn,
-            AccountOpened,
             OrderSubmitted,
             OrderAccepted,
             OrderCancelling,
@@ -57,7 +70,11 @@ def bus(handlers: Handlers, clock: Clock, background: tuple[Callable[[], Corouti
             OrderExpired,
             OrderAdjusted,
         ),
-        answers=(Answers(InboxAsked, inbox), Answers(LedgerDigestAsked, ledger_digest)),
+        answers=(
+            Answers(InboxAsked, inbox),
+            Answers(DaySummaryAsked, summaries.summary),
+            Answers(LedgerDigestAsked, ledger_digest),
+        ),
         does=(Does(MarkReadAsked, mark_read),),
         background=background,
     )

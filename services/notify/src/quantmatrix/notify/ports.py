@@ -16,6 +16,9 @@ class Channel(Protocol):
     def immediate(self) -> bool:
         """Whether storing the delivery is the delivery."""
 
+    def carries(self, telling: Telling) -> bool:
+        """Whether it has a place for this one; what it does not carry is dropped and counted, never put elsewhere."""
+
     async def send(self, telling: Telling) -> None:
         """Carry it over. Raises TryLater (with `retry_after_s` where the channel told), Refused or OutcomeUnknown."""
 

@@ -7,10 +7,12 @@ from datetime import timedelta
 import structlog
 
 from quantmatrix.common.contracts.notifications import NotificationDelivered, NotificationFailed
+from quantmatrix.common.names import NotificationId, Priority
 from quantmatrix.common.runtime.errors import TRANSIENT, OutcomeUnknown, Refused, TryLater
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
+from quantmatrix.notify.domain.throttle import Throttle
 from quantmatrix.notify.ports import Channel, RetryAfter
 from quantmatrix.notify.store import TAKEN_MAX, Due, NotifyStore
 
@@ -23,10 +25,13 @@ CLAIM_SPARE_S = 10.0
 class Sender:
     """Tries what is due. A try whose outcome is not known is made again: a repeated message is better than a lost one."""
 
-    def __init__(self, parts: Parts, channels: Sequence[Channel], *, tries_max: int, retry_first_s: float, send_timeout_s: float) -> None:
+    def __init__(
+        self, parts: Parts, channels: Sequence[Channel], throttle: Throttle, *, tries_max: int, retry_first_s: float, send_timeout_s: float
+    ) -> None:
         self._parts = parts
         self._channels = {channel.name: channel for channel in channels if not channel.immediate}
-        self._quiet_until: dict[str, float] = {}
+        self._quiet_until: dict[tuple[str, str], float] = {}
+        self._throttle = throttle
         # Nobody else may take what is still waiting its turn here.
         self._claim = timedelta(seconds=TAKEN_MAX * send_timeout_s + CLAIM_SPARE_S)
         self._tries_max = tries_max
@@ -61,13 +66,19 @@ class Sender:
             await self._put_off(due, RETRY_MAX_S, f"the channel {due.channel} is not configured any more")
             return
         now = self._parts.clock.monotonic()
-        if self._quiet_until.get(due.channel, now) > now:
-            await self._put_off(due, self._quiet_until[due.channel] - now, "the channel asked to wait", counts=False)
+        lane = (due.channel, due.telling.room)
+        if self._quiet_until.get(lane, now) > now:
+            await self._put_off(due, self._quiet_until[lane] - now, "the channel asked to wait", counts=False)
+            return
+        if (wait_s := self._throttled(due, now)) > 0:
+            await self._put_off(due, wait_s, "others of its kind went out just before", counts=False)
             return
         try:
             await channel.send(due.telling)
         except RetryAfter as error:
-            self._quiet_until[due.channel] = now + error.seconds
+            self._quiet_until[lane] = now + error.seconds
+            if not _goes_at_once(due):
+                self._throttle.put_off(_own(due), now + error.seconds)
             await self._put_off(due, error.seconds, str(error), counts=False)
         except (TryLater, OutcomeUnknown) as error:
             await self._put_off(due, min(self._retry_first_s * 2 ** (due.tries - 1), RETRY_MAX_S), str(error))
@@ -76,6 +87,12 @@ class Sender:
             await self._settle(due, "failed", str(error))
         else:
             await self._settle(due, "delivered", None)
+
+    def _throttled(self, due: Due, now: float) -> float:
+        """Seconds until it is its turn: one of a topic and priority after the other."""
+        if _goes_at_once(due):
+            return 0.0
+        return self._throttle.wait_s((due.channel, due.telling.topic, due.telling.priority), _own(due), now)
 
     async def _put_off(self, due: Due, wait_s: float, error: str, *, counts: bool = True) -> None:
         if counts and due.tries >= self._tries_max:
@@ -106,3 +123,12 @@ class Sender:
                 )
 
         await self._parts.desk.do(settle, origin("delivery", due.telling.notification_id, due.channel, occurred_at=due.occurred_at))
+
+
+def _goes_at_once(due: Due) -> bool:
+    """What is critical, or was tried before."""
+    return due.telling.priority is Priority.CRITICAL or due.tries > 1
+
+
+def _own(due: Due) -> tuple[str, NotificationId]:
+    return due.channel, due.telling.notification_id

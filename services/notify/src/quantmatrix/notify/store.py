@@ -1,5 +1,6 @@
 """Notify's tables: notifications and their deliveries."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ import asyncpg
 
 from quantmatrix.common.names import AccountId, NotificationId, Priority, UserId
 from quantmatrix.common.runtime.database import Connection
-from quantmatrix.notify.domain.telling import Telling
+from quantmatrix.notify.domain.telling import Room, Telling, Tone
 
 TAKEN_MAX = 5
 
@@ -32,10 +33,10 @@ class NotifyStore:
     async def keep(self, telling: Telling, at: datetime) -> bool:
         """Store a notification; False when it was stored before."""
         new = await self._connection.fetchval(
-            """insert into notification (notification_id, user_id, account_id, topic, priority, title, body, about, occurred_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing returning true""",
+            """insert into notification (notification_id, user_id, account_id, topic, priority, title, body, about, occurred_at, room,
+                 tone, fields) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing returning true""",
             telling.notification_id, telling.user_id, telling.account_id, telling.topic, telling.priority, telling.title, telling.body,
-            telling.about, at,
+            telling.about, at, telling.room, telling.tone, json.dumps(telling.fields) if telling.fields else None,
         )  # fmt: skip
         return bool(new)
 
@@ -101,4 +102,7 @@ def _telling(row: asyncpg.Record) -> Telling:
         title=row["title"],
         body=row["body"],
         about=row["about"],
+        room=Room(row["room"]),
+        tone=Tone(row["tone"]) if row["tone"] else None,
+        fields=tuple((name, figure) for name, figure in json.loads(row["fields"] or "[]")),
     )

@@ -30,6 +30,9 @@ class RecordingChannel:
         self.delivered: list[Telling] = []
         self._answers = list(answers)
 
+    def carries(self, telling: Telling) -> bool:
+        return True
+
     async def send(self, telling: Telling) -> None:
         self.tried.append(telling)
         answer = self._answers.pop(0) if self._answers else None

@@ -1,6 +1,7 @@
 """What a person tells, as events of the domain; the same act is the same event whenever it is read."""
 
-from typing import assert_never
+from collections.abc import Mapping
+from typing import Literal, assert_never
 from uuid import UUID
 
 from quantmatrix.common.contracts.asking.acts import (
@@ -17,8 +18,10 @@ from quantmatrix.common.contracts.asking.acts import (
     UnitsLeft,
     UnitsSplit,
 )
+from quantmatrix.common.contracts.fills import OptionEnded
 from quantmatrix.common.contracts.lots import NamedLotPart
-from quantmatrix.common.names import AccountId, AssetClass, FillId, Side, UserId
+from quantmatrix.common.names import AccountId, AssetClass, ContractEnding, FillId, Side, UserId
+from quantmatrix.common.options import terms_of
 from quantmatrix.portfolio.domain.actions import WORTHLESS, Merger, Rename, ReturnOfCapital, SpinOff
 from quantmatrix.portfolio.domain.arrivals import Arrival, Completion, Departure, Origin
 from quantmatrix.portfolio.domain.events import Reversal, ShareSplit, What
@@ -26,6 +29,11 @@ from quantmatrix.portfolio.domain.lots import Fill, NamedLot, Split
 from quantmatrix.portfolio.domain.options import Ended, OptionEnd, Right
 
 MANUAL = "manual"
+_HOWS: Mapping[ContractEnding, Literal["exercise", "assignment", "expiry"]] = {
+    ContractEnding.EXERCISE: "exercise",
+    ContractEnding.ASSIGNMENT: "assignment",
+    ContractEnding.EXPIRY: "expiry",
+}
 
 
 def kind_of(act: Act) -> str:
@@ -41,7 +49,7 @@ def event_of(act: Act, event_id: UUID, account_id: AccountId, user_id: UserId) -
         case ContractsEnded():
             return Ended(
                 FillId(event_id), account_id, user_id, OptionEnd(act.how), act.option, act.underlying, Right(act.right), act.strike,
-                act.contracts, act.fee, act.session, act.at, act.how,
+                act.contracts, act.fee, act.session, act.at, act.triggered_by or act.how, act.shares,
             )  # fmt: skip
         case UnitsArrived():
             return Arrival(
@@ -56,6 +64,18 @@ def event_of(act: Act, event_id: UUID, account_id: AccountId, user_id: UserId) -
             return Reversal(act.reverses)
         case _:
             return _action(act, event_id)
+
+
+def act_of_end(ended: OptionEnded) -> ContractsEnded:
+    """What a person would tell of the end that a broker told: it is booked by the same way. Not for a settlement, which is a trade."""
+    how = _HOWS.get(ended.how)
+    if how is None:
+        raise ValueError(f"contracts of {ended.option.symbol} were settled: a trade, and no end")
+    return ContractsEnded(
+        how=how, option=ended.option, underlying=ended.underlying, right=terms_of(ended.option.symbol).kind, strike=ended.strike,
+        contracts=ended.contracts, fee=ended.fee, session=ended.session, at=ended.ended_at, shares=ended.shares or None,
+        triggered_by=ended.triggered_by,
+    )  # fmt: skip
 
 
 def named_of(parts: tuple[NamedLotPart, ...]) -> tuple[NamedLot, ...]:
@@ -117,6 +137,11 @@ def reason_against(act: Act) -> str | None:
                 (act.underlying.instrument_id == act.option.instrument_id, "option and underlying are the same instrument"),
                 (act.fee.currency != act.option.currency, f"the fee must be in {act.option.currency}, the option's currency"),
                 (act.option.currency != act.underlying.currency, "option and underlying must be in one currency"),
+                (
+                    act.shares is not None and act.shares.value <= 0,
+                    "shares must be above zero; leave them out for the contracts' multiplier",
+                ),
+                (act.triggered_by != "", "triggered_by is what execution tells, leave it out"),
             )
         case UnitsArrived():
             return _first(

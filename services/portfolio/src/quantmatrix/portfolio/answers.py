@@ -137,7 +137,7 @@ async def _sums(account: Account, found: list[str], ends: tuple[str, ...] | None
              (select coalesce(sum(realised), 0) from closing where account_id = $1) as closings,
              (select coalesce(sum(realised), 0) from position where account_id = $1) as positions,
              (select coalesce(sum(basis), 0) from lot where account_id = $1) as basis,
-             (select count(*) from fact where account_id = $1 and kind = 'fill') as fills""",
+             (select count(*) from fact where account_id = $1 and kind in ('fill', 'end')) as fills""",
         one,
     )
     if row is None:
@@ -147,7 +147,7 @@ async def _sums(account: Account, found: list[str], ends: tuple[str, ...] | None
         one,
     )
     held = await connection.fetch("select instrument_id, quantity as q from position where account_id = $1 and quantity <> 0", one)
-    fills = await connection.fetch("select fact_id from fact where account_id = $1 and kind = 'fill' order by fact_id", one)
+    fills = await connection.fetch("select fact_id from fact where account_id = $1 and kind in ('fill', 'end') order by fact_id", one)
     return LedgerAccount(
         account_id=one,
         opening_cash=account.opening_cash,
@@ -202,7 +202,7 @@ async def ledger_digest(_: LedgerDigestAsked, connection: Connection) -> LedgerD
             "lots": len(lot_rows),
             "closings": len(closing_rows),
             "corporate_actions": splits,
-            "fills_booked": await connection.fetchval("select count(*) from fact where kind = 'fill'"),
+            "fills_booked": await connection.fetchval("select count(*) from fact where kind in ('fill', 'end')"),
         },
         amounts={
             "cash": plain(cash),

@@ -1,6 +1,7 @@
 """Portfolio's face towards NATS. What it says stands in `contracts/portfolio.py`."""
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, ActsAsked, LotMethodChangeAsked, LotMethodsAsked
+from quantmatrix.common.contracts.asking.days import BookedDayAsked
 from quantmatrix.common.contracts.asking.derivations import DerivationAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
 from quantmatrix.common.contracts.asking.performance import IncomeAsked, LossCandidatesAsked, PerformanceAsked, ProfitsAsked, ReportAsked
@@ -21,7 +22,7 @@ from quantmatrix.common.contracts.asking.taxes import (
     ChooseTreatment,
     WashSalesAsked,
 )
-from quantmatrix.common.contracts.fills import FillCorrected, MatchedWatermark, OrderFilled, SettledWatermark
+from quantmatrix.common.contracts.fills import FillCorrected, MatchedWatermark, OptionEnded, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
     BreakFound,
@@ -41,6 +42,7 @@ from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnou
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.portfolio import (
     answers,
+    day_answers,
     derivation_answers,
     handlers,
     performance_answers,
@@ -50,7 +52,7 @@ from quantmatrix.portfolio import (
     telling,
 )
 
-MARKS_PATIENCE_S = 0.05
+MARKS_PATIENCE_S = 0.2
 """Marks matter when somebody looks or a snapshot is due; until then they wait for company."""
 
 ORDERS_AND_MOMENTS = (
@@ -82,6 +84,7 @@ def bus() -> Bus:
             Hears(AccountOpened, handlers.account_opened),
             Hears(OrderFilled, handlers.order_filled, when=handlers.may_book),
             Hears(FillCorrected, handlers.fill_corrected, when=handlers.may_book),
+            Hears(OptionEnded, handlers.option_ended, when=handlers.may_book),
             Hears(SettledWatermark, handlers.execution_reached, when=handlers.may_snapshot),
         ),
         lets_past=ORDERS_AND_MOMENTS,
@@ -90,6 +93,7 @@ def bus() -> Bus:
             Answers(LotsAsked, answers.lots),
             Answers(ClosingsAsked, answers.closings),
             Answers(SnapshotsAsked, answers.snapshots),
+            Answers(BookedDayAsked, day_answers.booked_day),
             Answers(PerformanceAsked, performance_answers.performance),
             Answers(ReportAsked, performance_answers.report),
             Answers(LossCandidatesAsked, performance_answers.loss_candidates),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from quantmatrix.common.contracts.asking.acts import Act
+from quantmatrix.common.contracts.asking.acts import Act, ContractsEnded
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, FillId, InstrumentId, OrderId, UserId
 from quantmatrix.common.runtime.database import Connection
@@ -15,7 +15,8 @@ from quantmatrix.common.values import Quantity
 from quantmatrix.portfolio.acts import kind_of
 from quantmatrix.portfolio.domain.events import Event, Ordered, ShareSplit, What, instruments_of, time_of
 from quantmatrix.portfolio.domain.lots import Fill, Split
-from quantmatrix.portfolio.facts import FILL, SPLIT, event_of_fact, fact_of_act, fact_of_fill, fact_of_split
+from quantmatrix.portfolio.domain.options import Ended
+from quantmatrix.portfolio.facts import END, FILL, SPLIT, event_of_fact, fact_of_act, fact_of_fill, fact_of_split
 from quantmatrix.portfolio.rows import instrument_of
 
 
@@ -50,8 +51,8 @@ class FactStore:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def keep_fill(self, fill: Fill, execution_id: str, order_id: OrderId) -> Kept | None:
-        """Store a fill as a fact; None when it was heard before."""
+    async def keep_fill(self, fill: Fill, execution_id: str, order_id: OrderId | None) -> Kept | None:
+        """Store a fill as a fact; None when it was heard before. order_id: None for what nobody ordered."""
         return await self._keep(FILL, fill.fill_id, fill.account_id, fill, fact_of_fill(fill, execution_id, order_id))
 
     async def replace_fill(self, corrected: FillId, fill: Fill, execution_id: str, order_id: OrderId) -> bool:
@@ -75,6 +76,10 @@ class FactStore:
     async def keep_act(self, act: Act, event_id: UUID, account_id: AccountId, what: What) -> Kept | None:
         """Store an act that changes lots; None when it was told before."""
         return await self._keep(kind_of(act), event_id, account_id, what, fact_of_act(act))
+
+    async def keep_end(self, act: ContractsEnded, end: Ended) -> Kept | None:
+        """Store the end of contracts that a broker told; None when it was heard before."""
+        return await self._keep(END, end.end_id, end.account_id, end, fact_of_act(act))
 
     async def keep_note(self, act: Act, event_id: UUID, account_id: AccountId, target: StoredFact) -> bool:
         """Store an act that corrects another fact; False when it was told before."""
@@ -112,7 +117,9 @@ class FactStore:
 
     async def acts(self, account_id: AccountId) -> list[StoredFact]:
         """What a person told about an account, in the order it was told."""
-        rows = await self._connection.fetch("select * from fact where account_id = $1 and kind <> 'fill' order by ordinal", account_id)
+        rows = await self._connection.fetch(
+            "select * from fact where account_id = $1 and kind not in ('fill', 'end') order by ordinal", account_id
+        )
         return [_stored(row) for row in rows]
 
     async def filled_of(self, order_id: OrderId, account_id: AccountId, but: Sequence[FillId]) -> Quantity:

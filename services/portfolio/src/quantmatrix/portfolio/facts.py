@@ -14,10 +14,12 @@ from quantmatrix.portfolio.domain.events import Event, ShareSplit
 from quantmatrix.portfolio.domain.lots import Fill, NamedLot, Split
 
 FILL = "fill"
+END = "end"
+"""The end of contracts that a broker told; its body is the act that a person would tell of it."""
 SPLIT = "split"
 
 
-def fact_of_fill(fill: Fill, execution_id: str, order_id: UUID) -> str:
+def fact_of_fill(fill: Fill, execution_id: str, order_id: UUID | None) -> str:
     """A fill as a stored fact, with the id its broker gave it; money as text. What is not usual stands there only when it is the case."""
     told: dict[str, object] = {
         "side": fill.side,

@@ -1,20 +1,22 @@
 """What portfolio does with what it hears: fills become lots and closings, splits change lots, prices mark, watermarks snapshot."""
 
-from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled, SettledWatermark
+from quantmatrix.common.contracts.fills import FillCorrected, OptionEnded, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.contracts.portfolio import LedgerWatermark, PortfolioSnapshotTaken
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
-from quantmatrix.common.names import ActionKind, FillId
+from quantmatrix.common.names import ActionKind, ContractEnding, FillId
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.portfolio.acts import act_of_end, event_of
 from quantmatrix.portfolio.booking import Identity, book, book_anew
-from quantmatrix.portfolio.day_marks import close_session
 from quantmatrix.portfolio.domain.lots import Fill, NamedLot, Split
 from quantmatrix.portfolio.domain.methods import named_for
+from quantmatrix.portfolio.domain.options import Ended
 from quantmatrix.portfolio.fact_store import FactStore, Kept
 from quantmatrix.portfolio.facts import FILL, SPLIT
 from quantmatrix.portfolio.late_moves import told_late
 from quantmatrix.portfolio.rows import Account
 from quantmatrix.portfolio.store import PortfolioStore
+from quantmatrix.portfolio.valuation import close_session, marks
 
 
 async def instrument_listed(listed: InstrumentListed, page: Page) -> None:
@@ -27,12 +29,13 @@ async def account_opened(opened: AccountOpened, page: Page) -> None:
 
 
 async def bars_closed(closed: BarsClosed, page: Page) -> None:
-    await PortfolioStore(page.connection).keep_marks(closed.bars, closed.session, closed.closed_at)
+    page.gather(marks, closed)
 
 
-async def may_book(fill: OrderFilled | FillCorrected, page: Page) -> bool:
+async def may_book(fill: OrderFilled | FillCorrected | OptionEnded, page: Page) -> bool:
     """A fill waits until market has told what is effective on its session: a split must reach the lots first."""
-    calendar = await PortfolioStore(page.connection).calendar_of(fill.instrument.instrument_id)
+    instrument = fill.option if isinstance(fill, OptionEnded) else fill.instrument
+    calendar = await PortfolioStore(page.connection).calendar_of(instrument.instrument_id)
     if calendar is None:
         return False
     reached = page.reached(PricesWatermark.key_for(calendar)).session
@@ -58,10 +61,31 @@ async def fill_corrected(corrected: FillCorrected, page: Page) -> None:
         await book_anew(account, [fill.instrument.instrument_id], page, lambda instrument: ("corrected", fill.fill_id, instrument), fill)
 
 
+async def option_ended(ended: OptionEnded, page: Page) -> None:
+    """Book contracts that ended: the premium goes into the shares, as for ends that statements tell. Hearing it twice changes nothing.
+
+    A settlement is a trade of the contracts themselves.
+    """
+    account, facts = await _account_of(ended, page), FactStore(page.connection)
+    if ended.how is ContractEnding.SETTLEMENT:
+        fill = Fill(
+            ended.end_id, ended.account_id, ended.user_id, ended.option, ended.side, ended.contracts, ended.price, ended.fee, ended.session,
+            ended.ended_at, ended.triggered_by,
+        )  # fmt: skip
+        kept = await facts.keep_fill(fill, ended.execution_id, None)
+    else:
+        act = act_of_end(ended)
+        end = event_of(act, ended.end_id, account.account_id, account.user_id)
+        kept = await facts.keep_end(act, end) if isinstance(end, Ended) else None
+    if kept is not None:
+        await book(kept, account, page, lambda one: ("end", ended.end_id, one))
+
+
 async def action_announced(action: CorporateActionAnnounced, page: Page) -> None:
     """A split changes every open lot of the instrument, once; of an option its symbol too. Derived dividends are information and are never booked."""
     if action.kind is not ActionKind.SPLIT:
         return
+    page.write_gathered()
     facts, store = FactStore(page.connection), PortfolioStore(page.connection)
     instrument = action.instrument.instrument_id
     split = Split(action.effective, action.numerator, action.denominator)
@@ -89,7 +113,7 @@ async def may_snapshot(watermark: SettledWatermark, page: Page) -> bool:
 
 async def execution_reached(watermark: SettledWatermark, page: Page) -> None:
     """When all orders of a moment are settled, the session is closed: a snapshot per account, and the watermark passed on."""
-    for snapshot in await close_session(page.connection, watermark.session, watermark.moment):
+    for snapshot in await close_session(page, watermark.session, watermark.moment):
         page.say(
             PortfolioSnapshotTaken(
                 user_id=snapshot.user_id,
@@ -115,7 +139,7 @@ async def execution_reached(watermark: SettledWatermark, page: Page) -> None:
     )
 
 
-async def _account_of(filled: OrderFilled | FillCorrected, page: Page) -> Account:
+async def _account_of(filled: OrderFilled | FillCorrected | OptionEnded, page: Page) -> Account:
     account = await PortfolioStore(page.connection).account(filled.account_id)
     if account is None:
         raise LookupError(f"a fill for account {filled.account_id}, which was never opened here")

@@ -1,11 +1,11 @@
 """Portfolio's tables: accounts, and the ledger that is made of the facts."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from quantmatrix.common.contracts.prices import Bar, InstrumentListed
+from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, InstrumentId
@@ -246,18 +246,7 @@ class PortfolioStore:
         await self._connection.execute("delete from closing where account_id = $1 and instrument_id = any($2)", account_id, instruments)
         await self._connection.execute("delete from lot where account_id = $1 and instrument_id = any($2)", account_id, instruments)
 
-    # Marks and snapshots
-
-    async def keep_marks(self, bars: Sequence[Bar], session: date, at: datetime) -> None:
-        await self._connection.execute(
-            """insert into mark (instrument_id, price, session, marked_at)
-               select i, p, $3, $4 from unnest($1::text[], $2::numeric[]) as n (i, p) on conflict (instrument_id)
-               do update set price = excluded.price, session = excluded.session, marked_at = excluded.marked_at""",
-            [bar.instrument_id for bar in bars],
-            [bar.close.value for bar in bars],
-            session,
-            at,
-        )
+    # Marks
 
     async def split_mark(self, instrument: InstrumentId, split: Split) -> None:
         await self._connection.execute(

@@ -30,7 +30,7 @@ from quantmatrix.portfolio.domain.arrivals import Completion, NotEnoughHeldError
 from quantmatrix.portfolio.domain.events import EventConflictError, Reversal, What
 from quantmatrix.portfolio.domain.methods import LotMethod
 from quantmatrix.portfolio.fact_store import FactStore, StoredFact
-from quantmatrix.portfolio.facts import FILL, act_of_fact, is_told_by_market
+from quantmatrix.portfolio.facts import END, FILL, act_of_fact, is_told_by_market
 from quantmatrix.portfolio.late_moves import told_late
 from quantmatrix.portfolio.rows import Account
 from quantmatrix.portfolio.statement_ledger import StatementLedger
@@ -133,7 +133,7 @@ async def _correct(act: Act, what: Completion | Reversal, event_id: UUID, accoun
         raise Refused("ACT_UNKNOWN", "the account has no act with this event_id; 'qm lots acts' lists them")
     if isinstance(what, Completion) and not _is_arrival(target):
         raise Refused("ACT_INVALID", "a basis is supplied for units that arrived; this is another act")
-    if target.kind == FILL:
+    if target.kind in (FILL, END):
         raise Refused("ACT_NOT_REVERSIBLE", "a broker's execution is corrected by the broker, not reversed here")
     about = await _at_last(target, facts)
     async with told_late(page.connection, account.account_id, about.day, about.kind):
@@ -174,7 +174,7 @@ async def _told_before(act: Act, event_id: UUID, facts: FactStore) -> bool:
 
 
 def _is_arrival(fact: StoredFact) -> bool:
-    return fact.kind != FILL and not is_told_by_market(fact.body) and isinstance(act_of_fact(fact.body), UnitsArrived)
+    return fact.kind not in (FILL, END) and not is_told_by_market(fact.body) and isinstance(act_of_fact(fact.body), UnitsArrived)
 
 
 async def _own(account_id: str, user_id: UserId | None, store: PortfolioStore, *, lock: bool = True, stated_too: bool = False) -> Account:

@@ -14,8 +14,8 @@ from quantmatrix.signals.following import FollowStore
 from quantmatrix.signals.slate import Slate
 
 log = structlog.get_logger(__name__)
-PAUSE_S = 0.2
-"""Decisions go first; and what one wake-up finds is several sessions of a fast replay."""
+PAUSE_S = 1.0
+"""Decisions go first; and what one wake-up finds is many sessions of a fast replay."""
 
 
 class Following:

@@ -1,5 +1,7 @@
 """What runs own: accounts opened, orders filled and corrected, orders that came to nothing. Every change is a row of a ledger."""
 
+from datetime import datetime
+
 import structlog
 
 from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
@@ -11,10 +13,12 @@ from quantmatrix.common.contracts.orders import (
     OrderDenied,
     OrderExpired,
     OrderRejected,
+    TradingStateChanged,
 )
 from quantmatrix.common.contracts.signals import CycleCompleted, RunStarted
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import InstrumentId, RunId, RunState, Side
+from quantmatrix.common.names import FillId, InstrumentId, RunId, RunState, Side
+from quantmatrix.common.options import is_closing
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.domain.book import RunFill, holding_after, realised_by, rebuilt
@@ -103,6 +107,10 @@ class Booking:
         if resolved.cash is not None:
             await LedgerStore(page.connection).move_account(resolved.account_id, resolved.cash)
 
+    async def trading_state_changed(self, changed: TradingStateChanged, page: Page) -> None:
+        """What bots take for their emergency stop."""
+        await LedgerStore(page.connection).keep_trading_state(changed.account_id, changed.state)
+
     async def order_ended(self, ended: OrderDenied | OrderRejected | OrderCancelled | OrderExpired, page: Page) -> None:
         """Nothing more will come of this order."""
         await SignalsStore(page.connection).end_working(ended.order_id)
@@ -120,7 +128,7 @@ class Booking:
         ledger = LedgerStore(page.connection)
         await ledger.book(run.run_id, entry, fill.fill_id, fill.executed_at)
         await SignalsStore(page.connection).keep_holding(run.run_id, InstrumentId(fill.instrument.instrument_id), holding)
-        await _end_cycle(run, after(run.capital, entry), fill, page)
+        await end_cycle(run, after(run.capital, entry), fill.fill_id, fill.executed_at, page)
 
     async def _remember(self, look: FillLook, fill: OrderFilled, holding: Holding, realised: Money, page: Page) -> None:
         run = look.run
@@ -128,7 +136,7 @@ class Booking:
             return
         store, instrument = SignalsStore(page.connection), fill.instrument.instrument_id
         memory = (await store.memories(run.run_id)).get(instrument, NOTHING_KEPT)
-        gained = None if fill.side is Side.BUY else realised
+        gained = realised if is_closing(fill.side, look.holding.quantity) else None
         await store.keep_memory(
             run.run_id, instrument, after_fill(memory, fill.session, fill.price, gained, flat=holding == FLAT)
         )  # fmt: skip
@@ -158,12 +166,13 @@ async def _correct_account(corrected: FillCorrected, paid: Money, ledger: Ledger
     await ledger.move_account(corrected.account_id, paid - wrong)
 
 
-async def _end_cycle(run: Run, capital: Capital, fill: OrderFilled | FillCorrected, page: Page) -> None:
+async def end_cycle(run: Run, capital: Capital, cause: FillId, at: datetime, page: Page) -> None:
+    """End the running cycle if its target is reached with this capital."""
     found = cycle_of(capital, run.rules)
     if found is None:
         return
     entry, done = found
-    await LedgerStore(page.connection).book(run.run_id, entry, fill.fill_id, fill.executed_at)
+    await LedgerStore(page.connection).book(run.run_id, entry, cause, at)
     page.say(
         CycleCompleted(
             run_id=run.run_id, user_id=run.user_id, account_id=run.account_id, strategy=run.strategy, cycle=done.cycle, profit=done.profit,

@@ -1,6 +1,7 @@
 """Signals' face towards NATS: what it hears, what it answers. What it says stands in `contracts/signals.py`."""
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 from quantmatrix.common.contracts.asking.backtests import (
@@ -12,15 +13,18 @@ from quantmatrix.common.contracts.asking.backtests import (
     BacktestUnwanted,
     BacktestWanted,
     ComparisonAsked,
+    LookaheadsAsked,
 )
+from quantmatrix.common.contracts.asking.briefing import HoldingAlertsAsked, MorningAsked
+from quantmatrix.common.contracts.asking.days import DecidedDayAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDigestAsked
 from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked, VerdictsAsked
-from quantmatrix.common.contracts.asking.scans import AdviceAsked, ScanAsked
+from quantmatrix.common.contracts.asking.scans import AdviceAsked, ScanAsked, WatchlistAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
 from quantmatrix.common.contracts.asking.work import CrewAsked, JobBeat, JobDataAsked, JobDone
 from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.contracts.commands import ChangeRun, FundRun, StartRun
-from quantmatrix.common.contracts.fills import FillCorrected, MatchedWatermark, OrderFilled, SettledWatermark
+from quantmatrix.common.contracts.fills import FillCorrected, MatchedWatermark, OptionEnded, OrderFilled, SettledWatermark
 from quantmatrix.common.contracts.orders import (
     AccountOpened,
     BreakFound,
@@ -42,6 +46,8 @@ from quantmatrix.common.runtime.canonical import digest_rows
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does, Hears
 from quantmatrix.signals.charts import Charts
+from quantmatrix.signals.days import decided_day
+from quantmatrix.signals.ending import option_ended
 from quantmatrix.signals.funding import fund
 from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.store import SignalsStore
@@ -58,12 +64,15 @@ LETS_PAST = (
     OrderAccepted,
     OrderUnknown,
     OrderCancelling,
-    TradingStateChanged,
     BreakFound,
     MatchedWatermark,
     SettledWatermark,
 )
 """What comes with orders and fills, and moves no run."""
+
+
+MOVES_NO_RUN = (BarsClosed, PricesWatermark)
+"""What runs are decided on without being moved by it; with every other message, what is remembered of them is forgotten."""
 
 
 def backtests(answers: BacktestAnswers, queue: BacktestQueue, desk: BacktestDesk, crew: Crew) -> Bus:
@@ -73,6 +82,7 @@ def backtests(answers: BacktestAnswers, queue: BacktestQueue, desk: BacktestDesk
             Answers(BacktestsAsked, answers.backtests),
             Answers(BacktestAsked, answers.backtest),
             Answers(BacktestPageAsked, answers.page),
+            Answers(LookaheadsAsked, answers.lookaheads),
             Answers(ComparisonAsked, answers.comparison),
             Answers(BacktestLuckAsked, answers.luck),
             Answers(JobBeat, crew.beat),
@@ -95,7 +105,8 @@ def bus(
     """The table of contents, with that of stored backtests."""
     stored = stored or Bus()
     return Bus(
-        hears=(
+        hears=_forgetting(
+            handlers,
             Hears(InstrumentListed, handlers.instrument_listed),
             Hears(CorporateActionAnnounced, handlers.action_announced),
             Hears(BarsClosed, handlers.bars_closed, patience_s=BARS_PATIENCE_S),
@@ -103,11 +114,13 @@ def bus(
             Hears(AccountOpened, handlers.booking.account_opened),
             Hears(OrderFilled, handlers.booking.order_filled),
             Hears(FillCorrected, handlers.booking.fill_corrected),
+            Hears(OptionEnded, option_ended),
             Hears(OrderDenied, handlers.booking.order_ended),
             Hears(OrderRejected, handlers.booking.order_ended),
             Hears(OrderCancelled, handlers.booking.order_ended),
             Hears(OrderExpired, handlers.booking.order_ended),
             Hears(OrderAdjusted, handlers.booking.order_adjusted),
+            Hears(TradingStateChanged, handlers.booking.trading_state_changed),
             Hears(BreakResolved, handlers.booking.break_resolved),
             Hears(StartRun, handlers.starting.start),
             Hears(ChangeRun, handlers.starting.change),
@@ -117,12 +130,16 @@ def bus(
         answers=(
             Answers(SignalsAsked, signals),
             Answers(RunsAsked, runs),
+            Answers(DecidedDayAsked, decided_day),
             Answers(RunDetailsAsked, handlers.answers.run_details),
             Answers(StrategiesAsked, handlers.answers.strategies),
             Answers(ProposalAsked, handlers.starting.proposal),
             Answers(VerdictsAsked, handlers.answers.verdicts),
             Answers(FollowUpsAsked, handlers.answers.follow_ups),
             Answers(ScanAsked, handlers.scanning.scanned),
+            Answers(WatchlistAsked, handlers.scanning.watchlist),
+            Answers(MorningAsked, handlers.scanning.morning),
+            Answers(HoldingAlertsAsked, handlers.scanning.holding_alerts),
             Answers(AdviceAsked, handlers.scanning.advice),
             Answers(ChartAsked, charts.chart),
             Answers(LedgerDigestAsked, ledger_digest),
@@ -156,3 +173,7 @@ async def ledger_digest(_: LedgerDigestAsked, connection: Connection) -> LedgerD
         "select signal_id, run_id, account_id, instrument_id, kind, session, body ->> 'side', body ->> 'quantity', body ->> 'price' from signal order by signal_id"
     )
     return LedgerDigest(digest=digest_rows({"signals": rows}), counts={"signals": len(rows)})
+
+
+def _forgetting(handlers: Handlers, *specs: Hears[Any]) -> tuple[Hears[Any], ...]:
+    return tuple(one if one.message in MOVES_NO_RUN else replace(one, handler=handlers.at_work.forgetting(one.handler)) for one in specs)

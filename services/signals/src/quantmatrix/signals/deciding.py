@@ -8,13 +8,14 @@ from datetime import date, datetime, timedelta
 from quantmatrix.common.contracts.signals import Reason, RunChanged, SignalRaised
 from quantmatrix.common.ids import derived_id, order_of
 from quantmatrix.common.names import InstrumentId, RunState, Side, SignalId, SignalKind
+from quantmatrix.common.options import calls_covered, cash_bound, cash_bound_by, is_closing, shares_bound, terms_of
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision, Holding, Portfolio, Situation
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.judging import Judgement
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory, closed_at
-from quantmatrix.signals.domain.permits import refusal
+from quantmatrix.signals.domain.permits import refusal, taken
 from quantmatrix.signals.domain.run import Run
 from quantmatrix.signals.domain.series import Series
 from quantmatrix.signals.engines import Columns, Made
@@ -26,6 +27,7 @@ from quantmatrix.signals.verdicts import VerdictStore
 from quantmatrix.signals.writes import followed, raised
 
 _LEAVING = timedelta(hours=24)
+_NONE = Quantity(0)
 AT_A_STRETCH = 20
 """Instruments that are decided on before other tasks of the process have their turn."""
 
@@ -53,6 +55,7 @@ class Turn:
     contracts: Contracts | None = None
     reserved: Money | None = None
     selling: dict[InstrumentId, Quantity] | None = None
+    filled_at: datetime | None = None
 
     @property
     def store(self) -> SignalsStore:
@@ -68,6 +71,8 @@ class Turn:
         verdicts: dict[InstrumentId, Judgement] = {}
         if made.memory is not None:
             memories = await self.store.memories(self.run.run_id)
+            times = [one.track.last_fill_at for one in memories.values()]
+            self.filled_at = max((one for one in times if one is not None), default=None)
         fresh = self._fresh()
         await made.advance({one.instrument.instrument_id: series for one, series in fresh})
         for number, (one, series) in enumerate(fresh):
@@ -99,14 +104,21 @@ class Turn:
         return [(one, series) for one, series in found if series is not None and series.last_session == self.moment.session]
 
     async def leave(self, reason: str, cause: object) -> None:
-        """Sell everything for which no order is under way; stopped when nothing is left."""
+        """Sell everything for which no order is under way, and buy back what was sold; stopped when nothing is left.
+
+        Shares wait until no sold call binds them any more.
+        """
+        _, selling = await self._under_way()
         for one in self.known:
             holding = self.holdings.get(one.instrument.instrument_id, FLAT)
             series = self.slate.series(one.instrument.instrument_id)
             if not holding.quantity or one.instrument.instrument_id in self.working or series is None or not series.last_session:
                 continue
+            if self._bound_shares(one.instrument.instrument_id, selling):
+                continue
             because = Because("RUN_STOPPED", True, f"the run was stopped: {reason}")
-            sale = Decision(SignalKind.EXIT, 1.0, 1.0, _LEAVING, (because,), side=Side.SELL, quantity=holding.quantity)
+            side = Side.SELL if holding.quantity > Quantity(0) else Side.BUY
+            sale = Decision(SignalKind.EXIT, 1.0, 1.0, _LEAVING, (because,), side=side, quantity=abs(holding.quantity))
             shown = Situation({}, self.slate.close(one.instrument.instrument_id), holding, False, self._equity(), _door(one, series.factor))
             await self._raise(one, shown, sale, cause)
         if not self.holdings and not self.working:
@@ -123,18 +135,20 @@ class Turn:
             portfolio=self._portfolio(one) if made.strategy.catalogue.sees_portfolio else None,
             at=closed_at(self.moment.session),
             memory=memory,
+            filled_at=self.filled_at,
+            trading=self.run.trading,
         )
 
     async def _carry_out(self, one: KnownInstrument, situation: Situation, decisions: Sequence[Decision]) -> None:
         paused = self.run.state is RunState.PAUSED
         for decision in decisions:
-            if paused and decision.side is Side.BUY:
-                continue
             target, shown = one, situation
             if decision.instrument is not None:
                 (target,) = await self.store.options([decision.instrument], one.calendar)
                 await self.slate.load([decision.instrument], one.calendar, self.moment.session)
                 shown = self._contracts.shown(target, situation, self.slate)
+            if paused and decision.side is not None and not is_closing(decision.side, shown.holding.quantity):
+                continue
             await self._raise(target, shown, await self._allowed(target, shown, decision), None)
         levels = frozenset(decision.level for decision in decisions if decision.level is not None)
         if levels:
@@ -151,28 +165,52 @@ class Turn:
         reserved, selling = await self._under_way()
         instrument = one.instrument.instrument_id
         needed = notional(decision.limit or situation.close, quantity, one.instrument.multiplier, self.run.cash.currency)
-        sold = selling.get(instrument, Quantity(0))
-        no = refusal(side, quantity, situation.holding.quantity, sold, needed, self.run.cash - reserved)
+        sold, held = selling.get(instrument, Quantity(0)), situation.holding.quantity
+        secures = cash_bound(one.instrument.symbol, quantity, self.run.cash.currency)
+        no = refusal(
+            side, quantity, held, sold, needed, self.run.cash - reserved, secures,
+            covered=self._covered(one, selling), bound=self._bound_shares(instrument, selling),
+        )  # fmt: skip
         if no is not None:
             return replace(decision, side=None, quantity=None, reasons=(*decision.reasons, Because(no[0], False, no[1])))
         if side is Side.SELL:
             selling[instrument] = sold + quantity
-        else:
-            self.reserved = reserved + needed
+        self.reserved = reserved + taken(side, held, needed, secures)
         return decision
 
+    def _bound_shares(self, stock: InstrumentId, selling: Mapping[InstrumentId, Quantity], but: InstrumentId | None = None) -> Quantity:
+        """The shares of a stock that sold calls of this run bind, with those whose sale is under way; of the call `but` what is sold alone."""
+        total = _NONE
+        for one in self.known:
+            own = one.instrument.instrument_id
+            if one.underlying == stock:
+                held = self.holdings.get(own, FLAT).quantity - (selling.get(own, _NONE) if own != but else _NONE)
+                total += shares_bound(one.instrument.symbol, held, one.deliverable)
+        return total
+
+    def _covered(self, one: KnownInstrument, selling: Mapping[InstrumentId, Quantity]) -> Quantity | None:
+        """The calls that the run's free shares cover; None for everything that is no call."""
+        if one.underlying is None or terms_of(one.instrument.symbol).kind != "call":
+            return None
+        shares = self.holdings.get(one.underlying, FLAT).quantity - selling.get(one.underlying, _NONE)
+        return calls_covered(shares - self._bound_shares(one.underlying, selling, one.instrument.instrument_id), one.deliverable)
+
     async def _under_way(self) -> tuple[Money, dict[InstrumentId, Quantity]]:
-        """What purchases under way take of the cash, and what sales under way sell; read when it is first needed."""
+        """What orders under way take of the cash and sold puts bind, and what sales under way sell; read when it is first needed."""
         if self.reserved is None or self.selling is None:
-            reserved = Money.zero(self.run.cash.currency)
+            currency = self.run.cash.currency
             selling: dict[InstrumentId, Quantity] = {}
             by_id = {one.instrument.instrument_id: one for one in self.known}
+            held = {own: holding.quantity for own, holding in self.holdings.items()}
+            reserved = cash_bound_by([(by_id[own].instrument.symbol, each) for own, each in held.items() if own in by_id], currency)
             for order in await self.store.working_of(self.run.run_id) if self.working else ():
                 left, one = order.quantity - order.filled, by_id.get(order.instrument_id)
                 if order.side is Side.SELL:
                     selling[order.instrument_id] = selling.get(order.instrument_id, Quantity(0)) + left
-                elif one is not None and self.slate.has_bars(order.instrument_id):
-                    reserved += notional(self.slate.close(order.instrument_id), left, one.instrument.multiplier, reserved.currency)
+                if one is not None and self.slate.has_bars(order.instrument_id):
+                    needed = notional(self.slate.close(order.instrument_id), left, one.instrument.multiplier, currency)
+                    secures = cash_bound(one.instrument.symbol, left, currency)
+                    reserved += taken(order.side, held.get(order.instrument_id, Quantity(0)), needed, secures)
             self.reserved, self.selling = reserved, selling
         return self.reserved, self.selling
 
@@ -194,7 +232,7 @@ class Turn:
                 stop_level=decision.stop_level,
             )
         self.page.write(raised(signal, order))
-        if decision.kind is SignalKind.ENTRY or decision.targets:
+        if (decision.kind is SignalKind.ENTRY or decision.targets) and decision.side is not Side.SELL:
             self.page.write(followed(signal, situation.door.factor))
 
     def _equity(self) -> Money:

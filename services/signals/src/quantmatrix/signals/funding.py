@@ -24,7 +24,7 @@ async def fund(command: FundRun, page: Page) -> None:
         return
     if await ledger.is_booked(run.run_id, command.command_id):
         return
-    no = problem_of(run, command.amount, mine[run.account_id], await ledger.ordered(run))
+    no = problem_of(run, command.amount, mine[run.account_id], await ledger.ordered(run), await ledger.bound(run))
     if no is not None:
         code, detail = no
         page.say(
@@ -45,10 +45,10 @@ async def fund(command: FundRun, page: Page) -> None:
     )  # fmt: skip
 
 
-def problem_of(run: Run, amount: Money, account: Account, ordered: Money) -> tuple[str, str] | None:
+def problem_of(run: Run, amount: Money, account: Account, ordered: Money, bound: Money) -> tuple[str, str] | None:
     """Why capital cannot be moved: another currency, nothing, a run that is over, more than is free on either side.
 
-    ordered: what purchases under way will take of the run's cash.
+    ordered: what purchases under way will take of the run's cash; bound: what its sold puts bind.
     """
     if amount.currency != run.cash.currency:
         return "CAPITAL_CURRENCY", f"the run counts in {run.cash.currency}, not in {amount.currency}"
@@ -58,8 +58,9 @@ def problem_of(run: Run, amount: Money, account: Account, ordered: Money) -> tup
         return "CAPITAL", "an amount is above zero to give capital, below zero to take it back"
     if amount > account.free:
         return "ENVELOPE_EXCEEDS_CASH", f"{account.free} of the {account.cash} on {account.account_id} are free, {amount} is more"
-    taken, free = -amount, run.cash - ordered
+    taken, free = -amount, run.cash - ordered - bound
     if taken.amount > 0 and (taken > free or taken >= run.capital.base):
         under_way = f", {ordered} more are ordered for" if ordered else ""
+        under_way += f", {bound} are bound by sold puts" if bound else ""
         return "ENVELOPE_IN_USE", f"{free} of its capital are free{under_way} and its base is {run.capital.base}; stop the run to take all"
     return None

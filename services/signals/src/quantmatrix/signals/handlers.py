@@ -11,6 +11,7 @@ from quantmatrix.common.names import ActionKind, RunState
 from quantmatrix.common.runtime.page import Page
 from quantmatrix.signals.aftermath import Following
 from quantmatrix.signals.answers import Answers
+from quantmatrix.signals.at_work import AtWork, Looked
 from quantmatrix.signals.booking import Booking
 from quantmatrix.signals.deciding import Moment, Turn
 from quantmatrix.signals.domain.book import after_split
@@ -23,7 +24,7 @@ from quantmatrix.signals.ports import OptionChains, Strategy
 from quantmatrix.signals.scanning import Scanning
 from quantmatrix.signals.slate import Slate
 from quantmatrix.signals.starting import Starting
-from quantmatrix.signals.store import KnownInstrument, RunAtWork, SignalsStore
+from quantmatrix.signals.store import KnownInstrument, SignalsStore
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +43,8 @@ class Handlers:
         self.answers = Answers(self._engines)
         self.scanning = Scanning(slate, slate.history)
         self._known: dict[str, list[KnownInstrument]] = {}
-        self._loaded: tuple[Page, list[RunAtWork]] | None = None
+        self.at_work = AtWork()
+        self._looked: tuple[Page, Looked] | None = None
         self.following = Following(slate)
 
     async def instrument_listed(self, listed: InstrumentListed, page: Page) -> None:
@@ -68,7 +70,7 @@ class Handlers:
     async def _adjust_contract(self, action: CorporateActionAnnounced, store: SignalsStore) -> None:
         """A contract goes on under its new symbol, also where a run is about to buy or sell it."""
         before = action.instrument.symbol
-        await store.rename(action.instrument.instrument_id, action.becomes)
+        await store.rename(action.instrument.instrument_id, action.becomes, action.deliverable)
         for run_id, underlying, memory in await store.pursuers_of(action.instrument.instrument_id, before):
             after = after_adjustment(memory, action.becomes, action.numerator, action.denominator)
             await store.keep_memory(run_id, underlying, after)
@@ -91,13 +93,16 @@ class Handlers:
             self._slate.reached(closed.calendar, closed.session)
 
     async def may_decide(self, watermark: PricesWatermark, page: Page) -> bool:
-        """A run with an order under way waits until execution has said what this moment's prices filled.
+        """A run with an order under way, or with options, waits until execution has said what this moment's prices filled and what ended.
 
         The very first decision waits too, so that accounts opened before it have their runs.
         """
         decided = page.reached(PricesWatermark.key_for(watermark.calendar)).moment is not None
-        self._loaded = (page, await SignalsStore(page.reading).running())
-        if decided and not any(working for _, _, working in self._loaded[1]):
+        looked = await self.at_work.look(page)
+        self._looked = page, looked
+        listed = self._known.get(watermark.calendar)
+        stocks = {one.instrument.instrument_id for one in listed} if listed is not None else set()
+        if decided and not any(working or not stocks.issuperset(holdings) for _, holdings, working in looked.runs):
             return True
         matched = page.reached(MatchedWatermark.key_for(watermark.calendar)).moment
         return matched is not None and matched >= watermark.moment
@@ -105,19 +110,20 @@ class Handlers:
     async def decide(self, watermark: PricesWatermark, page: Page) -> None:
         """Let every run decide on this moment, in a fixed order, and say that all have."""
         store = SignalsStore(page.reading)
-        # `may_decide` has just read the runs on this very page, and nothing was changed since.
-        loaded_on, runs = self._loaded if self._loaded is not None else (None, [])
-        runs = runs if loaded_on is page else await store.running()
+        # `may_decide` has just looked on this very page, and nothing was changed since.
+        looked = self._looked[1] if self._looked is not None and self._looked[0] is page else await self.at_work.look(page)
         listed = await self._instruments(watermark.calendar, store)
-        known = [*listed, *await options_of(runs, listed, watermark.calendar, store)]
+        known = [*listed, *await options_of(looked.runs, listed, watermark.calendar, store)]
         await self._slate.load([one.instrument.instrument_id for one in known], watermark.calendar, watermark.session)
         moment = Moment(watermark.calendar, watermark.session, watermark.moment)
-        for run, holdings, working in runs:
+        decided = self.at_work.build_on(looked, page)
+        for run, holdings, working in looked.runs:
             turn = Turn(run, holdings, working, known, self._slate, moment, page, Contracts(self._chains, known, holdings, working))
             if run.state is RunState.STOPPING:
                 await turn.leave(run.reason, None)
             else:
                 await turn.decide(self._engines.of(run))
+        decided()
         page.say(
             SignalsWatermark(calendar=watermark.calendar, timeframe=watermark.timeframe, session=watermark.session, moment=watermark.moment)
         )

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import asyncpg
 
-from quantmatrix.common.contracts.fills import FillCorrected, OrderFilled
+from quantmatrix.common.contracts.fills import FillCorrected, OptionEnded, OrderFilled
 from quantmatrix.common.contracts.orders import AccountOpened
-from quantmatrix.common.names import AccountId, FillId, InstrumentId, RunId, RunState, Side, UserId
+from quantmatrix.common.ids import derived_id
+from quantmatrix.common.names import AccountId, FillId, InstrumentId, RunId, RunState, Side, TradingState, UserId
+from quantmatrix.common.options import cash_bound_by
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.book import Carried, Fact, Filled, LevelDone, RunFill, SplitDone
@@ -91,6 +93,9 @@ class LedgerStore:
     async def move_account(self, account: AccountId, amount: Money) -> None:
         await self._connection.execute("update account set cash = cash + $2 where account_id = $1", account, amount.amount)
 
+    async def keep_trading_state(self, account: AccountId, state: TradingState) -> None:
+        await self._connection.execute("update account set trading_state = $2 where account_id = $1", account, state)
+
     async def keep_account_fill(self, fill: OrderFilled, paid: Money) -> None:
         """Remember what a fill moved that no run asked for; nothing where the account is not known here."""
         await self._connection.execute(
@@ -134,6 +139,18 @@ class LedgerStore:
         return bool(
             await self._connection.fetchval("select exists (select from run_entry where run_id = $1 and cause = $2)", run_id, cause)
         )
+
+    async def bound(self, run: Run) -> Money:
+        """The cash that a run's sold puts bind, with those that are being sold."""
+        rows = await self._connection.fetch(
+            """select i.symbol, sum(m.quantity) as quantity from (
+                 select instrument_id, quantity from holding where run_id = $1
+                 union all select instrument_id, filled - quantity from working where run_id = $1 and side = $2
+               ) m join instrument i using (instrument_id) group by i.symbol""",
+            run.run_id,
+            Side.SELL,
+        )
+        return cash_bound_by([(row["symbol"], Quantity(row["quantity"])) for row in rows], run.cash.currency)
 
     async def ordered(self, run: Run) -> Money:
         """What a run's purchases under way will take of its cash, at the price or the limit that they were decided at."""
@@ -194,10 +211,40 @@ class LedgerStore:
         row = await self._connection.fetchrow(
             """with wrong as (select * from run_fact where fill_id = $1 for update)
                update run_fact f set fill_id = $2, side = $3, quantity = $4, price = $5, fee = $6 from wrong w
-               where f.number = w.number returning w.run_id, w.side, w.quantity, w.price, w.fee, w.multiplier""",
+               where f.number = w.number returning w.run_id, w.side, w.quantity, w.price, w.fee, w.multiplier, w.carried""",
             wrong, right.fill_id, right.side, right.quantity.value, right.price.value, right.fee.amount,
         )  # fmt: skip
         return (RunId(row["run_id"]), _run_fill(row, right.fee.currency)) if row else None
+
+    async def keep_end(self, ended: OptionEnded, paid: Money) -> bool:
+        """Remember what contracts that ended moved on an account; False when it is on record already."""
+        new = await self._connection.fetchval(
+            "insert into account_fill (fill_id, account_id, paid) select $1, account_id, $3 from account where account_id = $2 "
+            "on conflict do nothing returning true",
+            ended.end_id,
+            ended.account_id,
+            paid.amount,
+        )
+        return bool(new)
+
+    async def holders(self, account: AccountId, instrument: InstrumentId) -> list[tuple[Run, Holding]]:
+        """The runs at work on an account that hold an instrument, with what they hold, in a fixed order."""
+        rows = await self._connection.fetch(
+            """select r.*, h.quantity, h.initial, h.stop_level, h.levels_done, h.cost from run r join holding h using (run_id)
+               where r.account_id = $1 and h.instrument_id = $2 and r.state <> 'stopped' order by r.run_id""",
+            account,
+            instrument,
+        )
+        return [(run_of(row), holding_of(row)) for row in rows]
+
+    async def keep_own_end(self, run_id: RunId, instrument: InstrumentId, own: RunFill, end_id: FillId) -> None:
+        """Keep one side of contracts that ended as a fact of a run."""
+        await self._connection.execute(
+            """insert into run_fact (run_id, instrument_id, kind, fill_id, side, quantity, price, fee, multiplier, carried)
+               values ($1, $2, 'fill', $3, $4, $5, $6, $7, $8, $9)""",
+            run_id, instrument, derived_id("end of a run", end_id, run_id, instrument), own.side, own.quantity.value, own.price.value,
+            own.fee.amount, own.multiplier.value, own.carried.amount if own.carried is not None else None,
+        )  # fmt: skip
 
     async def keep_split(self, run_id: RunId, instrument: InstrumentId, numerator: int, denominator: int) -> None:
         await self._connection.execute(
@@ -241,8 +288,9 @@ def _entry(row: asyncpg.Record) -> Entry:
 
 def _run_fill(row: asyncpg.Record, currency: str) -> RunFill:
     return RunFill(
-        Side(row["side"]), Quantity(row["quantity"]), Price(row["price"]), Money(row["fee"], currency), Quantity(row["multiplier"])
-    )
+        Side(row["side"]), Quantity(row["quantity"]), Price(row["price"]), Money(row["fee"], currency), Quantity(row["multiplier"]),
+        Money(row["carried"], currency) if row["carried"] is not None else None,
+    )  # fmt: skip
 
 
 def _fact(row: asyncpg.Record, currency: str) -> Fact:

@@ -81,6 +81,15 @@ class OptionStrategy(Strategy, Protocol):
 
 
 @runtime_checkable
+class SellsPremium(Protocol):
+    """A strategy that may be made to sell options instead of buying them."""
+
+    @property
+    def sells(self) -> bool:
+        """Whether it does so."""
+
+
+@runtime_checkable
 class LooksBack(Protocol):
     """A strategy whose columns on a bar depend on a few bars before it, besides averages of `indicators`, which are carried.
 
@@ -129,7 +138,8 @@ class PlanningStrategy(ScreeningStrategy, Protocol):
 class ColumnStrategy(ScreeningStrategy, Protocol):
     """A strategy whose screen is its decision, exactly: it buys wherever it may enter and sells all wherever it may leave.
 
-    Both need the columns of a holding only. Nothing else decides, nothing is kept from bar to bar, and no stop is set, so a
+    Both need the columns of a holding only. A strategy whose screen is one crossing may offer it as `crossing`, a `Crossing`, too; arrays find that
+    in fewer passes than expressions. Nothing else decides, nothing is kept from bar to bar, and no stop is set, so a
     backtest of one instrument can go from purchase to sale.
     """
 

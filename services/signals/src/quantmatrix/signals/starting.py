@@ -164,7 +164,7 @@ class Starting:
             return
         await change_state(run, state, command.reason, page.cause.occurred_at, page)
         if state in (RunState.STOPPING, RunState.STOPPED):
-            await _withdraw_purchases(run, command.reason, page)
+            await _withdraw_entries(run, command.reason, page)
         if command.act is RunAct.FLATTEN:
             await self._flatten(run, command, page)
 
@@ -225,9 +225,9 @@ def _capital_problem(capital: Money, account: Account) -> Misunderstood | None:
     return None
 
 
-async def _withdraw_purchases(run: Run, reason: str, page: Page) -> None:
-    """Take the decisions back whose purchases are under way; what of them fills all the same is sold or kept like the rest."""
-    for signal_id in await SignalsStore(page.connection).buying_of(run.run_id):
+async def _withdraw_entries(run: Run, reason: str, page: Page) -> None:
+    """Take the decisions back whose entries are under way; what of them fills all the same is left or kept like the rest."""
+    for signal_id in await SignalsStore(page.connection).opening_of(run.run_id):
         page.say(
             SignalWithdrawn(
                 signal_id=signal_id,

@@ -12,7 +12,20 @@ from quantmatrix.common.contracts.asking.signals import SignalsAsked
 from quantmatrix.common.contracts.codec import decode_hook, encode_hook
 from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderId, RunId, RunState, Side, SignalId, SignalKind, UserId
+from quantmatrix.common.names import (
+    AccountId,
+    AssetClass,
+    InstrumentId,
+    OrderId,
+    RunId,
+    RunState,
+    Side,
+    SignalId,
+    SignalKind,
+    TradingState,
+    UserId,
+)
+from quantmatrix.common.options import CONTRACT_SIZE
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.decisions import FLAT, Holding
@@ -28,13 +41,14 @@ _memory_in = msgspec.json.Decoder(Memory, dec_hook=decode_hook)
 
 @dataclass(frozen=True, slots=True)
 class KnownInstrument:
-    """What signals needs to know of an instrument. underlying: of an option, what it is on."""
+    """What signals needs to know of an instrument. underlying: of an option, what it is on; deliverable: how many shares it delivers."""
 
     instrument: Instrument
     tick_size: Price
     lot_size: Quantity
     calendar: str
     underlying: InstrumentId | None = None
+    deliverable: Quantity = CONTRACT_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +106,14 @@ class SignalsStore:
         """All that are listed, of every calendar."""
         return {InstrumentId(row["instrument_id"]): _known(row) for row in await self._connection.fetch("select * from instrument")}
 
-    async def rename(self, instrument: InstrumentId, symbol: str) -> None:
-        """An instrument goes on under another symbol."""
-        await self._connection.execute("update instrument set symbol = $2 where instrument_id = $1", instrument, symbol)
+    async def rename(self, instrument: InstrumentId, symbol: str, deliverable: Quantity | None) -> None:
+        """An instrument goes on under another symbol; deliverable: what a contract delivers from then on, None where that stays."""
+        await self._connection.execute(
+            "update instrument set symbol = $2, deliverable = coalesce($3, deliverable) where instrument_id = $1",
+            instrument,
+            symbol,
+            deliverable and deliverable.value,
+        )
 
     async def pursuers_of(self, option: InstrumentId, symbol: str) -> list[tuple[RunId, InstrumentId, Memory]]:
         """The runs that are about to buy or sell a contract, with what they remember of the instrument that it is on."""
@@ -168,10 +187,13 @@ class SignalsStore:
         rows = await self._connection.fetch("select * from working where run_id = $1 order by order_id", run_id)
         return [working_of(row) for row in rows]
 
-    async def buying_of(self, run_id: RunId) -> list[SignalId]:
-        """The decisions behind a run's purchases that are under way."""
+    async def opening_of(self, run_id: RunId) -> list[SignalId]:
+        """The decisions behind a run's orders under way that do not leave what it holds."""
         rows = await self._connection.fetch(
-            "select signal_id from working where run_id = $1 and side = $2 order by order_id", run_id, Side.BUY
+            """select w.signal_id from working w left join holding h using (run_id, instrument_id)
+               where w.run_id = $1 and coalesce(h.quantity, 0) * case w.side when $2 then 1 else -1 end >= 0 order by w.order_id""",
+            run_id,
+            Side.BUY,
         )
         return [SignalId(row["signal_id"]) for row in rows]
 
@@ -186,23 +208,29 @@ class SignalsStore:
     async def end_working(self, order_id: OrderId) -> None:
         await self._connection.execute("delete from working where order_id = $1", order_id)
 
-    async def running(self) -> list[RunAtWork]:
-        """Every run at work, what it holds, and the instruments for which it has an order under way; in a fixed order."""
+    async def running(self) -> tuple[int, list[RunAtWork]]:
+        """Every run at work, what it holds, and the instruments for which it has an order under way; in a fixed order.
+
+        Before them, the number that moves with every change of these tables.
+        """
         rows = await self._connection.fetch(
             """
-            select r.*, h.instrument_id, h.quantity, h.initial, h.stop_level, h.levels_done, h.cost,
-                   (select array_agg(distinct w.instrument_id) from working w where w.run_id = r.run_id) as working
-            from run r left join holding h using (run_id) where r.state <> 'stopped' order by r.run_id, h.instrument_id
+            select r.*, a.trading_state, h.instrument_id, h.quantity, h.initial, h.stop_level, h.levels_done, h.cost,
+                   (select array_agg(distinct w.instrument_id) from working w where w.run_id = r.run_id) as working, v.version as tables_version
+            from runs_version v left join run r on r.state <> 'stopped' left join account a using (account_id) left join holding h using (run_id)
+            order by r.run_id, h.instrument_id
             """
         )
         found: dict[RunId, RunAtWork] = {}
         for row in rows:
+            if row["run_id"] is None:
+                continue
             run_id = RunId(row["run_id"])
             if run_id not in found:
                 found[run_id] = (run_of(row), {}, frozenset(InstrumentId(one) for one in row["working"] or ()))
             if row["instrument_id"] is not None:
                 found[run_id][1][InstrumentId(row["instrument_id"])] = holding_of(row)
-        return list(found.values())
+        return rows[0]["tables_version"], list(found.values())
 
     async def memories(self, run_id: RunId) -> dict[InstrumentId, Memory]:
         rows = await self._connection.fetch("select instrument_id, body::text as body from memory where run_id = $1", run_id)
@@ -236,7 +264,14 @@ def _known(row: asyncpg.Record) -> KnownInstrument:
     instrument = Instrument(
         InstrumentId(row["instrument_id"]), row["symbol"], AssetClass(row["asset_class"]), row["currency"], Quantity(row["multiplier"])
     )
-    return KnownInstrument(instrument, Price(row["tick_size"]), Quantity(row["lot_size"]), row["calendar"], row["underlying"])
+    return KnownInstrument(
+        instrument,
+        Price(row["tick_size"]),
+        Quantity(row["lot_size"]),
+        row["calendar"],
+        row["underlying"],
+        Quantity(row["deliverable"]) if row["deliverable"] is not None else CONTRACT_SIZE,
+    )
 
 
 def run_of(row: asyncpg.Record) -> Run:
@@ -255,6 +290,7 @@ def run_of(row: asyncpg.Record) -> Run:
         entries=row["entries"],
         sentence=row["sentence"],
         reason=row["reason"],
+        trading=TradingState(row.get("trading_state") or TradingState.ACTIVE),
     )
 
 

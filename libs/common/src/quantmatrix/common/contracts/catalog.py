@@ -34,6 +34,7 @@ MESSAGES: tuple[type[Message], ...] = (
     orders.BreakResolved,
     fills.OrderFilled,
     fills.FillCorrected,
+    fills.OptionEnded,
     fills.MatchedWatermark,
     fills.SettledWatermark,
     portfolio.LotOpened,

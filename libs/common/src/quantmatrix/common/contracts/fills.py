@@ -7,7 +7,7 @@ import msgspec
 from quantmatrix.common.contracts.lots import NamedLotPart, nothing
 from quantmatrix.common.contracts.message import AccountToken, Instant, Message, Watermark
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import FillId, OrderId, Side, UserId
+from quantmatrix.common.names import ContractEnding, FillId, OrderId, Side, UserId
 from quantmatrix.common.values import Money, Price, Quantity
 
 
@@ -56,6 +56,39 @@ class FillCorrected(_Fill, frozen=True, kw_only=True, tag="FillCorrected"):
     leaves: Quantity
 
 
+class OptionEnded(Message, frozen=True, kw_only=True, tag="OptionEnded"):
+    """Option contracts were exercised, assigned or settled at the broker, or they expired; nobody ordered it.
+
+    contracts is above zero; side: of the trade that would have closed them, at `price` each (zero but for a settlement). shares of the
+    underlying, zero for none, change hands on share_side for `paid` in all, a hundred times the strike for each contract. fee: what the
+    broker took. triggered_by: who opened the contracts last.
+    """
+
+    OWNER = "execution"
+    FAMILY = "fills"
+    SUBJECT = "fills.ended.{m.account_id}"
+    KEY = "fills.{m.account_id}"
+
+    end_id: FillId
+    execution_id: str
+    user_id: UserId
+    account_id: AccountToken
+    how: ContractEnding
+    option: Instrument
+    underlying: Instrument
+    contracts: Quantity
+    side: Side
+    price: Price
+    shares: Quantity
+    share_side: Side
+    strike: Price
+    paid: Money
+    fee: Money
+    session: date
+    ended_at: Instant
+    triggered_by: str
+
+
 class _ExecutionWatermark(Watermark, frozen=True, kw_only=True):
     OWNER = "execution"
     FAMILY = "fills"
@@ -63,7 +96,7 @@ class _ExecutionWatermark(Watermark, frozen=True, kw_only=True):
 
 
 class MatchedWatermark(_ExecutionWatermark, frozen=True, kw_only=True, tag="MatchedWatermark"):
-    """What brokers filled on this moment's prices has been said."""
+    """What brokers filled on this moment's prices has been said. Left out where the moment is settled on the same page."""
 
     SUBJECT = "fills.watermark.{m.calendar}.matched"
 

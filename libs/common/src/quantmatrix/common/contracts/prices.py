@@ -111,7 +111,7 @@ class QuoteChanged(_Prices, frozen=True, kw_only=True, tag="QuoteChanged"):
 
 
 class SessionPhaseChanged(_Prices, frozen=True, kw_only=True, tag="SessionPhaseChanged"):
-    """An exchange entered a phase of its day."""
+    """An exchange entered a phase of its day: what the jobs of a day hang on. session: while DARK the next one."""
 
     SUBJECT = "prices.phase.{m.calendar}"
     KEY = "prices.phase.{m.calendar}"

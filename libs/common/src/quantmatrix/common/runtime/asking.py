@@ -24,13 +24,15 @@ class ServiceSilent(TryLater):
 
 
 class Ask:
-    """Puts questions to services over the bus."""
+    """Puts questions to services over the bus. deadline_s: how long an answer may take unless a question says otherwise."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, deadline_s: float = DEADLINE_S) -> None:
         self._client = client
+        self._deadline_s = deadline_s
 
-    async def __call__(self, service: str, question: Question[A], *, deadline_s: float = DEADLINE_S) -> A:
+    async def __call__(self, service: str, question: Question[A], *, deadline_s: float | None = None) -> A:
         """The answer. Raises ServiceSilent when none comes in time, Refused when the service says no."""
+        deadline_s = self._deadline_s if deadline_s is None else deadline_s
         subject = f"svc.{service}.{question.VERB}"
         try:
             message = await self._client.request(subject, encode(question), timeout=deadline_s)

@@ -18,6 +18,7 @@ else:
 
 CONNECT_TIMEOUT_S = 5.0
 COMMAND_TIMEOUT_S = 15.0
+POOL_CLOSES_S = 3.0
 
 
 async def open_pool(url: str, *, service: str, size: int) -> Pool:
@@ -58,7 +59,7 @@ async def reading(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def close_pool(pool: Pool, *, timeout_s: float = 3.0) -> None:
+async def close_pool(pool: Pool, *, timeout_s: float = POOL_CLOSES_S) -> None:
     """Close gently, then firmly."""
     try:
         async with asyncio.timeout(timeout_s):

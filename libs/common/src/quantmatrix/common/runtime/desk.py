@@ -6,6 +6,7 @@ code that takes single messages.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from quantmatrix.common.contracts.message import UNSAID, Head, Message, Watermar
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection, Own
 from quantmatrix.common.runtime.delivery import Delivery, Verdict, in_order
-from quantmatrix.common.runtime.errors import TRANSIENT, LeaseLost
+from quantmatrix.common.runtime.errors import OF_A_STATEMENT, TRANSIENT, LeaseLost
 from quantmatrix.common.runtime.hearing import Hears
 from quantmatrix.common.runtime.lease import Lease
 from quantmatrix.common.runtime.metrics import Metrics
@@ -30,6 +31,7 @@ from quantmatrix.common.runtime.waiting import woken
 from quantmatrix.common.runtime.writing import joined
 
 log = structlog.get_logger(__name__)
+_plain_log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 BATCH_MAX = 64
@@ -161,7 +163,7 @@ class Desk:
             else:
                 keep.append(delivery)
         self._held = keep
-        self._metrics.held.set(len(keep))
+        self._metrics.holding(len(keep))
 
     def _ask_for(self, delivery: Delivery) -> None:
         if delivery.key is not None:
@@ -226,13 +228,19 @@ class Desk:
         except LeaseLost:
             raise
         except TRANSIENT as error:
-            await self._wait_and_give_back(batch, error)
+            if len(batch) > 1 and isinstance(error, OF_A_STATEMENT):
+                await self._settle_each(batch)
+            else:
+                await self._wait_and_give_back(batch, error)
         except Exception as error:
             if len(batch) > 1:
-                for delivery in batch:
-                    await self._settle([delivery])
+                await self._settle_each(batch)
             else:
                 await self._failed(batch[0], error)
+
+    async def _settle_each(self, batch: Sequence[Delivery]) -> None:
+        for delivery in batch:
+            await self._settle([delivery])
 
     async def _in_one_page(self, batch: Sequence[Delivery]) -> None:
         if not self._register.doubtful:
@@ -299,7 +307,7 @@ class Desk:
                 self._tries.pop((delivery.key, delivery.seq), None)
                 self._changed = True
             await delivery.settle(verdict)
-        self._metrics.held.set(len(self._held))
+        self._metrics.holding(len(self._held))
 
     async def _committed(self, page: Page, rows: Sequence[OutboxRow]) -> None:
         for call in page.afterwards:
@@ -351,11 +359,10 @@ class Desk:
             self._metrics.failed.labels(name, type(error).__name__).inc()
             raise
         took = self._clock.monotonic() - started
-        self._metrics.handled.labels(name).inc()
-        self._metrics.handler_seconds.labels(name).observe(took)
-        log.debug(
-            "handled", type=name, message_id=str(message.head.message_id), cause=str(message.head.caused_by), took_ms=round(took * 1e3, 3)
-        )
+        self._metrics.done(name, took)
+        if _plain_log.isEnabledFor(logging.DEBUG):
+            head = message.head
+            log.debug("handled", type=name, message_id=str(head.message_id), cause=str(head.caused_by), took_ms=round(took * 1e3, 3))
 
     async def _park(self, delivery: Delivery, page: Page, view: View, error: str) -> None:
         parked_id = await park(page, self._service, delivery.subject, delivery.body, error, key=delivery.key, seq=delivery.seq)

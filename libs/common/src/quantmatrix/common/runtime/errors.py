@@ -45,6 +45,10 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     asyncpg.exceptions.LockNotAvailableError,
     asyncpg.exceptions.CannotConnectNowError,
     asyncpg.exceptions.QueryCanceledError,
+    asyncpg.exceptions.ReadOnlySQLTransactionError,  # after a failover, what is not the primary any more, or not yet
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,  # this process stood still
+    asyncpg.exceptions.PostgresSystemError,  # the server's disk
+    asyncpg.exceptions.InvalidCachedStatementError,  # a newer program has changed a table; the next try plans anew
     nats.errors.ConnectionClosedError,
     nats.errors.ConnectionDrainingError,
     nats.errors.ConnectionReconnectingError,
@@ -56,3 +60,11 @@ TRANSIENT: tuple[type[BaseException], ...] = (
     nats.js.errors.NoStreamResponseError,
 )
 """Errors of a database, bus or peer that is away: they never count against a message."""
+
+OF_A_STATEMENT: tuple[type[BaseException], ...] = (
+    asyncpg.exceptions.QueryCanceledError,
+    asyncpg.exceptions.LockNotAvailableError,
+    asyncpg.exceptions.InsufficientResourcesError,
+    asyncpg.exceptions.PostgresSystemError,
+)
+"""Those of them that may come of a single message, each time it is tried: what else is at hand need not wait for it."""

@@ -1,5 +1,6 @@
 """What a service says of itself over HTTP: alive, ready, and its metrics."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -8,8 +9,11 @@ import msgspec
 import uvicorn
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from quantmatrix.common.runtime.waiting import woken
+
 Check = Callable[[], Awaitable[str | None]]
 """None when all is well, else one sentence."""
+DATE_EVERY_S = 1.0
 
 
 class Health:
@@ -49,7 +53,27 @@ async def _send(send: Any, status: int, body: bytes, content_type: str = "applic
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves signals to the service."""
+    """A server that leaves signals to the service, and waits to be told to end; the library looks for that ten times a second."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        self._told_to_end = asyncio.Event()
+        super().__init__(config)
+
+    @property
+    def should_exit(self) -> bool:
+        return self._told_to_end.is_set()
+
+    @should_exit.setter
+    def should_exit(self, so: bool) -> None:
+        if so:
+            self._told_to_end.set()
+        else:
+            self._told_to_end.clear()
+
+    async def main_loop(self) -> None:
+        """Keep the date that answers carry, until it is to end."""
+        while not await self.on_tick(0):
+            await woken(self._told_to_end, DATE_EVERY_S)
 
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

@@ -54,7 +54,8 @@ class Bus:
     """The whole face of a service towards NATS.
 
     lets_past: messages that come with those it hears, because they share a key or a subject, and that nothing is done about;
-    their numbers and the moments of their watermarks count all the same.
+    their numbers and the moments of their watermarks count all the same. doors: what takes requests from elsewhere; at the end they
+    close first, while everything that a request under way needs still works.
     """
 
     hears: tuple[Hears[Any], ...] = ()
@@ -62,3 +63,4 @@ class Bus:
     answers: tuple[Answers[Any], ...] = ()
     does: tuple[Does[Any], ...] = ()
     background: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = field(default=())
+    doors: tuple[Callable[[], Coroutine[Any, Any, None]], ...] = field(default=())

@@ -39,7 +39,7 @@ class OutboxKeeper:
         rows = await connection.fetch(
             """
             select o.key, o.seq, o.subject, o.payload from unnest($1::text[], $2::bigint[]) as a (key, seq)
-            join outbox o on o.key = a.key and o.seq > a.seq and o.seq <= a.seq + $3 order by o.id limit $3 + 1
+            join outbox o on o.key = a.key and o.seq > a.seq and o.seq <= a.seq + $3 order by o.id limit $3::bigint + 1
             """,
             list(question.after),
             list(question.after.values()),

@@ -43,6 +43,25 @@ class Metrics:
         self.bus_errors = Counter(
             "bus_errors", "Errors the bus reported: refused permissions show up here.", namespace=NAMESPACE, registry=registry
         )
+        self.stood_still = Counter(
+            "loop_stood_still_seconds", "Time in which the event loop did nothing it was due to do.", namespace=NAMESPACE, registry=registry
+        )
         self.bus_connected = Gauge("bus_connected", "1 while connected to the bus.", namespace=NAMESPACE, registry=registry)
         self.up = Gauge("service_info", "1, labelled with the service's name.", ["service"], namespace=NAMESPACE, registry=registry)
         self.up.labels(service).set(1)
+        self._of_type: dict[str, tuple[Counter, Histogram]] = {}
+        self._holding = 0
+
+    def done(self, name: str, took_s: float) -> None:
+        """A message of this type was handled in so many seconds."""
+        both = self._of_type.get(name)
+        if both is None:
+            both = self._of_type[name] = self.handled.labels(name), self.handler_seconds.labels(name)
+        both[0].inc()
+        both[1].observe(took_s)
+
+    def holding(self, number: int) -> None:
+        """So many messages wait for others to come first."""
+        if number != self._holding:
+            self._holding = number
+            self.held.set(number)

@@ -79,6 +79,10 @@ class Page:
         self.said.append(headed)
         return headed
 
+    def take_back(self, said: Message) -> None:
+        """Say something not after all: it has no number yet, and nobody has heard it."""
+        self.said.remove(said)
+
     def says(self, kind: type[Message]) -> bool:
         """Whether a message of this kind is among what is said."""
         return any(isinstance(message, kind) for message in self.said)
@@ -95,11 +99,20 @@ class Page:
         """Have this row written with the page, in one change with all that the page gathers for the same function."""
         self._gathered.setdefault(change, []).append(row)
 
+    def gathered(self, change: Callable[[Sequence[_Row]], Write]) -> Sequence[_Row]:
+        """What the page has gathered for a function and not handed in yet: no statement sees it."""
+        return self._gathered.get(change, ())
+
     def write_gathered(self) -> None:
         """Hand in what was gathered."""
         for change, rows in self._gathered.items():
             self.write(change(rows))
         self._gathered.clear()
+
+    async def finish(self) -> None:
+        """Have everything made that was handed in or gathered, in the transaction that is open around the page."""
+        self.write_gathered()
+        await self.writing.open()
 
     def because_of(self, cause: Head) -> None:
         """From here on, this message is the cause of what is said."""

@@ -23,6 +23,11 @@ EXCERPT_LENGTH_MAX = 400
 LISTED_MAX = 500
 
 
+def storable(text: str) -> str:
+    """A text as PostgreSQL can store it: what it cannot is spelled out."""
+    return text.replace("\0", r"\x00").encode(errors="backslashreplace").decode()[:ERROR_LENGTH_MAX]
+
+
 async def park(page: Page, service: str, subject: str, body: bytes, error: str, *, key: str | None = None, seq: int | None = None) -> int:
     """Put a message aside within the page's transaction and say so. Returns the number it is decided under."""
     row = await page.connection.fetchrow(
@@ -31,7 +36,7 @@ async def park(page: Page, service: str, subject: str, body: bytes, error: str, 
         seq,
         subject,
         body,
-        error[:ERROR_LENGTH_MAX],
+        storable(error),
     )
     if row is None:
         raise RuntimeError("an insert returned no row")
@@ -41,7 +46,7 @@ async def park(page: Page, service: str, subject: str, body: bytes, error: str, 
         service=service,
         parked_id=row["id"],
         subject_of_message=subject,
-        error=error[:ERROR_LENGTH_MAX],
+        error=storable(error),
         stopped_key=key,
     )
     page.say(told, identity=(service, row["id"]), occurred_at=row["parked_at"])

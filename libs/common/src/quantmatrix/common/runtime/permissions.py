@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quantmatrix.common.runtime.streams import BY_NAME, FAMILIES, SERVICES, TAKINGS, Taking, asked_by, heard_by
+from quantmatrix.common.runtime.streams import FAMILIES, SERVICES, TAKINGS, Taking, asked_by, heard_by
 
 PROVISION_USER = "provision"
 OPERATOR_USER = "operator"
@@ -100,8 +100,3 @@ def _list(subjects: Sequence[str]) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def publishers_of(family: str) -> tuple[str, ...]:
-    """Who may publish a family."""
-    return BY_NAME[family].publishers

@@ -1,7 +1,8 @@
 """Makes the streams and consumers of the table exist, exactly as the table says. The one place that creates them."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 from nats.js import JetStreamContext
 from nats.js.api import (
@@ -29,6 +30,9 @@ from quantmatrix.common.runtime.streams import (
     Taking,
 )
 
+NO_LIMIT = -1
+"""Stated, so that a limit somebody set by hand is taken away again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
@@ -51,6 +55,7 @@ def stream_config(family: Family) -> StreamConfig:
         storage=StorageType.MEMORY if family.memory else StorageType.FILE,
         max_age=family.max_age_s,
         max_bytes=family.max_mib * MIB,
+        max_msgs=NO_LIMIT,
         discard=DiscardPolicy.NEW if family.keep_new_out_when_full else DiscardPolicy.OLD,
         duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
@@ -96,33 +101,57 @@ def consumers() -> list[tuple[str, ConsumerConfig]]:
 
 async def provision(js: JetStreamContext, *, timeout_s: float = 10.0) -> Provisioned:
     """Create what is missing and bring the rest to the table's settings. Running it again changes nothing."""
-    streams = made = 0
+    made = 0
     async with asyncio.timeout(timeout_s):
+        there = {str(one.config.name): one.config for one in await js.streams_info()}
+        new = {family.stream for family in FAMILIES} - set(there)
         for family in FAMILIES:
-            streams += await _make_stream(js, family)
-        for stream, config in consumers():
-            made += await _make_consumer(js, stream, config)
-    return Provisioned(streams, made)
+            await _make_stream(js, stream_config(family), there.get(family.stream))
+        for stream, wanted in _by_stream().items():
+            found = () if stream in new else await js.consumers_info(stream)
+            known = {str(one.config.durable_name): one.config for one in found}
+            made += await _make_consumers(js, stream, wanted, known)
+    return Provisioned(len(new), made)
 
 
-async def _make_stream(js: JetStreamContext, family: Family) -> bool:
-    try:
-        await js.stream_info(family.stream)
-    except NotFoundError:
-        await js.add_stream(stream_config(family))
+def _by_stream() -> dict[str, list[ConsumerConfig]]:
+    found: dict[str, list[ConsumerConfig]] = {}
+    for stream, config in consumers():
+        found.setdefault(stream, []).append(config)
+    return found
+
+
+async def _make_stream(js: JetStreamContext, wanted: StreamConfig, found: StreamConfig | None) -> None:
+    if found is None:
+        await js.add_stream(wanted)
+    elif _differs(wanted, found):
+        await js.update_stream(wanted)
+
+
+async def _make_consumers(js: JetStreamContext, stream: str, wanted: Sequence[ConsumerConfig], known: Mapping[str, ConsumerConfig]) -> int:
+    """How many were not there."""
+    made = 0
+    for config in wanted:
+        found = known.get(str(config.durable_name))
+        if found is None or _differs(config, found):
+            await js.add_consumer(stream, config)
+        made += found is None
+    return made
+
+
+def _differs(wanted: StreamConfig | ConsumerConfig, found: StreamConfig | ConsumerConfig) -> bool:
+    """Whether the server has anything else than what is wanted; what the table leaves open is the server's choice."""
+    if _filters(wanted) != _filters(found):
         return True
-    await js.update_stream(stream_config(family))
-    return False
+    told = {field.name: getattr(wanted, field.name) for field in fields(wanted) if field.name != "filter_subjects"}
+    return any(value is not None and value != getattr(found, name) for name, value in told.items())
 
 
-async def _make_consumer(js: JetStreamContext, stream: str, config: ConsumerConfig) -> bool:
-    try:
-        await js.consumer_info(stream, str(config.durable_name))
-    except NotFoundError:
-        await js.add_consumer(stream, config)
-        return True
-    await js.add_consumer(stream, config)
-    return False
+def _filters(config: StreamConfig | ConsumerConfig) -> list[str]:
+    """What a consumer is told of; the server writes a single subject in a field of its own."""
+    if isinstance(config, StreamConfig):
+        return []
+    return config.filter_subjects or ([config.filter_subject] if config.filter_subject else [])
 
 
 async def missing(js: JetStreamContext, *, timeout_s: float = 5.0) -> bool:

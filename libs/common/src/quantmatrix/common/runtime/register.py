@@ -118,6 +118,11 @@ class Fence:
     name: str
     number: int
 
+    def refuse_other(self, now: int | None) -> None:
+        """Raises LeaseLost when the table has another fence than ours."""
+        if now != self.number:
+            raise LeaseLost(f"{self.name} was taken over: fence {now}, ours is {self.number}")
+
 
 class Register:
     """Heard and said, by key."""
@@ -216,17 +221,16 @@ class Register:
             )
         except asyncpg.DivisionByZeroError:
             self.doubtful = True
-            now = await connection.fetchval("select fence from lease where name = $1", fence.name) if fence else None
-            if fence is not None and now != fence.number:
-                raise LeaseLost(f"{fence.name} was taken over: fence {now}, ours is {fence.number}") from None
-            raise TryLater("what this page builds on has changed meanwhile; reading it again") from None
+        if fence is not None:
+            fence.refuse_other(await connection.fetchval("select fence from lease where name = $1", fence.name))
+        raise TryLater("what this page builds on has changed meanwhile; reading it again")
 
     def _check(self, row: asyncpg.Record | None, heard: int, said: int, fence: Fence | None) -> None:
         if row is None or row["heard"] != heard or row["said"] != said:
             self.doubtful = True
             raise TryLater("another process of this service was faster; reading the register again")
-        if fence is not None and row["fence"] != fence.number:
-            raise LeaseLost(f"{fence.name} was taken over: fence {row['fence']}, ours is {fence.number}")
+        if fence is not None:
+            fence.refuse_other(row["fence"])
 
     def keep(self, view: View, numbered: Numbered) -> None:
         """The transaction is committed: this is where we stand now."""

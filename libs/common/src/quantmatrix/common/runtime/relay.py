@@ -6,19 +6,21 @@ from collections import deque
 from collections.abc import Sequence
 
 import structlog
-from nats.js import JetStreamContext
-from nats.js.api import PubAck
+from nats.aio.client import Client
 
 from quantmatrix.common.runtime.database import Own, connect
 from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.metrics import Metrics
 from quantmatrix.common.runtime.outbox import OutboxRow
+from quantmatrix.common.runtime.publishing import Publisher
 from quantmatrix.common.runtime.waiting import woken
 
 log = structlog.get_logger(__name__)
 
 BATCH_MAX = 256
 MARK_LATE_S = 0.25
+CONFIRM_AT = 64
+"""So many rows under way are looked at before anybody has time for it."""
 ACK_TIMEOUT_S = 5.0
 IDLE_LOOK_S = 1.0
 BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)
@@ -37,17 +39,19 @@ class Relay:
     looking. A lost mark only means a second publication, which readers recognise by its number.
     """
 
-    def __init__(self, *, service: str, database_url: str, js: JetStreamContext, metrics: Metrics) -> None:
+    def __init__(self, *, service: str, database_url: str, client: Client, metrics: Metrics) -> None:
         self._service = service
         self._url = database_url
-        self._js = js
+        self._publisher = Publisher(client, self._refused)
         self._metrics = metrics
         self._handed: deque[OutboxRow] = deque()
-        self._sent: deque[tuple[OutboxRow, asyncio.Future[PubAck]]] = deque()
+        self._sent: deque[tuple[OutboxRow, asyncio.Future[None]]] = deque()
         self._sending = False
         self._level = False
         self._looked_past = False
         self._wake = asyncio.Event()
+        self._idle = False
+        self._got_through = False
         self._acknowledged: list[int] = []
         self._marked_at = 0.0
 
@@ -63,7 +67,17 @@ class Relay:
             self._handed.extend(rows)
         else:
             await self._send(rows)
+        if self._idle or self._is_pressing():
+            self._wake.set()
+
+    def _refused(self) -> None:
+        """The bus did not take something: `_confirm` raises why."""
+        self._level = False
         self._wake.set()
+
+    def _is_pressing(self) -> bool:
+        """Whether there is more to do than to look, in a while, at what the bus said."""
+        return not self._level or bool(self._handed) or len(self._sent) >= CONFIRM_AT
 
     async def run(self) -> None:
         """Work until cancelled; a lost database or bus is waited for."""
@@ -73,8 +87,8 @@ class Relay:
                 connection = await connect(self._url, service=self._service)
                 try:
                     await connection.execute("set synchronous_commit = off")
+                    self._got_through = False
                     if await connection.fetchval(_LOCK, "relay"):
-                        tries = 0
                         await self._publish_for_ever(connection)
                 finally:
                     self._level = False
@@ -84,14 +98,14 @@ class Relay:
                     await _close(connection)
             except TRANSIENT as error:
                 log.warning("relay.waiting", error=repr(error))
+            tries = 0 if self._got_through else tries + 1
             await asyncio.sleep(BACKOFF_S[min(tries, len(BACKOFF_S) - 1)])
-            tries += 1
 
     async def _publish_for_ever(self, connection: Own) -> None:
         while True:
             await self._publish_stored(connection)
             while self._level or self._sent:
-                if self._sent:
+                if self._sent and self._is_pressing():
                     await self._confirm(connection)
                 elif self._handed:
                     await self._send([self._handed.popleft() for _ in range(min(len(self._handed), BATCH_MAX))])
@@ -101,8 +115,11 @@ class Relay:
     async def _rest(self, connection: Own) -> None:
         """Wait to be woken. With time on hand, mark what was acknowledged, and look for what other processes left."""
         self._wake.clear()
-        if not await woken(self._wake, MARK_LATE_S if self._acknowledged else IDLE_LOOK_S):
-            if self._acknowledged:
+        self._idle = not (self._sent or self._acknowledged)
+        if not await woken(self._wake, IDLE_LOOK_S if self._idle else MARK_LATE_S):
+            if self._sent:
+                await self._confirm(connection)
+            elif self._acknowledged:
                 await self._mark(connection)
             elif await connection.fetchval("select exists (select from outbox_waiting)") and not (self._handed or self._sent):
                 self._level = False
@@ -126,10 +143,9 @@ class Relay:
         self._sending = True
         try:
             for row in rows:
-                ack = await self._js.publish_async(row.subject, row.payload, stream=row.stream, headers=row.headers())
-                self._sent.append((row, ack))
+                self._sent.append((row, await self._publisher.give(row)))
         except Exception as error:
-            refused: asyncio.Future[PubAck] = asyncio.get_running_loop().create_future()
+            refused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             refused.set_exception(error)
             self._sent.append((row, refused))
             self._level = False
@@ -143,6 +159,7 @@ class Relay:
                 for _ in range(len(self._sent)):
                     row, ack = self._sent[0]
                     await ack
+                    self._got_through = True
                     self._sent.popleft()
                     self._acknowledged.append(row.row_id)
         except Exception as error:
@@ -160,6 +177,7 @@ class Relay:
             if not ack.cancel() and not ack.cancelled():
                 ack.exception()  # looked at, or the loop complains that nobody did
         self._sent.clear()
+        self._publisher.forget()
 
     async def _mark(self, connection: Own) -> None:
         """Note what was published, several at a time: a lost note only means a second publication."""

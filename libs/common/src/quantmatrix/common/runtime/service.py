@@ -42,11 +42,16 @@ from quantmatrix.common.runtime.relay import Relay
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.runtime.streams import heard_by
 from quantmatrix.common.runtime.subscribing import Answering, hear_streams, make_broker, start_patiently
-from quantmatrix.common.runtime.waiting import done_before, ended
+from quantmatrix.common.runtime.waiting import asked_to_end, done_before, ended
 
 log = structlog.get_logger(__name__)
 RETRY_S = 0.2
 GAUGES_EVERY_S = 5.0
+LATE_S = 0.5
+"""A pause that ends so much too late is told: the event loop was blocked, or the process was stopped."""
+BROKER_STOPS_S = 4.0
+DOORS_CLOSE_S = 2.0
+"""How long requests under way have to be finished, or refused, when the service stops."""
 STARTING = "starting"
 asked_to_stop: ContextVar[asyncio.Event] = ContextVar("asked_to_stop")
 """The event that stops services started in this context; where there is none, SIGTERM and SIGINT stop them."""
@@ -77,8 +82,7 @@ class Parts:
             await register.load(connection)
             page = Page(connection, start, register.view(), from_message=False)
             await work(page)
-            page.write_gathered()
-            await page.writing.open()
+            await page.finish()
             await register.settle(connection, page.view, page.said, None)
 
     async def tell(self, message: Message) -> None:
@@ -137,7 +141,9 @@ class _Runner:
         try:
             client = await self._patiently("bus", broker.connect)
             self._metrics.bus_connected.set(1)
-            parts = Parts(self._service, pool, client, Ask(client), SystemClock(), self._metrics)
+            parts = Parts(
+                self._service, pool, client, Ask(client, deadline_s=self._settings.answer_deadline_s), SystemClock(), self._metrics
+            )
             async with self._telling_health(parts, client):
                 await self._work(parts, broker, client, stop)
         finally:
@@ -154,7 +160,7 @@ class _Runner:
         hearings = heard_by(self._service)
         heard = keys_heard(self._service, hearings)
         register = Register(heard)
-        relay = Relay(service=self._service, database_url=self._url, js=client.jetstream(), metrics=self._metrics)
+        relay = Relay(service=self._service, database_url=self._url, client=client, metrics=self._metrics)
         bus = await self._build(parts)
         desk = Desk(
             service=self._service,
@@ -193,6 +199,7 @@ class _Runner:
             if self._lease is not None:
                 tasks.append(group.create_task(self._lease.watch(), name="lease"))
             tasks += [group.create_task(task(), name=getattr(task, "__name__", "task")) for task in bus.background]
+            doors = [group.create_task(door(), name=getattr(door, "__name__", "door")) for door in bus.doors]
             subscribing = group.create_task(start_patiently(broker, give_up_s=self._settings.start_timeout_s), name="subscribing")
             self._not_ready = None
             log.info("started")
@@ -201,9 +208,10 @@ class _Runner:
             finally:  # also when one of the tasks failed
                 self._not_ready = "stopping"
                 log.info("stopping")
+                await asked_to_end(doors, DOORS_CLOSE_S)
                 subscribing.cancel()
                 await _stop_broker(broker)
-                await ended(tasks)
+                await ended([*doors, *tasks])
 
     @asynccontextmanager
     async def _telling_health(self, parts: Parts, client: Client) -> AsyncIterator[None]:
@@ -255,7 +263,12 @@ class _Runner:
                 self._metrics.outbox_age_seconds.set(age or 0.0)
             except TRANSIENT as error:
                 log.debug("gauges.waiting", error=repr(error))
+            due = parts.clock.monotonic() + GAUGES_EVERY_S
             await asyncio.sleep(GAUGES_EVERY_S)
+            late_s = parts.clock.monotonic() - due
+            if late_s > LATE_S:
+                self._metrics.stood_still.inc(late_s)
+                log.warning("loop.stood_still", seconds=round(late_s, 3))
 
 
 def _with_common_questions(
@@ -294,7 +307,7 @@ async def _load(register: Register, pool: Pool) -> None:
 
 async def _stop_broker(broker: NatsBroker) -> None:
     try:
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(BROKER_STOPS_S):
             await broker.stop()
     except (Exception, TimeoutError) as error:
         log.debug("bus.stop", error=repr(error))

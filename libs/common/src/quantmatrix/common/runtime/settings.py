@@ -74,6 +74,9 @@ class ServiceSettings(BaseSettings):
     health_host: str = Field("127.0.0.1", description="Address on which /healthz, /readyz and /metrics answer.")
     health_port: int = Field(0, ge=0, le=65_535, description="Port of /healthz, /readyz and /metrics; 0 switches them off.")
     catch_up_every_s: float = Field(60.0, gt=0, le=3_600, description="Seconds between comparisons with the owners of what is heard.")
+    answer_deadline_s: float = Field(
+        2.0, gt=0, le=600, description="Seconds that another service's answer may take, where nothing else is said."
+    )
     start_timeout_s: float = Field(60.0, gt=0, le=600, description="Seconds to wait for NATS and PostgreSQL at start.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least important records to write.")
     log_file: Path | None = Field(None, description="File for the log (rotated at 20 MiB, 3 kept); standard output when unset.")

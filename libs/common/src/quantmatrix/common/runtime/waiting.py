@@ -1,7 +1,7 @@
 """Waiting for an event with a limit, and for tasks that are to end."""
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Collection, Iterable
 from typing import Any, Final
 
 CANCEL_AGAIN_S: Final = 0.5
@@ -9,6 +9,9 @@ CANCEL_AGAIN_S: Final = 0.5
 
 async def woken(event: asyncio.Event, timeout_s: float | None) -> bool:
     """Wait until the event is set; False when `timeout_s` seconds (None: any time) passed first."""
+    if event.is_set() or timeout_s is None:
+        await event.wait()
+        return True
     try:
         async with asyncio.timeout(timeout_s):
             await event.wait()
@@ -27,6 +30,14 @@ async def ended(tasks: Iterable["asyncio.Future[Any]"]) -> None:
         for task in working:
             task.cancel()
         _, working = await asyncio.wait(working, timeout=CANCEL_AGAIN_S)
+
+
+async def asked_to_end(tasks: Collection["asyncio.Future[Any]"], within_s: float) -> None:
+    """Cancel once and give them time for what they have in hand; who has not ended then goes on, to be `ended`."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=within_s)
 
 
 async def done_before(work: Awaitable[Any], *events: asyncio.Event) -> bool:

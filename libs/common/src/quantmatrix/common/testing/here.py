@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from quantmatrix.common.runtime.service import asked_to_stop
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.testing.addresses import BusAddresses, DatabaseAddresses
+from quantmatrix.common.testing.waiting import WITHIN_S
 
 S = TypeVar("S", bound=ServiceSettings)
-STOP_TIMEOUT_S = 15.0
 
 
 @asynccontextmanager
@@ -35,7 +35,7 @@ async def running_here(serve: Callable[[S], Awaitable[None]], settings: S) -> As
         yield task
     finally:
         stop.set()
-        await asyncio.wait({task}, timeout=STOP_TIMEOUT_S)
+        await asyncio.wait({task}, timeout=WITHIN_S)
         for handler in root.handlers:
             if handler not in before:
                 handler.close()
@@ -43,7 +43,7 @@ async def running_here(serve: Callable[[S], Awaitable[None]], settings: S) -> As
         root.setLevel(level)
     if not task.done():
         task.cancel()
-        raise AssertionError(f"{settings.SERVICE} did not stop within {STOP_TIMEOUT_S:g} s")
+        raise AssertionError(f"{settings.SERVICE} did not stop within {WITHIN_S:g} s")
     task.result()
 
 
@@ -67,13 +67,20 @@ class StartHere:
         **told: Any,
     ) -> "asyncio.Task[None]":
         """Start `quantmatrix.<service>`, or another `serve` with its settings class in the service's place."""
-        own: dict[str, Any] = {"paper_database_url": self._database.url("paper")} if service == "execution" else {}
+        own: dict[str, dict[str, Any]] = {
+            "execution": {"paper_database_url": self._database.url("paper")},
+            "gateway": {"answer_deadline_s": WITHIN_S},  # whoever presses a button here waits for a machine that does much else
+        }
         made = (settings or _settings_class(service))(
-            nats_url=self._bus.url,
-            nats_password=SecretStr(self._bus.password(service)),
-            database_url=SecretStr(self._database.url(service)),
-            log_file=self._folder / f"{service}.log",
-            **{"catch_up_every_s": 1.0, **own, **told},
+            **{
+                "nats_url": self._bus.url,
+                "nats_password": SecretStr(self._bus.password(service)),
+                "database_url": SecretStr(self._database.url(service)),
+                "log_file": self._folder / f"{service}.log",
+                "catch_up_every_s": 1.0,
+                **own.get(service, {}),
+                **told,
+            }
         )
         serve = serve or importlib.import_module(f"quantmatrix.{service}.app").serve
         stack = AsyncExitStack()

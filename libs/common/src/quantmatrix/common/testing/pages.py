@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from quantmatrix.common.contracts.codec import encode
-from quantmatrix.common.contracts.message import Head, Message, Watermark
+from quantmatrix.common.contracts.message import Head, Message
 from quantmatrix.common.ids import derived_id
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.hearing import Bus
@@ -33,23 +33,31 @@ class Pages:
 
     async def hear(self, message: Message) -> list[Message]:
         """Handle one message in a transaction of its own. Raises NotYetError when its handler would wait, and what the handler raises."""
-        message = self._headed(message)
-        said: list[Message] = []
+        return await self.hear_together(message)
+
+    async def hear_together(self, *messages: Message) -> list[Message]:
+        """Handle these messages, in this order, on one page. Raises as `hear` does."""
+        headed = [self._headed(message) for message in messages]
+        page = self._page(headed[0].head)
+        async with self.connection.transaction():
+            for message in headed:
+                await self._handle(message, page)
+                page.view.advance(message.key(), page.view.of(message.key()).seq + 1, message)
+            await page.finish()
+        for call in page.afterwards:
+            call()
+        self._standings |= page.view.moved
+        self.said += page.said
+        return page.said
+
+    async def _handle(self, message: Message, page: Page) -> None:
         spec = self._hears.get(type(message))
-        if spec is not None:
-            page = self._page(message.head)
-            async with self.connection.transaction():
-                if spec.when is not None and not await spec.when(message, page):
-                    raise NotYetError(f"{type(message).__name__} waits for something that was not heard")
-                await spec.handler(message, page)
-                page.write_gathered()
-                await page.writing.open()
-            for call in page.afterwards:
-                call()
-            said = page.said
-        self._advance(message)
-        self.said += said
-        return said
+        if spec is None:
+            return
+        page.because_of(message.head)
+        if spec.when is not None and not await spec.when(message, page):
+            raise NotYetError(f"{type(message).__name__} waits for something that was not heard")
+        await spec.handler(message, page)
 
     def page(self) -> Page:
         """A page that starts a chain of its own, for a test that works on one itself."""
@@ -71,8 +79,3 @@ class Pages:
         head = message.head
         own = derived_id("test message", encode(message))
         return msgspec.structs.replace(message, head=Head(own, head.caused_by, head.occurred_at, own))
-
-    def _advance(self, message: Message) -> None:
-        standing = self._standings.get(message.key()) or Standing()
-        moment, session = (message.moment, message.session) if isinstance(message, Watermark) else (standing.moment, standing.session)
-        self._standings[message.key()] = Standing(standing.seq + 1, message.head.message_id, moment, session)

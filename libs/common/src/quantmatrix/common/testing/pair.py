@@ -6,17 +6,41 @@ from typing import Any, Protocol
 
 from quantmatrix.common.contracts.asking.messaging import InboxHeads, InboxHeadsAsked
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
+from quantmatrix.common.runtime.database import Own
 from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.runtime.hearing import Hears
 from quantmatrix.common.testing.here import StartHere
 from quantmatrix.common.testing.process import ServiceProcess, StartProcess
-from quantmatrix.common.testing.tiny import READER, SPEAKER, ReaderSettings, SayAsked, SpeakerSettings, serve_reader, serve_speaker
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.tiny import (
+    READER,
+    SPEAKER,
+    ReaderSettings,
+    SayAsked,
+    SpeakerSettings,
+    serve_hearing,
+    serve_reader,
+    serve_speaker,
+)
+from quantmatrix.common.testing.waiting import WITHIN_S, wait_until
+
+_BESIDE = """
+with said as (update outbox_key set seq = seq + 1 where key = $1 returning key, seq, gen_random_uuid() as fresh),
+stored as (
+    insert into outbox (key, seq, family, subject, type, message_id, trace, occurred_at, payload)
+    select s.key, s.seq, family, subject, type, fresh, trace, occurred_at, convert_to(replace(replace(
+        convert_from(payload, 'UTF8'), format('"quantity":"%s"', s.seq - 1), format('"quantity":"%s"', s.seq)),
+        message_id::text, fresh::text), 'UTF8')
+    from said s join outbox o on o.key = s.key and o.seq = s.seq - 1 returning id
+)
+insert into outbox_waiting select id from stored
+"""
 
 
 class Rows(Protocol):
     """A database that can be asked under a role."""
 
     async def fetch(self, role: str, query: str, *arguments: object) -> Sequence[Any]: ...
+    async def connect(self, role: str) -> Own: ...
 
 
 @dataclass
@@ -32,8 +56,10 @@ class Pair:
         await self.here(SPEAKER, serve=serve_speaker, settings=SpeakerSettings, **told)
         await self.up(SPEAKER)
 
-    async def reader(self, **told: Any) -> None:
-        await self.here(READER, serve=serve_reader, settings=ReaderSettings, **told)
+    async def reader(self, *heard: Hears[Any], **told: Any) -> None:
+        """heard: in the place of what it hears otherwise."""
+        serve = serve_hearing(*heard) if heard else serve_reader
+        await self.here(READER, serve=serve, settings=ReaderSettings, **told)
         await self.up(READER)
 
     async def speaker_process(self, **environment: str) -> ServiceProcess:
@@ -47,11 +73,11 @@ class Pair:
 
         async def answer() -> InboxHeads | None:
             try:
-                return await self.ask(service, InboxHeadsAsked(), deadline_s=1)
+                return await self.ask(service, InboxHeadsAsked(), deadline_s=5)
             except (ServiceSilent, Refused):
                 return None
 
-        found = await wait_until(answer, f"{service} answers", within_s=30)
+        found = await wait_until(answer, f"{service} answers")
         assert found is not None
         return found
 
@@ -60,19 +86,24 @@ class Pair:
 
         async def attempt() -> bool:
             try:
-                await self.ask(SPEAKER, SayAsked(accounts=accounts, **asked), deadline_s=2)
+                await self.ask(SPEAKER, SayAsked(accounts=accounts, **asked), deadline_s=10)
             except (ServiceSilent, Refused):
                 return False
             return True
 
-        await wait_until(attempt, "the speaker says it", within_s=40)
+        await wait_until(attempt, "the speaker says it")
+
+    async def say_beside(self, account: str, *, connection: Own | None = None) -> None:
+        """Say the next fill of an account without the speaker, as a transaction of another process would; the connection's, if given."""
+        key = f"{SPEAKER}/fills.{account}"
+        await (connection.execute(_BESIDE, key) if connection else self.database.fetch(SPEAKER, _BESIDE, key))
 
     async def booked(self, account: str) -> list[int]:
         """The numbers booked for an account, in the order they were booked."""
         rows = await self.database.fetch(READER, "select number from tiny_booked where account_id = $1 order by place", account)
         return [row["number"] for row in rows]
 
-    async def all_booked(self, account: str, count: int, *, within_s: float = 25) -> list[int]:
+    async def all_booked(self, account: str, count: int, *, within_s: float = WITHIN_S) -> list[int]:
         """Wait until at least `count` are booked."""
 
         seen: list[int] = []
@@ -94,4 +125,4 @@ class Pair:
         async def none_waits() -> bool:
             return await self.count(SPEAKER, "outbox_waiting") == 0
 
-        await wait_until(none_waits, "the relay has published everything", within_s=25)
+        await wait_until(none_waits, "the relay has published everything")

@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from quantmatrix.common.testing.addresses import BusAddresses, DatabaseAddresses
-
-STOP_TIMEOUT_S = 8.0
+from quantmatrix.common.testing.waiting import WITHIN_S
 
 
 class ServiceProcess:
@@ -44,7 +43,7 @@ class ServiceProcess:
             )
         return self
 
-    async def ended(self, *, within_s: float = STOP_TIMEOUT_S) -> int:
+    async def ended(self, *, within_s: float = WITHIN_S) -> int:
         """Its exit code. Raises TimeoutError when it goes on."""
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")

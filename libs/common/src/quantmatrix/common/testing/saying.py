@@ -14,7 +14,7 @@ from quantmatrix.common.runtime.asking import Ask, ServiceSilent
 from quantmatrix.common.runtime.keys import keys_heard
 from quantmatrix.common.runtime.outbox import KEY_HEADER, SEQ_HEADER
 from quantmatrix.common.runtime.streams import heard_by
-from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.common.testing.waiting import WITHIN_S, wait_until
 
 
 class Saying:
@@ -58,4 +58,4 @@ class Saying:
             self._clients[owner] = await self._connect(owner)
         js = self._clients[owner].jetstream()
         headers = {KEY_HEADER: message.key(), SEQ_HEADER: str(self._numbers[message.key()])}
-        await js.publish(message.subject(), encode(message), headers=headers, timeout=5)
+        await js.publish(message.subject(), encode(message), headers=headers, timeout=WITHIN_S)

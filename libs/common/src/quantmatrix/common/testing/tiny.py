@@ -6,7 +6,8 @@ stores and then takes a fifth of a second to commit.
 """
 
 import sys
-from typing import ClassVar
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
 import msgspec
 from pydantic import Field
@@ -135,6 +136,11 @@ class Books:
         await page.connection.execute("insert into tiny_watermark select $1, count(*) from tiny_booked", event.session)
 
 
+def hears(books: Books) -> tuple[Hears[OrderFilled], Hears[MatchedWatermark]]:
+    """What the reader hears."""
+    return Hears(OrderFilled, books.book), Hears(MatchedWatermark, books.watermark)
+
+
 async def serve_speaker(settings: SpeakerSettings) -> None:
     async def build(_: Parts) -> Bus:
         return Bus(does=(Does(SayAsked, say),))
@@ -143,12 +149,19 @@ async def serve_speaker(settings: SpeakerSettings) -> None:
 
 
 async def serve_reader(settings: ReaderSettings) -> None:
-    books = Books()
+    await serve_hearing(*hears(Books()))(settings)
+
+
+def serve_hearing(*heard: Hears[Any]) -> Callable[[ReaderSettings], Awaitable[None]]:
+    """A reader that hears these in the place of its own."""
 
     async def build(_: Parts) -> Bus:
-        return Bus(hears=(Hears(OrderFilled, books.book), Hears(MatchedWatermark, books.watermark)))
+        return Bus(hears=heard)
 
-    await run_service(settings, build)
+    async def serve(settings: ReaderSettings) -> None:
+        await run_service(settings, build)
+
+    return serve
 
 
 if __name__ == "__main__":

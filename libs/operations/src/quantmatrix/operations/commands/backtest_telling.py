@@ -55,6 +55,9 @@ def tell_record(record: Record) -> None:
     if told.get("kind") == "walk_forward":
         _tell_walk(record)
         return
+    if told.get("kind") == "lookahead":
+        _tell_check(record)
+        return
     rows = [(name, value) for name, value in told.items() if not isinstance(value, dict | list)]
     rows += [(name.replace("_", " "), rounded(value)) for part in ("curve", "closed_trades") for name, value in told[part].items()]
     tell_table(record.title, ("", "value"), rows, right=("value",))
@@ -82,6 +85,20 @@ def _tell_walk(record: Record) -> None:
     tell_table(
         "Put together", ("", "value"), [(name.replace("_", " "), rounded(value)) for name, value in figures.items()], right=("value",)
     )
+
+
+def _tell_check(record: Record) -> None:
+    told = record.figures
+    columns = ("symbol", "bars", "cuts", "decided", "changed")
+    rows = [[one[name] for name in columns] for one in told["looked"]]
+    tell_table(f"Look-ahead check of {record.title}", columns, rows, right=columns[1:])
+    said = f"{told['cuts']} histories cut, decisions at {told['decided']} of them, {told['changed']} things changed"
+    out.print(f"{told['strategy']}: {said}", highlight=False)
+    if not told["decided"]:
+        out.print("· nothing was decided, so only columns were compared: try other symbols or parameters", highlight=False)
+    for line in told["findings"]:
+        out.print(f"· {line}", highlight=False)
+    out.print(f"digest {told['digest']}", highlight=False)
 
 
 def _combination(row: dict[str, Any]) -> dict[str, Any]:

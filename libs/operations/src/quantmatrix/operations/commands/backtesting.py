@@ -1,20 +1,19 @@
-"""qm backtest: run a strategy of the slot over the bars of the feed, and look whether it looks ahead."""
+"""qm backtest: run a strategy of the slot over the bars of the feed; what strategies there are, and what a sentence means."""
 
 from functools import partial
 from typing import Annotated
 
 import typer
 
-from quantmatrix.operations.backtests import catalogue, histories, parameters_of, strategy_called, titles
-from quantmatrix.operations.commands import backtests_stored, sweeping
-from quantmatrix.operations.commands.backtest_options import Name, Order, Ready, Set, Symbols, ordered, progress_bar, refusals, symbols_of
+from quantmatrix.operations.backtests import catalogue, titles
+from quantmatrix.operations.commands import backtests_stored, looking_ahead, sweeping
+from quantmatrix.operations.commands.backtest_options import Order, Ready, ordered, progress_bar, refusals
 from quantmatrix.operations.commands.backtest_telling import hand_over
 from quantmatrix.operations.commands.backtests_working import worked
 from quantmatrix.operations.commands.common import AsJson, run
-from quantmatrix.operations.output import Exit, fail, out, tell_json, tell_table
-from quantmatrix.signals.backtest.lookahead import look_ahead
+from quantmatrix.operations.output import Exit, fail, tell_json, tell_table
 from quantmatrix.signals.backtest.record import Record
-from quantmatrix.signals.backtest.run import made, refuse_unless_possible
+from quantmatrix.signals.backtest.run import refuse_unless_possible
 from quantmatrix.signals.domain.sentence import NotUnderstood, RunForm, read_sentence
 from quantmatrix.signals.stored.repeating import computed
 from quantmatrix.signals.stored.wanted import wanted
@@ -42,35 +41,6 @@ def _ran(ready: Ready, order: Order) -> tuple[int | None, Record]:
         task = progress.add_task(ready.strategy.name, total=1)
         moved = partial(progress.update, task)
         return None, compute(lambda done, total: moved(completed=done, total=total))
-
-
-@app.command("lookahead")
-def lookahead_command(
-    strategy: Name,
-    symbols: Symbols = "",
-    given: Set = None,
-    cuts: Annotated[int, typer.Option(min=1, help="Cut the history at each of its last bars, this many an instrument.")] = 500,
-    as_json: AsJson = False,
-) -> None:
-    """Cut the history bar by bar: what a strategy computed and decided then must be what it computes with later bars."""
-    with refusals(as_json=as_json):
-        chosen, parameters = strategy_called(strategy), parameters_of(given or ())
-        _, past = histories(symbols_of(symbols))
-        verdict = look_ahead(lambda: made(chosen, parameters), past, cuts)
-    told = [str(one) for one in verdict.findings]
-    if as_json:
-        tell_json(
-            {"strategy": verdict.strategy, "cuts": verdict.cuts, "decided": verdict.decided, "clean": verdict.is_clean, "findings": told}
-        )
-    else:
-        said = f"{verdict.cuts} histories cut, decisions at {verdict.decided} of them, {len(told)} things changed"
-        out.print(f"{verdict.strategy}: {said}", highlight=False)
-        if not verdict.decided:
-            out.print("· nothing was decided, so only columns were compared: try other symbols or parameters", highlight=False)
-        for line in told:
-            out.print(f"· {line}", highlight=False)
-    if not verdict.is_clean:
-        raise typer.Exit(Exit.ERROR)
 
 
 @app.command("strategies")
@@ -105,6 +75,7 @@ app.command("show")(backtests_stored.show_command)
 app.command("repeat")(backtests_stored.repeat_command)
 app.command("compare")(backtests_stored.compare_command)
 app.command("cancel")(backtests_stored.cancel_command)
+app.command("lookahead")(looking_ahead.lookahead_command)
 app.command("sweep")(sweeping.sweep_command)
 app.command("walk-forward")(sweeping.walk_forward_command)
 app.command("resume")(sweeping.resume_command)

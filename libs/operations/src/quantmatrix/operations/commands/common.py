@@ -1,11 +1,14 @@
 """What every command does: find the data folder, run its work, and end with one sentence when it cannot."""
 
 import asyncio
+import logging
+import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
+import structlog
 import typer
 
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
@@ -41,8 +44,21 @@ async def asking_services(where: Places, *, as_json: bool) -> AsyncIterator[Ask]
         yield ask
 
 
+def _exit_of(code: str) -> Exit:
+    """How a command ends on a refusal: not found, wrong input, or anything else."""
+    if code.endswith(("NOT_FOUND", "UNKNOWN")):
+        return Exit.NOT_FOUND
+    return Exit.CONFIGURATION if code.endswith("INVALID") else Exit.ERROR
+
+
 def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
-    """Run to the end; what can go wrong in a known way becomes a sentence and an exit code."""
+    """Run to the end; what can go wrong in a known way becomes a sentence and an exit code.
+
+    Standard output is for results: records of what went wrong on the way go to the other one.
+    """
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING), logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+    )
     try:
         return asyncio.run(work)
     except (SetUpError, SettingsError) as error:
@@ -52,4 +68,4 @@ def run(work: Coroutine[Any, Any, T], *, as_json: bool = False) -> T:
     except (StalledError, TimeoutError, ServiceSilent) as error:
         fail(Exit.TIMEOUT, str(error) or "it took too long", as_json=as_json)
     except Refused as error:
-        fail(Exit.NOT_FOUND if error.code.endswith(("NOT_FOUND", "UNKNOWN")) else Exit.ERROR, error.detail, as_json=as_json)
+        fail(_exit_of(error.code), error.detail, as_json=as_json)

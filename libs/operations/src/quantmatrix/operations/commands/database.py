@@ -6,12 +6,16 @@ from contextlib import asynccontextmanager
 import asyncpg
 
 from quantmatrix.common.runtime.database import Own, connect
+from quantmatrix.common.runtime.streams import SERVICES
+from quantmatrix.operations.bootstrap import make_database, make_roles
 from quantmatrix.operations.commands.common import places, read_settings
 from quantmatrix.operations.output import err
 from quantmatrix.operations.places import Places, SetUpError
+from quantmatrix.operations.schemas import migrate_if_behind
 from quantmatrix.operations.servers.postgres import PostgresServer
 from quantmatrix.operations.settings import address_of
-from quantmatrix.operations.supervisor import Plan, Supervisor
+
+STOP_SERVER_S = 10.0
 
 
 @asynccontextmanager
@@ -40,9 +44,29 @@ async def _database(service: str, where: Places, *, outside: bool) -> AsyncItera
     if where.is_running():
         yield PostgresServer(where, where.secrets()).url(service)
         return
-    supervisor = Supervisor(where, Plan(services=()), lambda text: err.print(text, style="dim"))
-    await supervisor.start()
+    async with _started(where) as server:
+        yield server.url(service)
+
+
+@asynccontextmanager
+async def _started(where: Places) -> AsyncIterator[PostgresServer]:
+    """The embedded database by itself, until the block ends: no service runs that would need the bus."""
+    secrets = where.open()
+    server = PostgresServer(where, secrets)
     try:
-        yield supervisor.postgres.url(service)
+        if not server.initialised:
+            _say("creating the database")
+        await server.initialise()
+        _say("starting PostgreSQL")
+        await server.start()
+        await make_database(server.superuser_url("postgres"))
+        await make_roles(server.superuser_url(), secrets.database)
+        await migrate_if_behind({service: server.url(service) for service in SERVICES}, _say)
+        yield server
     finally:
-        await supervisor.stop()
+        await server.child.stop(STOP_SERVER_S)
+        where.close()
+
+
+def _say(text: str) -> None:
+    err.print(text, style="dim")

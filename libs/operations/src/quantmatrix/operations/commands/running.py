@@ -33,7 +33,7 @@ def up(
     """Start everything here, replay real daily bars, serve the console; Ctrl-C stops it."""
     settings = read_settings(as_json=as_json)
     environment = {} if pace is None else {"QM_MARKET_REPLAY_PACE_S": str(pace)}
-    plan = Plan(environment=environment, console_port=port or settings.gateway_port, durable_bus=settings.bus_durable)
+    plan = Plan(environment=environment, console_port=port or settings.gateway_port, durable_bus=settings.bus_durable, own_log=True)
     run(_up(places(as_json=as_json), plan, as_json=as_json), as_json=as_json)
 
 

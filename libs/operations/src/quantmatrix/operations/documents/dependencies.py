@@ -35,6 +35,7 @@ _RUNNING = {
     "pydantic-settings": ("the base of settings; the sources are ours", "os.environ"),
     "python-multipart": ("forms in FastAPI", "no other"),
     "rich": ("tables and progress in qm", "plain text"),
+    "setproctitle": ("the name of a copied process in ps", "writing over the arguments by hand"),
     "sqlalchemy": ("the connection Alembic runs on", "no other"),
     "stamina": ("retries with back-off and an end", "tenacity"),
     "starlette": ("requests, responses and middleware, below FastAPI", "no other"),

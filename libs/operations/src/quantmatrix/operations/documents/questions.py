@@ -7,6 +7,8 @@ import msgspec
 
 from quantmatrix.common.contracts.asking import (
     backtests,
+    briefing,
+    days,
     execution,
     ledger,
     market,
@@ -34,6 +36,8 @@ _MODULES = (
     signals,
     runs,
     scans,
+    briefing,
+    days,
     backtests,
     execution,
     portfolio,

@@ -19,7 +19,7 @@ from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
 
-READY_TIMEOUT_S = 15.0
+READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 1.5
 LOOK_S = 0.02
 MARKER = "store.json"
@@ -147,7 +147,7 @@ class NatsServer:
 
     async def connect(self, user: str = PROVISION_USER) -> Client:
         """A connection under one of the server's users."""
-        return await connect(self.url, user, self._secrets.nats[user], connect_timeout=2, max_reconnect_attempts=2, allow_reconnect=False)
+        return await connect(self.url, user, self._secrets.nats[user], connect_timeout=10, max_reconnect_attempts=2, allow_reconnect=False)
 
 
 def _processors() -> int:

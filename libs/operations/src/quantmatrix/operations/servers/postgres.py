@@ -15,7 +15,7 @@ from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
 
 VERSION = 18
-READY_TIMEOUT_S = 30.0
+READY_TIMEOUT_S = 60.0
 INIT_TIMEOUT_S = 120.0
 LOOK_S = 0.02
 NOBODY = 65534
@@ -29,6 +29,7 @@ SETTINGS = {
     "max_wal_size": "512MB",
     "jit": "off",
     "io_method": "sync",
+    "scram_iterations": "1",  # our passwords are 160 random bits: nobody guesses them, however fast
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_min_messages": "warning",

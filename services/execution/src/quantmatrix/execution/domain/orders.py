@@ -1,12 +1,13 @@
 """Intents and orders as values."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
 from quantmatrix.common.ids import derived_id, short_token
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, FillId, LotId, OrderId, OrderState, OrderType, Side, TimeInForce, UserId
+from quantmatrix.common.names import AccountId, FillId, InstrumentId, LotId, OrderId, OrderState, OrderType, Side, TimeInForce, UserId
+from quantmatrix.common.option_ends import ContractEnd
 from quantmatrix.common.values import Money, Price, Quantity
 
 CLIENT_REF_LENGTH = 20
@@ -106,13 +107,23 @@ class Order:
             lots=intent.lots,
         )
 
-    def in_state(self, state: OrderState) -> "Order":
-        return replace(self, state=state)
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What option contracts that ended were, and what became of them. A broker reports it among the executions, without an order."""
+
+    option: InstrumentId
+    underlying: InstrumentId
+    strike: Price
+    end: ContractEnd
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution as a broker reports it; `execution_id` is the broker's, unique within the account."""
+    """One execution as a broker reports it; `execution_id` is the broker's, unique within the account.
+
+    ended: of contracts that ended: side, quantity and price are then those of the trade that would have closed them.
+    """
 
     execution_id: str
     client_ref: str
@@ -124,6 +135,7 @@ class Execution:
     session: date
     executed_at: datetime
     corrects: str | None = None
+    ended: Ended | None = None
 
 
 def client_ref_of(order_id: OrderId) -> str:

@@ -6,15 +6,18 @@ from decimal import Decimal
 from typing import Final
 
 from quantmatrix.common.names import LotId, OrderType, Side, TradingState
+from quantmatrix.common.options import cash_bound, cash_bound_by, is_option
 from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.execution.domain.commission import Tariff
 from quantmatrix.execution.domain.orders import Intent, Order
 
 _SEAL: Final = object()
+NONE = Quantity(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hard limits of an account. Notional limits are in the account's currency."""
+    """Hard limits of an account. Notional limits are in the account's currency. tariff: what its orders cost."""
 
     order_quantity_max: Quantity
     order_notional_max: Money
@@ -22,13 +25,16 @@ class Limits:
     open_orders_max: int
     price_collar_pct: Decimal
     short_allowed: bool
+    tariff: Tariff
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the account looks like at this instant, working orders included. price: the last raw price of the instrument.
 
-    named_lots: those that its open orders name.
+    reserved: what purchases under way may still take, commission included. named_lots: those that open orders name. shorts: by symbol
+    what was sold without being held, or would be by sales under way, below zero. bound: the shares of the instrument that calls of these
+    bind; cover: the calls that free shares cover, where it is one.
     """
 
     trading_state: TradingState
@@ -43,6 +49,14 @@ class Standing:
     instrument_known: bool
     now: datetime
     named_lots: frozenset[LotId] = frozenset()
+    shorts: tuple[tuple[str, Quantity], ...] = ()
+    bound: Quantity = NONE
+    cover: Quantity = NONE
+
+    @property
+    def free(self) -> Money:
+        """The cash that neither purchases under way may take nor sold puts bind."""
+        return self.cash - self.reserved - cash_bound_by(self.shorts, self.cash.currency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,11 @@ def assess(intent: Intent, standing: Standing, limits: Limits) -> ApprovedOrder 
     """
     reducing = is_reducing(intent, standing)
     price = standing.price
-    if denial := _standing_says_no(intent, standing, reducing=reducing) or _lots_say_no(intent, standing):
+    if (
+        denial := _standing_says_no(intent, standing, reducing=reducing)
+        or _lots_say_no(intent, standing)
+        or _calls_say_no(intent, standing)
+    ):
         return denial
     if limits.order_notional_max.currency != standing.cash.currency and not reducing:
         return Denial("LIMITS_CURRENCY", f"limits are in {limits.order_notional_max.currency}, the account holds {standing.cash.currency}")
@@ -83,7 +101,7 @@ def assess(intent: Intent, standing: Standing, limits: Limits) -> ApprovedOrder 
         return denial
     if denial := _price_says_no(intent, limits, price):
         return denial
-    if denial := _cash_says_no(intent, standing, price, reducing=reducing):
+    if denial := _cash_says_no(intent, standing, limits, price, reducing=reducing):
         return denial
     return ApprovedOrder(intent, price, _SEAL)
 
@@ -133,6 +151,16 @@ def _lots_say_no(intent: Intent, standing: Standing) -> Denial | None:
     return None
 
 
+def _calls_say_no(intent: Intent, standing: Standing) -> Denial | None:
+    """Shares that cover sold calls are there to be delivered: whoever wants to sell them buys the calls back first."""
+    if intent.side is Side.BUY or not standing.bound:
+        return None
+    left = standing.position - standing.working_sells - standing.bound
+    if intent.quantity <= left:
+        return None
+    return Denial("SHARES_BOUND", f"selling={intent.quantity} free={left} bound by sold calls={standing.bound}: buy the calls back first")
+
+
 def _size_says_no(intent: Intent, standing: Standing, limits: Limits, price: Price, *, reducing: bool) -> Denial | None:
     if intent.quantity.value <= 0:
         return Denial("ORDER_QUANTITY", f"quantity={intent.quantity}, a quantity is above zero")
@@ -145,18 +173,43 @@ def _size_says_no(intent: Intent, standing: Standing, limits: Limits, price: Pri
     after = standing.position + (
         standing.working_buys + intent.quantity if intent.side is Side.BUY else -standing.working_sells - intent.quantity
     )
-    if after < Quantity(0) and not limits.short_allowed:
-        return Denial(
-            "POSITION_SHORT",
-            f"held={standing.position} selling={standing.working_sells + intent.quantity}, short positions are not allowed",
-        )
-    value = _value(intent, price)
+    if denial := _short_says_no(intent, standing, limits, after):
+        return denial
+    currency = intent.instrument.currency
+    secures = cash_bound(intent.instrument.symbol, -after, currency) if after < Quantity(0) else None
+    value = _secures(intent, standing) or _value(intent, price)
     if value > limits.order_notional_max:
         return Denial("ORDER_NOTIONAL", f"notional={value} limit={limits.order_notional_max}")
-    position_value = abs(notional(price, after, intent.instrument.multiplier, value.currency))
+    position_value = secures or abs(notional(price, after, intent.instrument.multiplier, currency))
     if position_value > limits.position_notional_max:
         return Denial("POSITION_NOTIONAL", f"position={position_value} limit={limits.position_notional_max}")
     return None
+
+
+def _short_says_no(intent: Intent, standing: Standing, limits: Limits, after: Quantity) -> Denial | None:
+    """Puts are sold short wherever they are secured by cash, calls where shares cover them; everything else where the limits allow it."""
+    if after >= Quantity(0) or _secures(intent, standing) is not None:
+        return None
+    told = f"held={standing.position} selling={standing.working_sells + intent.quantity}"
+    if is_option(intent.instrument.symbol):
+        if _uncovered(intent, standing) <= standing.cover:
+            return None
+        return Denial("CALL_NOT_COVERED", f"{told} free shares cover={standing.cover}: calls are sold against shares alone")
+    return None if limits.short_allowed else Denial("POSITION_SHORT", f"{told}, short positions are not allowed")
+
+
+def _uncovered(intent: Intent, standing: Standing) -> Quantity:
+    """What this order sells without holding it."""
+    held = max(standing.position - standing.working_sells, NONE)
+    return intent.quantity - min(held, intent.quantity)
+
+
+def _secures(intent: Intent, standing: Standing) -> Money | None:
+    """The cash that the puts bind which this order sells without holding them; None where it sells none."""
+    if intent.side is Side.BUY:
+        return None
+    sold = _uncovered(intent, standing)
+    return cash_bound(intent.instrument.symbol, sold, intent.instrument.currency) if sold else None
 
 
 def _price_says_no(intent: Intent, limits: Limits, price: Price) -> Denial | None:
@@ -168,18 +221,30 @@ def _price_says_no(intent: Intent, limits: Limits, price: Price) -> Denial | Non
     for name, given in (("limit", intent.limit_price), ("stop", intent.stop_price), ("decided", intent.price)):
         if given is None:
             continue
-        off = abs(given.value - price.value) / price.value * 100
+        off = _apart_pct(given, price)
         if off > limits.price_collar_pct:
             return Denial("PRICE_COLLAR", f"{name}={given} last={price} off={off:.2f}% limit={limits.price_collar_pct}%")
     return None
 
 
-def _cash_says_no(intent: Intent, standing: Standing, price: Price, *, reducing: bool) -> Denial | None:
+def _apart_pct(given: Price, last: Price) -> Decimal:
+    """How far apart two prices are, in percent of the last one; beside a contract that closed at zero every other price is endlessly far."""
+    apart = abs(given.value - last.value)
+    if not last:
+        return Decimal("Infinity") if apart else Decimal(0)
+    return apart / last.value * 100
+
+
+def _cash_says_no(intent: Intent, standing: Standing, limits: Limits, price: Price, *, reducing: bool) -> Denial | None:
+    """A market order is reckoned at the last price, as a backtest does; what a higher open costs more, its fill has to do without."""
+    secures = _secures(intent, standing)
+    if secures is not None and secures > standing.free:
+        return Denial("CASH_SECURED", f"needed={secures} free={standing.free}: a put is sold against the cash of its strike")
     if intent.side is Side.SELL or reducing:
         return None
-    needed, free = _value(intent, price), standing.cash - standing.reserved
-    if needed > free:
-        return Denial("BUYING_POWER", f"needed={needed} free={free}")
+    needed = limits.tariff.needed(intent.instrument.symbol, intent.quantity, _value(intent, price))
+    if needed > standing.free:
+        return Denial("BUYING_POWER", f"needed={needed} free={standing.free}")
     return None
 
 

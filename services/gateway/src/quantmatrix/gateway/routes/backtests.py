@@ -32,7 +32,7 @@ from quantmatrix.common.contracts.asking.runs import Strategies, StrategiesAsked
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
-from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.exact import PLAIN, Exact
 from quantmatrix.gateway.listing import Limit
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.pages import Look, Page, show
@@ -43,6 +43,8 @@ ROUTER = APIRouter()
 CREATED, CURRENCY = 202, "USD"
 ON_A_PAGE = 50
 PARTS_MAX = 100
+CUTS = 500
+"""At how many of its last bars a history is cut unless somebody says otherwise."""
 DEADLINE_S = 10.0
 """Reading and drawing a long backtest takes longer than other questions."""
 Offset = Annotated[int, Query(ge=0)]
@@ -66,23 +68,25 @@ class WantedWindows(BaseModel):
 
 class WantedBacktest(BaseModel):
     """A backtest as it is asked for. symbols: all that are listed when left out; grid: lists of values by parameter, for a sweep
-    or, with windows, a walk forward.
+    or, with windows, a walk forward; cuts: for a look-ahead check, at how many of its last bars each history is cut.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     strategy: Annotated[str, Field(min_length=1, max_length=80)]
     symbols: Annotated[tuple[str, ...], Field(max_length=500)] = ()
-    capital: Annotated[Decimal, Field(gt=0, max_digits=17, decimal_places=2, description="In US dollars.")]
+    capital: Annotated[Decimal, Field(gt=0, max_digits=17, decimal_places=2, description="In US dollars."), PLAIN]
     parameters: dict[str, Any] = Field(default_factory=dict)
     grid: dict[str, list[Any]] = Field(default_factory=dict)
     windows: WantedWindows | None = None
+    cuts: Annotated[int | None, Field(ge=1, le=10_000)] = None
     first: date | None = None
     last: date | None = None
     seed: Annotated[int, Field(ge=0, le=2**53)] = 0
 
 
-async def _start(gateway: Gateway, person: Person, request_id: UUID, wanted: WantedBacktest) -> BacktestTaken:
+async def start_backtest(gateway: Gateway, person: Person, request_id: UUID, wanted: WantedBacktest) -> BacktestTaken:
+    """Ask signals for it. Raises Refused with what is wrong."""
     asked = BacktestWanted(
         user_id=person.user_id,
         command_id=request_id,
@@ -92,6 +96,7 @@ async def _start(gateway: Gateway, person: Person, request_id: UUID, wanted: Wan
         parameters={name: json.dumps(value) for name, value in wanted.parameters.items()},
         grid={name: json.dumps(values) for name, values in wanted.grid.items()},
         windows=WindowsWanted(**wanted.windows.model_dump()) if wanted.windows else None,
+        cuts=wanted.cuts,
         first=wanted.first,
         last=wanted.last,
         seed=wanted.seed,
@@ -124,7 +129,7 @@ async def backtests(gateway: Here, person: By, limit: Limit = ON_A_PAGE, before:
 @ROUTER.post("/api/v1/backtests/", tags=["backtests"], status_code=CREATED, responses=answers(BacktestTaken, CREATED))
 async def start(wanted: WantedBacktest, gateway: Here, person: ByTrader, visit: From) -> Response:
     """Run a strategy on the bars of this installation, in a process of its own. It is queued, and worked on one after the other."""
-    return Exact(await _start(gateway, person, visit.request_id, wanted), CREATED)
+    return Exact(await start_backtest(gateway, person, visit.request_id, wanted), CREATED)
 
 
 @ROUTER.get("/api/v1/backtests/compare", tags=["backtests"], responses=answers(Compared))
@@ -168,13 +173,13 @@ async def luck(number: int, gateway: Here, person: By, method: Drawn = "bootstra
 
 @ROUTER.post("/api/v1/backtests/{number}/cancel", tags=["backtests"], responses=answers(BacktestCancelled))
 async def cancel(number: int, gateway: Here, person: ByTrader) -> Response:
-    """Cancel a backtest that waits or is at work. Finished combinations of a sweep stay."""
+    """Cancel a backtest that waits or is at work. Finished parts of it stay."""
     return Exact(await gateway.parts.ask("signals", BacktestUnwanted(user_id=person.user_id, backtest_id=number)))
 
 
 @ROUTER.post("/api/v1/backtests/{number}/resume", tags=["backtests"], status_code=CREATED, responses=answers(BacktestTaken, CREATED))
 async def resume(number: int, gateway: Here, person: ByTrader) -> Response:
-    """Go on with a sweep or walk forward that was cancelled or failed: finished combinations are not computed again."""
+    """Go on with a sweep, walk forward or look-ahead check that was cancelled or failed: finished parts are not computed again."""
     return Exact(await gateway.parts.ask("signals", BacktestResumeWanted(user_id=person.user_id, backtest_id=number)), CREATED)
 
 
@@ -238,9 +243,9 @@ async def start_on_page(request: Request, gateway: Here, person: ByTrader, visit
     """The new backtest's page, or the form again with what is wrong."""
     given = {name: str(value).strip() for name, value in (await request.form()).items()}
     try:
-        taken = await _start(gateway, person, visit.request_id, _wanted(given))
+        taken = await start_backtest(gateway, person, visit.request_id, _wanted(given))
     except (Refused, ValidationError) as error:
-        wrong = error.detail if isinstance(error, Refused) else _first(error)
+        wrong = error.detail if isinstance(error, Refused) else first_wrong(error)
         return await show(Look(request, gateway, person, {"strategy": given.get("strategy", ""), "wrong": wrong, "given": given}), NEW)
     return RedirectResponse(f"/backtests/{taken.backtest_id}", 303)
 
@@ -276,20 +281,27 @@ def _wanted(given: dict[str, str]) -> WantedBacktest:
     kind = given.get("kind", "run")
     own = {name.removeprefix("p."): _value(text) for name, text in given.items() if text and name.startswith("p.")}
     grid = {name.removeprefix("g."): _values(text) for name, text in given.items() if text and name.startswith("g.")}
-    if kind != "run" and not grid:
+    has_grid = kind in ("sweep", "walk_forward")
+    if has_grid and not grid:
         raise Refused("BACKTEST_INVALID", "give one or more parameters several values, separated by commas: those are tried")
     windows = {name: given[name] for name in ("inside", "outside", "anchored") if given.get(name)}
     told = {
         "strategy": given.get("strategy", ""),
-        "symbols": tuple(part.strip().upper() for part in given.get("symbols", "").split(",") if part.strip()),
+        "symbols": symbols_of(given.get("symbols", "")),
         "capital": given.get("capital", ""),
         "parameters": own,
-        "grid": grid if kind != "run" else {},
+        "grid": grid if has_grid else {},
         "windows": windows if kind == "walk_forward" else None,
+        "cuts": given.get("cuts") or CUTS if kind == "lookahead" else None,
         "first": given.get("first") or None,
         "last": given.get("last") or None,
     }
     return WantedBacktest.model_validate(told)
+
+
+def symbols_of(text: str) -> tuple[str, ...]:
+    """The symbols that a person wrote, separated by commas."""
+    return tuple(part.strip().upper() for part in text.split(",") if part.strip())
 
 
 def _values(text: str) -> list[Any]:
@@ -303,6 +315,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _first(error: ValidationError) -> str:
+def first_wrong(error: ValidationError) -> str:
+    """The first field that is wrong, and why."""
     one = error.errors()[0]
     return f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']}"

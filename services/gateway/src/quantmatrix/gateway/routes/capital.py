@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from quantmatrix.common.contracts.asking.runs import RunTaken
 from quantmatrix.common.values import Money
 from quantmatrix.gateway.context import ByTrader, From, Gateway, Here
-from quantmatrix.gateway.exact import Exact
+from quantmatrix.gateway.exact import PLAIN, Exact
 from quantmatrix.gateway.openapi import answers
 from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import not_found
@@ -19,7 +19,7 @@ from quantmatrix.gateway.runs import CURRENCY, REASON_MAX, Reason, run_of, send_
 from quantmatrix.gateway.wishes import ACCEPTED, answer_before, send_once, wish_of
 
 ROUTER = APIRouter()
-Amount = Annotated[Decimal, Field(max_digits=17, decimal_places=2)]
+Amount = Annotated[Decimal, Field(max_digits=17, decimal_places=2), PLAIN]
 
 
 class Funding(BaseModel):

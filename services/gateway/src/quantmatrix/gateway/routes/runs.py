@@ -28,6 +28,7 @@ from quantmatrix.common.contracts.asking.runs import (
 from quantmatrix.common.names import RunAct
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import origin
+from quantmatrix.common.values import NotExactError, parse_decimal
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
 from quantmatrix.gateway.exact import Exact
 from quantmatrix.gateway.openapi import answers
@@ -284,7 +285,10 @@ def _value(text: str) -> Any:
 
 def _hundredth(text: str) -> str:
     """A percentage as a fraction; what is no number is left for the model to refuse."""
-    return f"{text}e-2" if "e" not in text.lower() else text
+    try:
+        return format(parse_decimal(text.strip()).scaleb(-2), "f")
+    except NotExactError:
+        return text
 
 
 def _first(error: ValidationError) -> str:

@@ -1,36 +1,11 @@
-// The console's own script: theme and zen switches, dialogs, the event stream. Charts load only where a page has one.
+// The console's own script: dialogs, the event stream, what is said in passing. Charts load only where a page has one.
 import { live } from "./live.js";
 
 const root = document.documentElement;
 
-function remember(name, value) {
-  try {
-    localStorage.setItem(name, value);
-  } catch {
-    // Without storage the choice lasts as long as the page.
-  }
-}
-
-const switches = {
-  theme() {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-    remember("qm-theme", root.dataset.theme);
-    document.dispatchEvent(new Event("qm-theme"));
-  },
-  zen(button) {
-    const on = root.dataset.zen !== "on";
-    if (on) root.dataset.zen = "on";
-    else delete root.dataset.zen;
-    remember("qm-zen", on ? "on" : "off");
-    button.setAttribute("aria-pressed", String(on));
-  },
-};
-
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.toggle) switches[button.dataset.toggle]?.(button);
   if (button.dataset.opens) document.getElementById(button.dataset.opens)?.showModal();
   if (button.dataset.closes) document.getElementById(button.dataset.closes)?.close();
 });

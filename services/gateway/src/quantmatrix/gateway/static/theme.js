@@ -1,6 +1,32 @@
-// Before the first paint: the person's choice of theme and of hidden amounts; without one, the system decides.
+// Before the first paint: the person's choice of theme and of hidden amounts; without one, the system decides. The two
+// switches listen from here too, so that none of the first presses on a page is lost while its modules still load.
 (() => {
   const root = document.documentElement;
+
+  function remember(name, value) {
+    try {
+      localStorage.setItem(name, value);
+    } catch {
+      // Without storage the choice lasts as long as the page.
+    }
+  }
+
+  const switches = {
+    theme() {
+      const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+      root.dataset.theme = dark ? "light" : "dark";
+      remember("qm-theme", root.dataset.theme);
+      document.dispatchEvent(new Event("qm-theme"));
+    },
+    zen(button) {
+      const on = root.dataset.zen !== "on";
+      if (on) root.dataset.zen = "on";
+      else delete root.dataset.zen;
+      remember("qm-zen", on ? "on" : "off");
+      button.setAttribute("aria-pressed", String(on));
+    },
+  };
+
   try {
     const theme = localStorage.getItem("qm-theme");
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
@@ -8,4 +34,9 @@
   } catch {
     // Storage may be switched off: the system's theme is used then.
   }
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-toggle]");
+    if (button) switches[button.dataset.toggle]?.(button);
+  });
 })();

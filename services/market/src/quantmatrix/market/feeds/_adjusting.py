@@ -73,7 +73,7 @@ class Adjusting:
         own = instrument_id("OCC", terms.symbol)
         if own in self._taken:
             own = instrument_id("OCC", f"{terms.symbol} since {self._splits[self._passed - 1].effective}")
-        times = int(terms.root[len(terms.underlying) :] or 0)
+        times = terms.adjustments
         odd = [split for split in self._splits[: self._passed] if split.numerator % split.denominator]
         if times > min(len(odd), ADJUSTED_MAX):
             raise ValueError(
@@ -99,5 +99,5 @@ def _announcement(own: InstrumentId, split: CorporateAction, to: Adjusted) -> Co
         derived=True,
         source=split.source,
         becomes=to.terms.symbol,
-        deliverable=to.deliverable if to.terms.root != to.terms.underlying else None,
+        deliverable=to.deliverable if to.terms.adjustments else None,
     )

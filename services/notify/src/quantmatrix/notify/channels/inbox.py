@@ -10,6 +10,9 @@ class InboxChannel:
     name = "inbox"
     immediate = True
 
+    def carries(self, telling: Telling) -> bool:
+        return True
+
     async def send(self, telling: Telling) -> None:
         """Nothing is left to do."""
 

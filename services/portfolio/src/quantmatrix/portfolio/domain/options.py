@@ -30,7 +30,8 @@ class OptionEnd(StrEnum):
 class Ended:
     """Contracts (above zero) that ended. underlying, strike and right are those of the option; fee is that of the delivery.
 
-    end_id: the stock's fill has this id, the option's one derived from it.
+    end_id: the stock's fill has this id, the option's one derived from it. shares: what was delivered in all, where a split
+    changed it; None for the multiplier of each contract.
     """
 
     end_id: FillId
@@ -46,6 +47,7 @@ class Ended:
     session: date
     ended_at: datetime
     triggered_by: str
+    shares: Quantity | None = None
 
     @property
     def holds_long(self) -> bool:
@@ -105,18 +107,20 @@ def _at_zero(end: Ended, lots: Sequence[Lot]) -> Fill:
 
 def _delivery(end: Ended, premium: Premium | None) -> Fill:
     units = Quantity(notional(Price(1), end.contracts, end.option.multiplier, end.option.currency).amount)
+    adjusted = end.shares is not None and end.shares != units
     return Fill(
         fill_id=end.end_id,
         account_id=end.account_id,
         user_id=end.user_id,
         instrument=end.underlying,
         side=end.stock_side,
-        quantity=units,
+        quantity=end.shares or units,
         price=end.strike,
         fee=end.fee,
         session=end.session,
         executed_at=end.ended_at,
         triggered_by=end.triggered_by,
+        amount=notional(end.strike, units, end.underlying.multiplier, end.option.currency) if adjusted else None,
         premium=premium,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from quantmatrix.common.names import LotId
+from quantmatrix.common.options import CONTRACT_SIZE
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.portfolio.domain.lots import Booked, Closing, Fill, Lot, Premium, age, book_fill
 from quantmatrix.portfolio.domain.methods import LotMethod, picker_for
@@ -186,7 +187,7 @@ def _trade(replay: Replay, entry: Entry, index: int, course: _Course) -> None:
     if delivers and option and about in course.deliveries:
         amount, units = course.premiums.get(about, (Money.zero(fill.fee.currency), Quantity(0)))
         left = _sum([amount, *(closing.basis for closing in booked.closings)], fill.fee.currency)
-        course.premiums[about] = (left, units + Quantity(abs(entry.quantity).value * (entry.multiplier or Quantity(100)).value))
+        course.premiums[about] = (left, units + Quantity(abs(entry.quantity).value * (entry.multiplier or CONTRACT_SIZE).value))
         booked = replace(booked, closings=tuple(without_gain(closing) for closing in booked.closings))
     _keep(replay, key, booked)
     replay.closings += booked.closings

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from quantmatrix.common.statistics import SESSIONS_PER_YEAR
-from quantmatrix.signals.backtest.column_run import ColumnRun, Ints
+from quantmatrix.common.statistics import SESSIONS_PER_YEAR, TradeFigures, trade_figures
+from quantmatrix.signals.backtest.column_run import ColumnRun, Moving
 from quantmatrix.signals.backtest.doubt import Moments
-from quantmatrix.signals.backtest.statistics import CurveFigures, TradeFigures, trade_figures
+from quantmatrix.signals.backtest.statistics import CurveFigures
 
 Floats = npt.NDArray[np.float64]
 
@@ -35,17 +35,19 @@ def curve_and_moments(run: ColumnRun) -> tuple[CurveFigures, Moments, int] | Non
 
     Only bars on which something is held or filled are looked at: on all others the return is zero.
     """
-    bars, equity = run.walked.moving(run.history, run.first, run.end)
-    levels = np.empty(len(bars) + 1)
+    moving = run.walked.moving(run.history, run.end)
+    levels = np.empty(len(moving.equity) + 1)
     levels[0] = float(run.opening.amount)
-    np.divide(equity, 10**run.digits, out=levels[1:])
-    if levels.min() <= 0:
+    np.divide(moving.equity, 10**run.digits, out=levels[1:])
+    top = int(levels.argmax())
+    lowest = float(levels[top:].min())
+    if min(lowest, float(levels[:top].min(initial=lowest))) <= 0:
         return None
+    largest, longest = _falls(run, moving, levels, top, lowest)
     count, opening, last = run.end - run.first, float(levels[0]), float(levels[-1])
     returns = levels[1:] / levels[:-1]
     returns -= 1.0
     sums = _sums(returns, count)
-    largest, longest = _falls(run, bars, levels)
     deviation = math.sqrt(sums.second / (count - 1)) if count > 1 else 0.0
     below, root = math.sqrt(sums.below / count), math.sqrt(SESSIONS_PER_YEAR)
     cagr = (last / opening) ** (SESSIONS_PER_YEAR / count) - 1.0
@@ -61,7 +63,7 @@ def curve_and_moments(run: ColumnRun) -> tuple[CurveFigures, Moments, int] | Non
         best_session=sums.best,
         worst_session=sums.worst,
     )
-    return curve, _moments(sums, count), int(equity[-1]) if len(equity) else run.walked.opening
+    return curve, _moments(sums, count), int(moving.equity[-1]) if len(moving.equity) else run.walked.opening
 
 
 def trades_of_columns(run: ColumnRun) -> TradeFigures:
@@ -116,17 +118,17 @@ def _moments(sums: _Sums, count: int) -> Moments:
     return Moments(count, sums.mean / deviation, sums.third / count / deviation**3, sums.fourth / count / deviation**4)
 
 
-def _falls(run: ColumnRun, bars: Ints, levels: Floats) -> tuple[float, int]:
-    """The deepest fall below an earlier peak, zero or less, and the most bars in a row below one. levels: the opening capital, then those of `bars`.
+def _falls(run: ColumnRun, moving: Moving, levels: Floats, top: int, lowest: float) -> tuple[float, int]:
+    """The deepest fall below an earlier peak, zero or less, and the most bars in a row below one.
 
-    From the first bar of the highest level on, that level is the peak.
+    levels: the opening capital, then those of the moving bars; from the first of the highest, at `top`, on that level is the peak; lowest: since then.
     """
-    top = int(levels.argmax())
-    rising, after = levels[: top + 1], levels[top:]
+    rising = levels[: top + 1]
     peaks = np.maximum.accumulate(rising)
-    deepest = min(float((rising / peaks).min()), float(after.min() / levels[top])) - 1.0
-    at_peak = np.concatenate([np.flatnonzero(rising == peaks), top + 1 + np.flatnonzero(after[1:] == levels[top])])
+    deepest = min(float((rising / peaks).min()), lowest / float(levels[top])) - 1.0
+    later = levels[top + 1 :]
+    again = top + 1 + np.flatnonzero(later == levels[top]) if later.max(initial=0.0) == levels[top] else np.zeros(0, np.int64)
+    at_peak = np.concatenate([np.flatnonzero(rising == peaks), again])
     # Where the equity stands still at a peak it does so until the bar before the next one that moves.
-    until = np.append(bars, run.end) - 1
-    highs = np.unique(np.concatenate([bars[at_peak[1:] - 1], until[at_peak]]))
-    return deepest, int(np.diff(np.append(highs, run.end)).max()) - 1
+    reached, left = moving.bars(at_peak[1:] - 1), moving.bars(at_peak) - 1
+    return deepest, int((np.append(reached, run.end) - left).max()) - 1

@@ -87,26 +87,42 @@ class Walked:
         equity += cash
         return equity, cash
 
-    def moving(self, history: History, start: int, end: int) -> tuple[Ints, Ints]:
-        """The numbers of the bars on which something is held or was filled, and the equity of each; it stands still on all others.
+    def moving(self, history: History, end: int) -> "Moving":
+        """The equity of the bars on which something is held or was filled, up to before `end`; it stands still on all others.
 
         At most one fill a bar. Raises NotInColumnsError as `unit` does.
         """
         filled, unit, largest = self.decided + 1, self.unit(history), int(self.held.max(initial=0))
-        closes, is_held = history.units("close").to_numpy(), self.held > 0
-        spans = np.where(is_held, np.diff(filled, append=end), 1)
-        bars = np.repeat(filled - np.cumsum(spans) + spans, spans)
-        bars += np.arange(len(bars))
-        equity = closes.take(bars)
+        until, is_held = np.diff(filled, append=end), self.held > 0
+        spans = np.where(is_held, until, 1)
+        moves = np.repeat(np.tile([True, False], len(spans)), np.column_stack([spans, until - spans]).ravel())
+        # A column of bits picks from the closes faster than the numbers of the bars would.
+        closes = history.units("close")
+        moved = closes.slice(end - len(moves), len(moves)).filter(pl.Series(moves)).to_numpy()
         # Where every purchase is as large, one factor does for all bars; what it makes too much of a bar without holding is taken from its cash.
         weight, cash = largest * unit, self.cash
         if (self.held[is_held] == largest).all():
-            equity *= weight
-            cash = np.where(is_held, cash, cash - closes.take(filled) * weight)
+            equity = moved * weight
+            cash = np.where(is_held, cash, cash - closes.to_numpy().take(filled) * weight)
         else:
-            equity *= np.repeat(self.held * unit, spans)
+            equity = moved * np.repeat(self.held * unit, spans)
         equity += np.repeat(cash, spans)
-        return bars, equity
+        return Moving(equity, np.append(filled, end), np.append(0, np.cumsum(spans)))
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """The equity of the bars that move it, in 10^-digits. filled: the numbers of the bars of fills, and the end; before: how many moving bars come before each."""
+
+    equity: Ints
+    filled: Ints
+    before: Ints
+
+    def bars(self, places: Ints) -> Ints:
+        """The numbers of the moving bars at these places; the end for the place after the last."""
+        fill = np.searchsorted(self.before, places, side="right") - 1
+        numbers: Ints = self.filled[fill] + places - self.before[fill]
+        return numbers
 
 
 @dataclass(frozen=True)
@@ -146,13 +162,13 @@ class ColumnRun:
         Further columns, from why_ on, are the figures on which each fill was decided.
         """
         walked, sessions = self.walked, self.history.columns["session"]
-        sides = pl.Series(walked.bought).replace_strict([True, False], [Side.BUY.value, Side.SELL.value], return_dtype=pl.String)
+        side = pl.when(pl.Series(walked.bought)).then(pl.lit(Side.BUY.value)).otherwise(pl.lit(Side.SELL.value))
         known = pl.DataFrame(
             {
                 "number": np.arange(1, len(walked.decided) + 1),
                 "session": sessions.gather(walked.decided + 1),
                 "decided_on": sessions.gather(walked.decided),
-                "side": sides,
+                "side": pl.select(side).to_series(),
                 "quantity": walked.quantity,
                 "price": walked.price,
                 "fee": walked.fee,

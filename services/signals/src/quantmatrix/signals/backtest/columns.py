@@ -9,20 +9,18 @@ from collections.abc import Callable
 from datetime import date
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.backtest.at_once import filled_at_once, following, path_of
 from quantmatrix.signals.backtest.column_run import ColumnRun, Ints, NotInColumnsError, Walked
-from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, check, computed
+from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, check, computed, yes
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.whole_book import WholeBook, goes_in_whole_numbers
+from quantmatrix.signals.domain.crossing import Crossing
 from quantmatrix.signals.domain.planning import rounded_division
 from quantmatrix.signals.domain.sizing import Sizing
 from quantmatrix.signals.ports import ColumnStrategy, Strategy
-
-Flags = npt.NDArray[np.bool_]
 
 
 def runs_in_columns(strategy: Strategy, history: History, rules: FillRules) -> bool:
@@ -68,9 +66,10 @@ def run_on(
     Raises NotInColumnsError for amounts beyond 64 bits.
     """
     book = WholeBook(history, cash, rules)
-    screen = figures.select(enter=_yes(strategy.may_enter()), leave=_yes(strategy.may_leave()))
-    enter, leave = (screen[name].to_numpy().view(np.bool_) for name in ("enter", "leave"))
-    entries, leaves = _places(enter, start, end), _places(_first_ones(leave, enter), start, end - 1)
+    # Asked by name, because asking whether it is of a protocol takes as long as a pass over the bars.
+    crossing: Crossing | None = getattr(strategy, "crossing", None)
+    entries, leaves = (crossing and crossed(crossing, figures)) or _screened(strategy, history, figures)
+    entries, leaves = _between(entries, start, end), _between(leaves, start, end - 1)
     walked, units = None, strategy.sizing.units
     if units is not None:
         walked = filled_at_once(history, cash, rules, path_of(entries, leaves, end), units // book.lot * book.lot)
@@ -87,21 +86,34 @@ def run_on(
     return ColumnRun(history, cash, start, end, walked, figures, why)
 
 
-def _yes(asked: pl.Expr) -> pl.Expr:
-    return asked.fill_null(False).cast(pl.UInt8)
+def crossed(crossing: Crossing, figures: pl.DataFrame) -> tuple[Ints, Ints] | None:
+    """The bars on which the one column comes above the other, and those from which on it is below; None where one has gaps."""
+    columns = figures[crossing.over], figures[crossing.under]
+    first = max(one.null_count() for one in columns)
+    over, under = (one.slice(first) for one in columns)
+    if over.null_count() or under.null_count():
+        return None
+    fast, slow = over.to_numpy(), under.to_numpy()
+    is_above, is_below = fast > slow, fast < slow
+    entries: Ints = np.flatnonzero(is_above[1:] > is_above[:-1]) + (first + 1)
+    leaves: Ints = np.flatnonzero(is_below[1:] > is_below[:-1]) + (first + 1)
+    return entries, np.append(first, leaves) if is_below[:1].any() else leaves
 
 
-def _first_ones(leave: Flags, enter: Flags) -> Flags:
-    """The bars on which what is held may leave for the first time since they may not, or since something was entered on the bar before."""
-    found = leave.copy()
-    found[1:] &= ~leave[:-1] | enter[:-1]
-    return found
+def _screened(strategy: ColumnStrategy, history: History, figures: pl.DataFrame) -> tuple[Ints, Ints]:
+    """The bars on which something may be entered; those on which what is held may leave first, or again after something was entered.
+
+    Columns of bits pick from the numbers faster than they become bytes.
+    """
+    enter, leave = figures.select(enter=yes(strategy.may_enter()), leave=yes(strategy.may_leave())).get_columns()
+    first = leave & ~(leave & ~enter).shift(1, fill_value=False)
+    return history.numbers.filter(enter).to_numpy(), history.numbers.filter(first).to_numpy()
 
 
-def _places(found: Flags, start: int, end: int) -> Ints:
-    """The bars from `start` to before `end` on which it is so."""
-    places: Ints = np.flatnonzero(found[start : max(start, end)])
-    return places + start if start else places
+def _between(places: Ints, start: int, end: int) -> Ints:
+    """Those from `start` to before `end`; they ascend."""
+    first, last = np.searchsorted(places, [start, end])
+    return places[first:last]
 
 
 def _one_by_one(sizing: Sizing, history: History, book: WholeBook, entries: Ints, leaves: Ints, end: int) -> Walked:

@@ -171,6 +171,7 @@ class Engine:
                 portfolio=self._portfolio(lane) if self._strategy.catalogue.sees_portfolio else None,
                 at=closed_at(lane.session),
                 memory=lane.memory,
+                filled_at=self._venue.filled_at,
             )
             decisions = self._strategy.decide(situation)
             if self._memory is not None:

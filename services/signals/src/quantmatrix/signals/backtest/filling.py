@@ -1,27 +1,31 @@
 """Orders become fills on the bar that a lane stands on: at its open, or where a resting stop or target is reached inside it."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.backtest.lanes import Lane, Working
 from quantmatrix.signals.backtest.outcome import Fill, Outcome, Refusal
-from quantmatrix.signals.backtest.rules import FillRules, touched
+from quantmatrix.signals.backtest.rules import FillRules, affordable, touched
 from quantmatrix.signals.domain.book import RunFill, holding_after, realised_by
 from quantmatrix.signals.domain.decisions import FLAT, Because, Decision
 from quantmatrix.signals.domain.memory import after_fill
 
 
 class Filling:
-    """The venue of a backtest and the cash of its run. remembers: whether lanes keep what their fills gained."""
+    """The venue of a backtest and the cash of its run. remembers: whether lanes keep what their fills gained.
+
+    filled_at: the latest fill of any lane, where they remember.
+    """
 
     def __init__(self, cash: Money, rules: FillRules, outcome: Outcome, *, remembers: bool) -> None:
         self.cash = cash
         self._rules = rules
         self._outcome = outcome
-        self._fills: list[Fill] = []
-        outcome.fills = self._fills
+        self.fills: list[Fill] = []
+        outcome.fills = self.fills
         self._remembers = remembers
+        self.filled_at: datetime | None = None
 
     def at_the_open(self, order: Working, lane: Lane) -> None:
         """Fill an order at the open, as far as the bar's volume and the cash allow."""
@@ -32,11 +36,10 @@ class Filling:
             quantity = self._within_volume(lane, quantity)
         price = self._rules.slippage.worse(side, lane.open, lane.history.tick_size)
         if side is Side.BUY:
-            quantity, fee = self._affordable(lane, quantity, price)
-        else:
-            fee = self._rules.commission.of(quantity, lane.worth(price, quantity))
+            quantity = self._affordable(lane, quantity, price)
         if quantity:
-            self._fill(lane, order.decision, order.decided_on, RunFill(side, quantity, price, fee, lane.history.multiplier))
+            fee = self._rules.commission.of(quantity, lane.worth(price, quantity))
+            self.fill(lane, order.decision, order.decided_on, RunFill(side, quantity, price, fee, lane.history.multiplier))
 
     def expire(self, session: date, order: Working, lane: Lane) -> None:
         """There is no bar to fill an order on."""
@@ -58,7 +61,7 @@ class Filling:
         price = self._rules.slippage.worse(Side.SELL, reached.price, lane.history.tick_size) if reached.stopped else reached.price
         fee = self._rules.commission.of(held, lane.worth(price, held))
         own = RunFill(Side.SELL, held, price, fee, lane.history.multiplier)
-        self._fill(lane, _resting(kind, held, stop if reached.stopped else target), lane.session, own)
+        self.fill(lane, _resting(kind, held, stop if reached.stopped else target), lane.session, own)
         lane.working.clear()
 
     def refuse(self, session: date, lane: Lane, code: str, detail: str) -> None:
@@ -73,32 +76,27 @@ class Filling:
         self.refuse(bar.session, lane, "VOLUME", f"{quantity} wanted, {most} is what volume {bar.volume} allows; the rest expired")
         return most
 
-    def _affordable(self, lane: Lane, wanted: Quantity, price: Price) -> tuple[Quantity, Money]:
-        """As many whole lots as the free cash pays, commission included, and that commission."""
-        quantity, fee = wanted, Money.zero(self.cash.currency)
-        while quantity:
-            value = lane.worth(price, quantity)
-            fee = self._rules.commission.of(quantity, value)
-            if value + fee <= self.cash:
-                break
-            fits = min(lane.door().lots(self.cash - fee, price), quantity - lane.history.lot_size)
-            quantity = max(fits, Quantity(0))
+    def _affordable(self, lane: Lane, wanted: Quantity, price: Price) -> Quantity:
+        """As many whole lots as the free cash pays, commission included."""
+        quantity = affordable(self._rules.commission, self.cash, price, wanted, lane.door())
         if quantity < wanted:
             self.refuse(lane.session, lane, "CASH", f"{wanted} wanted at {price}, {self.cash} pays for {quantity}")
-        return quantity, fee
+        return quantity
 
-    def _fill(self, lane: Lane, decision: Decision, decided_on: date, own: RunFill) -> None:
+    def fill(self, lane: Lane, decision: Decision, decided_on: date, own: RunFill) -> None:
+        """Book a fill of a lane: cash, what is held, and the list of fills."""
         self.cash += own.paid
         before = lane.holding
         lane.hold(holding_after(before, own, decision.stop_level))
         if self._remembers:
             gained = realised_by(before, lane.holding, own) if own.side is Side.SELL else None
             lane.memory = after_fill(lane.memory, lane.session, own.price, gained, flat=lane.holding == FLAT)
+            self.filled_at = lane.memory.track.last_fill_at
         if own.side is Side.BUY:
             lane.stop_level = decision.stop_level
             lane.target_level = float(decision.targets[0].value) * lane.factor if decision.targets else None
-        number, held = len(self._fills) + 1, lane.holding.quantity
-        self._fills.append(Fill.of(number, lane.session, lane.history.symbol, decision, decided_on, own, held))
+        number, held = len(self.fills) + 1, lane.holding.quantity
+        self.fills.append(Fill.of(number, lane.session, lane.history.symbol, decision, decided_on, own, held))
 
 
 def _resting(kind: SignalKind, quantity: Quantity, level: Price | None) -> Decision:

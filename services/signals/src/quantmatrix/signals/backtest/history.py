@@ -17,7 +17,7 @@ from quantmatrix.common.values import NotExactError, Price, Quantity
 from quantmatrix.signals.backtest.limits import TookTooLongError
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 from quantmatrix.signals.domain.series import SCHEMA, RawBar, Split
-from quantmatrix.signals.ports import NeedsBars, Strategy
+from quantmatrix.signals.ports import Strategy
 
 FAULTS_SHOWN_MAX = 20
 SYMBOLS_TOLD_MAX = 10
@@ -136,6 +136,11 @@ class History:
         """The highest raw open or close in whole units."""
         return max(max(self.opens, default=0), max(self.closes, default=0))
 
+    @cached_property
+    def numbers(self) -> pl.Series:
+        """The number of every bar, from zero."""
+        return pl.int_range(len(self.bars), dtype=pl.Int64, eager=True)
+
     def units(self, name: Literal["open", "close"]) -> pl.Series:
         """The same as a column of Int64."""
         return pl.Series(self.opens if name == "open" else self.closes, dtype=pl.Int64)
@@ -175,6 +180,16 @@ def computed(
         raise BacktestError(f"a column of {strategy.name} cannot be computed on {history.symbol}: {what}") from error
 
 
+def yes(asked: pl.Expr) -> pl.Expr:
+    """A yes or no of each bar; no where a strategy's expression has no answer."""
+    return asked.fill_null(False).cast(pl.Boolean)
+
+
+def flag(asked: pl.Expr) -> pl.Expr:
+    """The same as one byte."""
+    return yes(asked).cast(pl.UInt8)
+
+
 def past_bar(symbol: str, number: int, session: date, prices: Sequence[object], volume: object) -> PastBar:
     """A bar from numbers or decimal strings. Raises BacktestError that names the bar when one of them is no price."""
     values = []
@@ -199,7 +214,8 @@ def broke(strategy: str, place: str, error: Exception) -> BacktestError:
 
 def bars_needed(strategy: Strategy) -> int:
     """How many bars of an instrument a strategy wants before it can decide anything on it."""
-    return strategy.bars_needed if isinstance(strategy, NeedsBars) else strategy.catalogue.bars_min
+    needed: int | None = getattr(strategy, "bars_needed", None)
+    return strategy.catalogue.bars_min if needed is None else needed
 
 
 def reads_chains(strategy: type[Strategy]) -> bool:
@@ -280,7 +296,7 @@ def digest_of(histories: Sequence[History]) -> str:
     return seen.hexdigest()
 
 
-def _packed(columns: pl.DataFrame) -> bytes:
+def _packed(columns: pl.DataFrame) -> memoryview:
     """Bar by bar the session's ordinal as an integer and five doubles, eight bytes each, little end first."""
     import numpy as np  # noqa: PLC0415 - loaded where it computes, not by idle services
 
@@ -288,4 +304,4 @@ def _packed(columns: pl.DataFrame) -> bytes:
     cells[:, 0] = columns["session"].cast(pl.Int64).to_numpy() + _EPOCH
     for place, name in enumerate(_COLUMNS, start=1):
         cells[:, place] = columns[name].to_numpy().astype("<f8").view("<i8")
-    return cells.tobytes()
+    return cells.data

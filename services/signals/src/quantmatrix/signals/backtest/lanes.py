@@ -9,7 +9,7 @@ from datetime import date
 import polars as pl
 
 from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, notional
-from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, PastBar, calendars, computed
+from quantmatrix.signals.backtest.history import BacktestError, Calendar, History, PastBar, calendars, computed, flag
 from quantmatrix.signals.domain.book import after_split
 from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding
 from quantmatrix.signals.domain.door import Door
@@ -186,8 +186,7 @@ class Screening:
 
     @classmethod
     def of(cls, strategy: ScreeningStrategy) -> "Screening":
-        enter, leave = (one.fill_null(False).cast(pl.UInt8) for one in (strategy.may_enter(), strategy.may_leave()))
-        return cls(strategy, strategy.columns(), {_ENTER: enter, _LEAVE: leave})
+        return cls(strategy, strategy.columns(), {_ENTER: flag(strategy.may_enter()), _LEAVE: flag(strategy.may_leave())})
 
 
 class Screen:

@@ -128,14 +128,14 @@ def trades_of_page(trades: pl.DataFrame) -> str:
 
 
 def _trade(one: Mapping[str, Any]) -> list[str]:
-    profit, cost = float(one["profit"]), float(one["cost"])
+    profit, staked = float(one["profit"]), float(one["proceeds"] if one["bought"].startswith("-") else one["cost"])
     return [
         escape(one["symbol"]),
         str(one["opened_on"]),
         f"{one['closed_on']}{' (open)' if one['is_open'] else ''}",
         one["bought"],
         "–" if one["is_open"] else coloured(profit, money(one["profit"])),
-        "–" if one["is_open"] or not cost else percent(profit / cost, signed=True),
+        "–" if one["is_open"] or not staked else percent(profit / staked, signed=True),
         str(one["sessions"]),
         escape(one["closed_by"]),
         f'<td class="words">{escape(one["opened_because"].replace(" | ", "; "))}</td>',
@@ -154,7 +154,11 @@ def refusals_of_page(refusals: pl.DataFrame) -> str:
 def to_repeat(told: Mapping[str, Any]) -> str:
     """What decides the outcome, and its digest."""
     rows = [
-        *([name, f"<code>{escape(json.dumps(told[name]))}</code>"] for name in ("parameters", "grid", "windows") if name in told),
+        *(
+            [name, f"<code>{escape(json.dumps(told[name]))}</code>"]
+            for name in ("parameters", "grid", "windows", "cuts_max")
+            if name in told
+        ),
         ["seed", str(told["seed"])],
         *([name, f"<code>{told[key]}</code>"] for name, key in (("code", "code_digest"), ("data", "data_digest"), ("result", "digest"))),
     ]

@@ -1,65 +1,45 @@
 """The loop of a backtest for strategies that trade options: they decide on a stock's close, contracts fill on their own quotes.
 
-A contract's bar is its quote of the session: purchases pay the ask, sales get the bid, a limit fills when that is no worse. A sale
-without a bid is settled from the contract's last day on, at what it is in the money by. A split of the stock adjusts what is held and
-ordered. All orders are day orders, as those of a run are.
+A contract's bar is its quote of the session: purchases pay the ask as far as the cash goes, sales get the bid, a limit fills when that is
+no worse. A sale of what is held that finds nobody is settled on the contract's last day, at what it is in the money by; what is still there at the close of
+that day is exercised or assigned, or it expires. Puts that were sold bind the cash of their strikes, calls that were sold bind shares. A split of the
+stock adjusts what is held and ordered. All orders are day orders, as those of a run are; what is delivered is sold at the stock's open.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
+from operator import itemgetter
 
 from quantmatrix.common.names import InstrumentId, Side
-from quantmatrix.common.options import CONTRACT_SIZE, adjusted, price_met, terms_of
+from quantmatrix.common.option_ends import ends_of
+from quantmatrix.common.options import (
+    CONTRACT_SIZE,
+    calls_covered,
+    cash_bound,
+    cash_bound_by,
+    is_closing,
+    price_met,
+    shares_bound,
+    terms_of,
+    worth_at_the_end,
+)
 from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.signals.backtest.contracts import ONE, Contract, end_told
 from quantmatrix.signals.backtest.engine import Progress
-from quantmatrix.signals.backtest.history import BacktestError, History, PastBar, bars_needed, broke, check
-from quantmatrix.signals.backtest.lanes import Lane
+from quantmatrix.signals.backtest.filling import Filling
+from quantmatrix.signals.backtest.history import BacktestError, History, bars_needed, broke, check
+from quantmatrix.signals.backtest.lanes import Lane, Working
 from quantmatrix.signals.backtest.outcome import Fill, Outcome, Point, Refusal
-from quantmatrix.signals.backtest.rules import FillRules
-from quantmatrix.signals.domain.book import RunFill, after_split, cash_after, holding_after
-from quantmatrix.signals.domain.decisions import FLAT, Decision, Holding, Leg, Options, Situation
-from quantmatrix.signals.domain.memory import after_adjustment, closed_at
-from quantmatrix.signals.domain.options.choosing import OptionQuote
-from quantmatrix.signals.domain.permits import refusal
-from quantmatrix.signals.domain.series import Split
+from quantmatrix.signals.backtest.rules import FillRules, affordable
+from quantmatrix.signals.domain.book import RunFill, cash_after, end_fills, holding_after
+from quantmatrix.signals.domain.decisions import Decision, Leg, Options, Situation
+from quantmatrix.signals.domain.door import Door
+from quantmatrix.signals.domain.memory import closed_at
+from quantmatrix.signals.domain.permits import refusal, taken
 from quantmatrix.signals.ports import OptionStrategy, Remembers
 
-ONE = Quantity(1)
-
-
-@dataclass(slots=True)
-class Contract:
-    """A contract that the run holds or has ordered, with its latest quote, the day on which that was made, and what it delivers."""
-
-    quote: OptionQuote
-    quoted_on: date
-    lane: Lane
-    holding: Holding = FLAT
-    working: Decision | None = None
-    decided_on: date = date.min
-    deliverable: Quantity = CONTRACT_SIZE
-
-    @property
-    def instrument_id(self) -> InstrumentId:
-        return self.quote.instrument_id
-
-    def adjust(self, split: Split) -> None:
-        """What a split of the stock makes of the contract, of what is held of it, and of an order for it."""
-        before, quote = self.quote.contract, self.quote
-        to = adjusted(terms_of(before), self.deliverable, split.numerator, split.denominator)
-        new, old = to.numerator, to.denominator
-        self.quote = replace(
-            quote, contract=to.terms.symbol, strike=to.terms.strike, bid=quote.bid.scaled(old, new), ask=quote.ask.scaled(old, new)
-        )
-        self.deliverable = to.deliverable
-        self.holding = after_split(self.holding, new, old)
-        if self.working is not None and self.working.quantity is not None:
-            limit = self.working.limit.scaled(old, new) if self.working.limit is not None else None
-            self.working = replace(self.working, quantity=self.working.quantity.scaled(new, old), limit=limit)
-        pursuit = self.lane.memory.pursuit
-        if pursuit is not None and pursuit.contract == before:
-            self.lane.memory = after_adjustment(self.lane.memory, to.terms.symbol, new, old)
+_NONE = Quantity(0)
 
 
 class OptionEngine:
@@ -70,14 +50,20 @@ class OptionEngine:
         strange = sorted({one.currency for one in histories} - {cash.currency})
         if strange:
             raise BacktestError(f"the envelope is in {cash.currency}, some instruments are in {', '.join(strange)}")
-        self._strategy, self._cash, self._rules = strategy, cash, rules
+        self._strategy, self._rules = strategy, rules
         self._memory = strategy if isinstance(strategy, Remembers) else None
         ordered = sorted(histories, key=lambda one: one.instrument_id)
         self._lanes = [Lane(number, one, strategy) for number, one in enumerate(ordered)]
         self._contracts: dict[InstrumentId, Contract] = {}
         self._reserved = Money.zero(cash.currency)
-        self._fills: list[Fill] = []
-        self._outcome = Outcome(self._fills)
+        self._outcome = Outcome()
+        self._venue = Filling(cash, rules, self._outcome, remembers=False)
+        self._fills = self._venue.fills
+        self._number = 0
+
+    @property
+    def _cash(self) -> Money:
+        return self._venue.cash
 
     def run(self, first: date | None = None, last: date | None = None, on_progress: Progress | None = None) -> Outcome:
         """Every session from `first` to `last`; earlier bars serve as history only."""
@@ -93,6 +79,7 @@ class OptionEngine:
                 on_progress(done, len(chosen))
         held = [one for one in self._contracts.values() if one.holding.quantity]
         self._outcome.held = {one.quote.contract: one.holding.quantity for one in held}
+        self._outcome.held |= {lane.history.symbol: lane.holding.quantity for lane in self._lanes if lane.holding.quantity}
         self._outcome.symbols = {self._outcome.contracts[one.instrument_id]: one.quote.contract for one in held}
         return self._outcome
 
@@ -105,20 +92,66 @@ class OptionEngine:
                         contract.adjust(split)
             if lane.reach(session):
                 trading.append(lane)
-        for _, contract in sorted(self._contracts.items()):
-            own = contract.instrument_id
-            quoted = next((one for one in contract.lane.history.chains.get(session, ()) if one.instrument_id == own), None)
-            if quoted is not None:
-                contract.quote, contract.quoted_on = quoted, session
-            if contract.working is not None:
-                self._meet(contract, contract.working, session)
-                contract.working = None
+        self._quote(session)
+        self._trade(session)
+        for contract in sorted(self._contracts.values(), key=lambda one: (one.holding.quantity > _NONE, one.instrument_id)):
+            self._end(contract, session)
         self._contracts = {own: one for own, one in self._contracts.items() if one.holding.quantity}
         equity = self._equity()
         self._outcome.curve.append(Point(session, equity, self._cash))
         self._reserved = Money.zero(equity.currency)
         for lane in trading:
             self._decide(lane, equity, session)
+
+    def _quote(self, session: date) -> None:
+        """What is quoted of the contracts at hand in a session."""
+        for own, contract in self._contracts.items():
+            quoted = next((one for one in contract.lane.history.chains.get(session, ()) if one.instrument_id == own), None)
+            if quoted is not None:
+                contract.quote, contract.quoted_on = quoted, session
+
+    def _trade(self, session: date) -> None:
+        """Orders of the day before, in the order of their instruments."""
+        lanes: dict[InstrumentId, Lane | Contract] = {lane.history.instrument_id: lane for lane in self._lanes if lane.working}
+        for _, one in sorted([*lanes.items(), *self._contracts.items()], key=itemgetter(0)):
+            if isinstance(one, Lane):
+                self._open(one, session)
+            elif one.working is not None:
+                self._meet(one, one.working, session)
+                one.working = None
+
+    def _open(self, lane: Lane, session: date) -> None:
+        """Orders for the stock itself meet its open."""
+        for order in lane.working:
+            if lane.index is not None and lane.session == session:
+                self._venue.at_the_open(order, lane)
+            else:
+                self._venue.expire(session, order, lane)
+        lane.working.clear()
+
+    def _end(self, contract: Contract, session: date) -> None:
+        """What becomes of a contract whose last day is over: shares change hands at its strike, or it expires."""
+        lane, terms = contract.lane, terms_of(contract.quote.contract)
+        close = lane.close if lane.index is not None and lane.session == session else None
+        inside = worth_at_the_end(terms, session, close, contract.deliverable)
+        if inside is None:
+            return
+        shares = lane.holding.quantity - self._bound_shares(lane) + contract.binds
+        for end in ends_of(terms, contract.holding.quantity, inside, contract.deliverable, self._cash - self._bound(), shares):
+            fee = self._rules.options.of(end.contracts, _worth(end.price, end.contracts, self._cash.currency))
+            closing, delivery = end_fills(end, terms.strike, contract.holding, Money.zero(fee.currency) if end.delivers else fee)
+            contract.decided_on = session
+            self._fill(contract, end_told(end, contract.quote.contract, shares=False), closing, session)
+            if delivery is not None:
+                self._venue.fill(lane, end_told(end, contract.quote.contract, shares=True), session, delivery)
+
+    def _bound_shares(self, lane: Lane, *, selling: bool = False) -> Quantity:
+        """The shares of a stock that sold calls bind. selling: with those whose sale is under way."""
+        total = _NONE
+        for one in self._contracts.values():
+            held = one.holding.quantity - (one.selling if selling else _NONE)
+            total += shares_bound(one.quote.contract, held, one.deliverable) if one.lane is lane else _NONE
+        return total
 
     def _meet(self, contract: Contract, decision: Decision, session: date) -> None:
         """An order of the day before meets today's quote."""
@@ -128,7 +161,8 @@ class OptionEngine:
         market = (quote.bid, quote.ask) if contract.quoted_on == session else None
         lane = contract.lane
         close = lane.close if lane.index is not None and lane.session == session else None
-        met = price_met(side, market, terms_of(quote.contract), session, close, contract.deliverable)
+        closing = is_closing(side, contract.holding.quantity)
+        met = price_met(side, market, terms_of(quote.contract), session, close, contract.deliverable, closing=closing)
         if met is not None and not self._rules.slippage.is_none and met:
             met = self._rules.slippage.worse(side, met, quote.tick_size)
         worse = met is not None and decision.limit is not None and (met > decision.limit if side is Side.BUY else met < decision.limit)
@@ -136,15 +170,20 @@ class OptionEngine:
             quoted = f"quoted {quote.bid} to {quote.ask}" if market is not None else "not quoted"
             self._refuse(session, quote.contract, "EXPIRED", f"{quantity} at {decision.limit or 'any price'}, {quoted}")
             return
-        fee = self._rules.options.of(quantity, _worth(met, quantity, self._cash.currency))
-        own = RunFill(side, quantity, met, fee, CONTRACT_SIZE)
-        if side is Side.BUY and cash_after(self._cash, own) < Money.zero(self._cash.currency):
-            self._refuse(session, quote.contract, "CASH", f"{quantity} wanted at {met}, {self._cash} does not pay for it")
-            return
-        self._fill(contract, decision, own, session)
+        paid = self._affordable(contract, quantity, met) if side is Side.BUY else quantity
+        if paid < quantity:
+            self._refuse(session, quote.contract, "CASH", f"{quantity} wanted at {met}, {self._cash} pays for {paid}")
+        if paid:
+            fee = self._rules.options.of(paid, _worth(met, paid, self._cash.currency))
+            self._fill(contract, decision, RunFill(side, paid, met, fee, CONTRACT_SIZE), session)
+
+    def _affordable(self, contract: Contract, wanted: Quantity, price: Price) -> Quantity:
+        """As many contracts as the cash pays; what sold puts bind, with those that are being sold, pays for what closes alone."""
+        free = self._cash if wanted <= -contract.holding.quantity else self._cash - self._bound(selling=True)
+        return affordable(self._rules.options, free, price, wanted, Door(contract.quote.tick_size, ONE, CONTRACT_SIZE, 1.0))
 
     def _fill(self, contract: Contract, decision: Decision, own: RunFill, session: date) -> None:
-        self._cash = cash_after(self._cash, own)
+        self._venue.cash = cash_after(self._cash, own)
         contract.holding = holding_after(contract.holding, own, decision.stop_level)
         number, held, symbol = len(self._fills) + 1, contract.holding.quantity, contract.quote.contract
         name = self._name(contract)
@@ -163,7 +202,14 @@ class OptionEngine:
         equity = self._cash
         for _, one in sorted(self._contracts.items()):
             equity += _worth(one.quote.mid, one.holding.quantity, equity.currency)
+        for lane in self._lanes:
+            equity += lane.value()
         return equity
+
+    def _bound(self, *, selling: bool = False) -> Money:
+        """The cash that sold puts bind. selling: with those whose sale is under way."""
+        held = [(one.quote.contract, one.holding.quantity - (one.selling if selling else _NONE)) for one in self._contracts.values()]
+        return cash_bound_by(held, self._cash.currency)
 
     def _decide(self, lane: Lane, equity: Money, session: date) -> None:
         legs = [one for _, one in sorted(self._contracts.items()) if one.lane is lane]
@@ -181,7 +227,7 @@ class OptionEngine:
 
     def _situation(self, lane: Lane, legs: Sequence[Contract], equity: Money, session: date) -> Situation:
         plain = Situation(
-            row=lane.row(), close=lane.close, holding=lane.holding, pending=False, equity=equity, door=lane.door(),
+            row=lane.row(), close=lane.close, holding=lane.holding, pending=bool(lane.working), equity=equity, door=lane.door(),
             at=closed_at(session), memory=lane.memory,
         )  # fmt: skip
         if not (legs or lane.memory.pursuit is not None or self._strategy.wants_options(plain)):
@@ -194,8 +240,11 @@ class OptionEngine:
 
     def _take(self, lane: Lane, situation: Situation, decision: Decision, session: date) -> None:
         """Order what may be ordered, by the rule of live runs; what trades nothing is told."""
-        if decision.side is None or decision.quantity is None or decision.instrument is None or situation.options is None:
+        if decision.side is None or decision.quantity is None:
             self._outcome.warnings.append(decision)
+            return
+        if decision.instrument is None or situation.options is None:
+            self._take_stock(lane, decision, decision.side, decision.quantity, session)
             return
         contract = self._contracts.get(decision.instrument)
         if contract is None:
@@ -203,51 +252,42 @@ class OptionEngine:
             contract = Contract(found, session, lane)
         quote = contract.quote
         needed = _worth(decision.limit or quote.mid, decision.quantity, self._cash.currency)
-        no = refusal(decision.side, decision.quantity, contract.holding.quantity, Quantity(0), needed, self._cash - self._reserved)
+        held, secures = contract.holding.quantity, cash_bound(quote.contract, decision.quantity, self._cash.currency)
+        free = self._cash - self._reserved - self._bound()
+        no = refusal(decision.side, decision.quantity, held, _NONE, needed, free, secures, covered=self._covered(lane, contract))
         if no is not None:
             self._refuse(session, quote.contract, *no)
             return
-        if decision.side is Side.BUY:
-            self._reserved += needed
+        self._reserved += taken(decision.side, held, needed, secures)
         contract.working, contract.decided_on = decision, session
         self._contracts[quote.instrument_id] = contract
 
+    def _covered(self, lane: Lane, contract: Contract) -> Quantity | None:
+        """The calls that the free shares of the stock cover; None where the contract is no call."""
+        if terms_of(contract.quote.contract).kind != "call":
+            return None
+        shares = lane.holding.quantity - self._bound_shares(lane)
+        for one in self._contracts.values():
+            if one.lane is lane and one is not contract:
+                shares -= shares_bound(one.quote.contract, -one.selling, one.deliverable)
+        for order in lane.working:
+            shares -= order.quantity if order.decision.side is Side.SELL else _NONE
+        return calls_covered(shares, contract.deliverable)
+
+    def _take_stock(self, lane: Lane, decision: Decision, side: Side, quantity: Quantity, session: date) -> None:
+        """Order the stock itself."""
+        needed, held = lane.worth(lane.close, quantity), lane.holding.quantity
+        free = self._cash - self._reserved - self._bound()
+        no = refusal(side, quantity, held, _NONE, needed, free, bound=self._bound_shares(lane, selling=True))
+        if no is not None:
+            self._refuse(session, lane.history.symbol, *no)
+            return
+        self._reserved += taken(side, held, needed, None)
+        self._number += 1
+        lane.working.append(Working(self._number, decision, quantity, session))
+
     def _refuse(self, session: date, symbol: str, code: str, detail: str) -> None:
         self._outcome.refusals.append(Refusal(session, symbol, code, detail))
-
-
-def traded_contracts(outcome: Outcome, histories: Sequence[History]) -> list[History]:
-    """The past of every contract that was traded, made of its quotes and its settlement: what results count and draw it by."""
-    named = {name: own for own, name in outcome.contracts.items()}
-    found: dict[InstrumentId, dict[date, Price]] = {own: {} for own in named.values()}
-    about: dict[InstrumentId, tuple[History, OptionQuote]] = {}
-    for history in histories if named else ():
-        for session, quotes in sorted(history.chains.items()):
-            for quote in quotes:
-                if quote.instrument_id in found:
-                    about.setdefault(quote.instrument_id, (history, quote))
-                    found[quote.instrument_id][session] = quote.mid
-    for fill in outcome.fills if named else ():
-        found[named[fill.name]].setdefault(fill.session, fill.price)
-    return [_contract_history(name, *about[own], found[own]) for name, own in sorted(named.items())]
-
-
-def _contract_history(name: str, history: History, quote: OptionQuote, prices: dict[date, Price]) -> History:
-    """A contract's prices as bars. On the day of a split it has one in its new terms, whoever quotes it."""
-    splits = []
-    for split in sorted(history.splits, key=lambda one: one.effective):
-        before = [session for session in prices if session < split.effective]
-        if split.numerator % split.denominator or not before or split.effective > quote.expires:
-            continue
-        times = split.numerator // split.denominator
-        splits.append(replace(split, numerator=times, denominator=1))
-        prices.setdefault(split.effective, prices[max(before)].scaled(1, times))
-    bars = tuple(_flat(session, price) for session, price in sorted(prices.items()))
-    return History(quote.instrument_id, name, history.currency, quote.tick_size, ONE, CONTRACT_SIZE, bars, tuple(splits))
-
-
-def _flat(session: date, price: Price) -> PastBar:
-    return PastBar(session, price, price, price, price, Quantity(0))
 
 
 def _worth(price: Price, quantity: Quantity, currency: str) -> Money:

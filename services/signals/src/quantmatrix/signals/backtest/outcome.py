@@ -14,6 +14,7 @@ from quantmatrix.signals.domain.decisions import Decision
 class Fill:
     """One execution. decided_on is the session of the decision; reasons are those of the decision.
 
+    carried: the cost that contracts leave to the shares which they deliver at their end.
     symbol: that of the session; known_as: how results name the contract, where a split gave it other symbols. Empty for the symbol itself.
     """
 
@@ -30,6 +31,7 @@ class Fill:
     reasons: tuple[str, ...]
     strength: float
     known_as: str = ""
+    carried: Money | None = None
 
     @property
     def name(self) -> str:
@@ -63,6 +65,7 @@ class Fill:
             reasons=tuple([f"{because.code}: {because.text}" for because in decision.reasons if because.met]),
             strength=decision.strength,
             known_as=known_as,
+            carried=own.carried,
         )
 
 

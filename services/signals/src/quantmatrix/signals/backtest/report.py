@@ -27,13 +27,14 @@ from quantmatrix.signals.backtest.markup import (
 from quantmatrix.signals.backtest.plots import bands, heat_map, svg
 from quantmatrix.signals.backtest.record import Record
 
+_CHANGE = ("where", "known_then", "known_later")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def report(record: Record) -> str:
-    """The whole page of a run, a sweep or a walk forward."""
-    kind = record.figures.get("kind", "run")
-    return _sweep_page(record) if kind == "sweep" else _walk_page(record) if kind == "walk_forward" else _run_page(record)
+    """The whole page of a run, a sweep, a walk forward or a look-ahead check."""
+    pages = {"sweep": _sweep_page, "walk_forward": _walk_page, "lookahead": _check_page}
+    return pages.get(record.figures.get("kind", "run"), _run_page)(record)
 
 
 def _run_page(record: Record) -> str:
@@ -150,6 +151,26 @@ def _steps(steps: Sequence[Mapping[str, Any]]) -> str:
     ]
     heads = ("Chosen on", "Parameters", "Return", "Sharpe", "Run on", "Return", "Sharpe", "Trades")
     return "<h2>Windows</h2>" + table(heads, rows)
+
+
+def _check_page(record: Record) -> str:
+    told = record.figures
+    said = "nothing changed" if told["clean"] else f"{told['changed']} things changed: it looks ahead"
+    soft = f"{told['first']} to {told['last']}, {told['cuts']} histories cut, decisions at {told['decided']} of them, {said}"
+    looked = [[escape(one["symbol"]), *(str(one[name]) for name in ("bars", "cuts", "decided", "changed"))] for one in told["looked"]]
+    changes = [
+        [escape(one["symbol"]), str(one["session"]), *(f'<td class="words">{escape(one[name])}</td>' for name in _CHANGE)]
+        for one in record.tables["changes"].head(TRADES_SHOWN_MAX).iter_rows(named=True)
+    ]
+    heads = ("Symbol", "Session", *(f'<th class="words">{name}</th>' for name in ("Where", "Known then", "Known later")))
+    found = ["<h2>What changed</h2>" + table(heads, changes)] if changes else []
+    parts = [
+        *found,
+        "<h2>Instruments</h2>" + table(("Symbol", "Bars", "Cut", "Decided", "Changed"), looked),
+        assumed(told),
+        to_repeat(told),
+    ]
+    return page(f"Look-ahead check of {record.title}", soft, parts)
 
 
 def heat(tried: pl.DataFrame, names: Sequence[str]) -> list[Drawing]:

@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any
 
 from quantmatrix.common.runtime.canonical import digest_rows
-from quantmatrix.common.statistics import Year
+from quantmatrix.common.statistics import TradeFigures, Year
 from quantmatrix.common.values import Money, plain
 from quantmatrix.signals.backtest.collecting import seldom_collecting
 from quantmatrix.signals.backtest.outcome import Fill, Outcome
-from quantmatrix.signals.backtest.statistics import CurveFigures, TradeFigures
+from quantmatrix.signals.backtest.statistics import CurveFigures
 from quantmatrix.signals.backtest.trades import Trade
 from quantmatrix.signals.backtest.whole_fills import WholeFills
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from quantmatrix.common.names import Side
-from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, round_half_even
+from quantmatrix.common.values import FRACTION_DIGITS_MAX, Money, Price, Quantity, notional, round_half_even
 from quantmatrix.signals.backtest.history import PastBar
+from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.planning import rounded_division
 
 NOTHING = Decimal(0)
@@ -31,6 +32,18 @@ class Commission:
         if self.maximum_pct:
             raw = min(raw, abs(value.amount) * self.maximum_pct / 100)
         return Money(round_half_even(raw + abs(value.amount) * self.value_pct / 100), value.currency)
+
+
+def affordable(commission: Commission, cash: Money, price: Price, wanted: Quantity, door: Door) -> Quantity:
+    """As many whole lots of a purchase as the cash pays at this price, commission included; what costs nothing is paid by none."""
+    quantity, there = wanted, max(cash, Money.zero(cash.currency))
+    while quantity:
+        value = notional(price, quantity, door.multiplier, cash.currency)
+        fee = commission.of(quantity, value)
+        if value + fee <= there:
+            break
+        quantity = max(min(door.lots(there - fee, price), quantity - door.lot_size), Quantity(0))
+    return quantity
 
 
 class WholeCommission:
@@ -109,10 +122,18 @@ class FillRules:
             f"At most {self.volume_pct} % of a bar's volume fills; the rest expires."
             if self.volume_pct
             else "Volume does not limit fills.",
-            "Purchases never cost more than the free cash; nothing is sold short.",
+            "Purchases never cost more than the free cash; "
+            + (
+                "puts are sold without being held, and bind the cash of their strikes; calls are sold against shares."
+                if options
+                else "nothing is sold short."
+            ),
         ]
         if options:
-            said.append("A sale without a bid is settled in cash from the contract's last day on, at what it is in the money by.")
+            said.append(
+                "A sale without a bid is settled in cash on the contract's last day, at what it is in the money by. What is still there at its close is "
+                "exercised or assigned from a cent in the money on: shares change hands at the strike, without commission. Below that it expires."
+            )
             said.append("A split of the stock adjusts contracts as the OCC does: their number and strike, or else the shares they deliver.")
         if self.inside_bar:
             said.append("Stops and first targets rest in the market from the entry's open on; when a bar reaches both, the stop fills.")

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import polars as pl
 from pydantic import ValidationError
 
-from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of
+from quantmatrix.common.statistics import SESSIONS_PER_YEAR, monthly, returns_of, trade_figures
 from quantmatrix.common.values import Money, Quantity, notional
 from quantmatrix.signals.backtest.collecting import seldom_collecting
+from quantmatrix.signals.backtest.contracts import traded_contracts
 from quantmatrix.signals.backtest.engine import Engine, Progress
 from quantmatrix.signals.backtest.history import (
     SYMBOLS_TOLD_MAX,
@@ -31,11 +32,11 @@ from quantmatrix.signals.backtest.history import (
     refuse_without_chains,
 )
 from quantmatrix.signals.backtest.limits import Place, limited
-from quantmatrix.signals.backtest.options import OptionEngine, traded_contracts
+from quantmatrix.signals.backtest.options import OptionEngine
 from quantmatrix.signals.backtest.outcome import Outcome
 from quantmatrix.signals.backtest.result import Asked, Result, SymbolFigures
 from quantmatrix.signals.backtest.rules import FillRules
-from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
+from quantmatrix.signals.backtest.statistics import curve_figures
 from quantmatrix.signals.backtest.trades import OfSymbol, Tally, tally_of
 from quantmatrix.signals.backtest.whole_fills import WholeFills
 from quantmatrix.signals.ports import ColumnStrategy, OptionStrategy, PlanningStrategy, Strategy
@@ -209,7 +210,7 @@ def _result(asked: Asked, outcome: Outcome, histories: Sequence[History]) -> Res
 
     tally = _tally(outcome, {one.symbol: one.multiplier for one in histories}, known, asked.cash.currency)
     opening, equity = float(asked.cash.amount), [float(point.equity.amount) for point in outcome.curve]
-    invested = [1.0 - float(point.cash.amount) / value if value else 0.0 for point, value in zip(outcome.curve, equity, strict=True)]
+    invested = [abs(1.0 - float(point.cash.amount) / value) if value else 0.0 for point, value in zip(outcome.curve, equity, strict=True)]
     held = _benchmark([one for one in histories if one.symbol in asked.symbols], [point.session for point in outcome.curve], opening)
     return Result(
         asked=asked,

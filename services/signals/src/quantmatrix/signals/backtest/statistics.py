@@ -25,23 +25,6 @@ class CurveFigures:
     worst_session: float
 
 
-@dataclass(frozen=True, slots=True)
-class TradeFigures:
-    """Of closed trades. profit_factor: won over lost money; expectancy: money per trade."""
-
-    trades: int
-    won: int
-    lost: int
-    win_rate: float | None
-    profit_factor: float | None
-    expectancy: float | None
-    average_win: float | None
-    average_loss: float | None
-    best: float | None
-    worst: float | None
-    sessions_held: float | None
-
-
 def curve_figures(opening: float, equity: Sequence[float]) -> CurveFigures:
     """All figures of one equity curve with at least one point."""
     returns, drawdowns = returns_of(opening, equity), falls_of(opening, equity)
@@ -59,24 +42,4 @@ def curve_figures(opening: float, equity: Sequence[float]) -> CurveFigures:
         max_drawdown_sessions=longest_below(drawdowns),
         best_session=max(returns),
         worst_session=min(returns),
-    )
-
-
-def trade_figures(profits: Sequence[float], held: Sequence[int]) -> TradeFigures:
-    """Figures of closed trades by their profit after costs and the sessions they were held."""
-    wins = [one for one in profits if one > 0]
-    losses = [one for one in profits if one < 0]
-    count, lost = len(profits), -sum(losses)
-    return TradeFigures(
-        trades=count,
-        won=len(wins),
-        lost=len(losses),
-        win_rate=len(wins) / count if count else None,
-        profit_factor=sum(wins) / lost if lost else None,
-        expectancy=sum(profits) / count if count else None,
-        average_win=sum(wins) / len(wins) if wins else None,
-        average_loss=-lost / len(losses) if losses else None,
-        best=max(profits, default=None),
-        worst=min(profits, default=None),
-        sessions_held=sum(held) / count if count else None,
     )

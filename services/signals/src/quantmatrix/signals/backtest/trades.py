@@ -12,9 +12,10 @@ from quantmatrix.signals.backtest.outcome import Fill
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """From the first purchase out of nothing to the sale that left nothing. Money is after commissions.
+    """From the first fill out of nothing to the one that left nothing, either way round. Money is after commissions.
 
-    bought is in the units of the time of each purchase; closed_on, closed_by and profit belong to the last fill so far.
+    bought: what the fills on the opening side come to, below zero when it was sold first, in the units of the time of each; cost and
+    proceeds: of purchases and of sales; closed_on, closed_by and profit belong to the last fill so far.
     """
 
     symbol: str
@@ -32,8 +33,9 @@ class Trade:
 
     @property
     def gain_pct(self) -> Decimal:
-        """Profit in percent of what was paid."""
-        return self.profit.amount / self.cost.amount * 100 if self.cost else Decimal(0)
+        """Profit in percent of what was paid, or of the premium received where it was sold first."""
+        staked = self.proceeds if self.bought < Quantity(0) else self.cost
+        return self.profit.amount / staked.amount * 100 if staked else Decimal(0)
 
 
 @dataclass(slots=True)
@@ -97,17 +99,20 @@ def _trade(own: Sequence[Fill], multiplier: Quantity, sessions: Mapping[date, in
     bought = Quantity(0)
     for fill in own:
         value = notional(fill.price, fill.quantity, multiplier, fill.fee.currency)
+        carried = fill.carried or zero
         fees += fill.fee
+        if fill.side is first.side:
+            bought += fill.quantity
         if fill.side is Side.BUY:
-            cost, bought = cost + value, bought + fill.quantity
+            cost += value + carried
         else:
-            proceeds += value
+            proceeds += value - carried
     return Trade(
         symbol=first.name,
         opened_on=first.session,
         closed_on=last.session,
         is_open=bool(last.held_after),
-        bought=bought,
+        bought=bought if first.side is Side.BUY else -bought,
         cost=cost,
         proceeds=proceeds,
         fees=fees,

@@ -10,13 +10,13 @@ from typing import Any
 
 import polars as pl
 
-from quantmatrix.common.statistics import falls_of
+from quantmatrix.common.statistics import falls_of, trade_figures
 from quantmatrix.common.values import Money, plain
 from quantmatrix.signals.backtest.history import BacktestError, History
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.result import Result
 from quantmatrix.signals.backtest.run import Job, backtest
-from quantmatrix.signals.backtest.statistics import curve_figures, trade_figures
+from quantmatrix.signals.backtest.statistics import curve_figures
 from quantmatrix.signals.backtest.summary import asked_of, digest_of_parts
 from quantmatrix.signals.backtest.sweep import Shared, Tried, Watch, combinations, ranked, refuse_unless_all_possible, tried
 from quantmatrix.signals.backtest.tables import tables

@@ -4,8 +4,11 @@ The rules are inspired by what is told of Graham, Buffett, Lynch and Dalio, and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
+
+from quantmatrix.common.calendars import TradingCalendar
 
 BILLION = 1_000_000_000
 
@@ -53,6 +56,44 @@ def advise(style: Style, kept: Kept) -> Advice:
     action, percent, confidence, why = _RULES[style](kept)
     text = f"{why}; unrealised {kept.unrealised_pct:+.1f} %, market value {kept.market_cap / BILLION:.1f} bn"
     return Advice(style, action, percent, confidence, text)
+
+
+class Frequency(StrEnum):
+    """How often an advice is looked at."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+def within(advice: Advice, gain_pct: float, *, increase_max_pct: float, profit_from_pct: float) -> Advice:
+    """The advice within what its reader allows: purchases of at most so many percent, and no profit taken below a gain of so many."""
+    match advice.action:
+        case Action.BUY if advice.percent > increase_max_pct:
+            return replace(advice, percent=increase_max_pct, reason=f"{advice.reason}; cut from {advice.percent:g} % of the position")
+        case Action.REDUCE | Action.SELL if gain_pct < profit_from_pct:
+            return Advice(advice.style, Action.HOLD, 0.0, None, f"{advice.reason}; profit is taken from {profit_from_pct:g} % on")
+        case Action.BUY | Action.REDUCE | Action.SELL | Action.HOLD:
+            return advice
+
+
+def looked_at_next(frequency: Frequency, after: date) -> date:
+    """The first session after a day on which an advice is looked at: the next one, or the first of the next week or month."""
+    calendar = TradingCalendar()
+    session = calendar.next_session(after).day
+    while not _begins(frequency, after, session):
+        session = calendar.next_session(session).day
+    return session
+
+
+def _begins(frequency: Frequency, after: date, session: date) -> bool:
+    match frequency:
+        case Frequency.DAILY:
+            return True
+        case Frequency.WEEKLY:
+            return session.isocalendar()[:2] != after.isocalendar()[:2]
+        case Frequency.MONTHLY:
+            return (session.year, session.month) != (after.year, after.month)
 
 
 _Found = tuple[Action, float, float | None, str]

@@ -2,28 +2,37 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
-from quantmatrix.common.names import Side, SignalKind
+from quantmatrix.common.names import Side
+from quantmatrix.common.option_ends import ContractEnd
+from quantmatrix.common.options import CONTRACT_SIZE, is_closing
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.signals.domain.decisions import FLAT, Holding
 
-LEVELS_BY_KIND = (SignalKind.SCALE_OUT, SignalKind.TAKE_PROFIT)
+_ONE = Quantity(1)
 
 
 @dataclass(frozen=True, slots=True)
 class RunFill:
-    """One execution of an order that this run asked for. paid: what it changes in cash, fee included; negative for a purchase."""
+    """One execution of an order that this run asked for, or one side of contracts that ended.
+
+    carried: the cost that a contract leaves to the shares it delivers, which the one side pays and the other one gets; None but for
+    such ends. paid: what it changes in cash, or is reckoned to, with fee and what is carried; negative for a purchase.
+    """
 
     side: Side
     quantity: Quantity
     price: Price
     fee: Money
     multiplier: Quantity
+    carried: Money | None = None
     paid: Money = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         value = notional(self.price, self.quantity, self.multiplier, self.fee.currency)
-        object.__setattr__(self, "paid", -value - self.fee if self.side is Side.BUY else value - self.fee)
+        paid = -value - self.fee if self.side is Side.BUY else value - self.fee
+        object.__setattr__(self, "paid", paid if self.carried is None else paid - self.carried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +76,18 @@ def cash_after(cash: Money, fill: RunFill) -> Money:
 def holding_after(holding: Holding, fill: RunFill, stop_level: float | None) -> Holding:
     """What the run holds after a fill. Going flat ends the episode: levels, stop and cost are forgotten.
 
-    A purchase adds what was paid to the cost; a sale takes the cost's share of what is sold (average cost).
+    A fill that opens adds what it took out of the cash to the cost, which of something sold is what it brought, below zero. One that
+    closes takes the cost's share of what it closes (average cost); what it moves beyond that is held without a cost.
     """
     moved = fill.quantity if fill.side is Side.BUY else -fill.quantity
     quantity = holding.quantity + moved
     if not quantity:
         return FLAT
     cost = holding.cost or Money.zero(fill.fee.currency)
-    if fill.side is Side.BUY:
-        initial, stop, cost = holding.initial + fill.quantity, stop_level or holding.stop_level, cost - fill.paid
-        return Holding(quantity, initial, stop, holding.levels_done, cost)
-    sold = min(fill.quantity, holding.quantity)
-    left = cost - cost.share(sold, holding.quantity) if sold.value > 0 else cost
+    if not is_closing(fill.side, holding.quantity):
+        return Holding(quantity, holding.initial + moved, stop_level or holding.stop_level, holding.levels_done, cost - fill.paid)
+    closed = min(fill.quantity, abs(holding.quantity))
+    left = cost - cost.share(closed, abs(holding.quantity))
     return Holding(quantity, holding.initial, holding.stop_level, holding.levels_done, left)
 
 
@@ -95,6 +104,22 @@ def after_split(holding: Holding, numerator: int, denominator: int) -> Holding:
         quantity=holding.quantity.scaled(numerator, denominator),
         initial=holding.initial.scaled(numerator, denominator),
     )
+
+
+def end_fills(end: ContractEnd, strike: Price, option: Holding, fee: Money) -> tuple[RunFill, RunFill | None]:
+    """What the end of contracts that a run holds is to it: a fill of the contracts, and one of the shares where some change hands.
+
+    The premium goes into the shares (Publication 550, "Puts and Calls"): a delivery closes the contracts at their own cost, without gain, and
+    that cost is carried into the shares' cost or proceeds. Both together move `end.cash` less the fee.
+    """
+    nothing = Money.zero(fee.currency)
+    if not end.delivers:
+        return RunFill(end.side, end.contracts, end.price, fee, CONTRACT_SIZE), None
+    cost = (option.cost or nothing).share(end.contracts, abs(option.quantity)) if option.quantity else nothing
+    closing = RunFill(end.side, end.contracts, end.price, nothing, CONTRACT_SIZE, -cost)
+    value = notional(strike, end.shares, _ONE, fee.currency)
+    more = (end.paid - value).times(Decimal(end.share_side.sign))
+    return closing, RunFill(end.share_side, end.shares, strike, fee, _ONE, cost + more)
 
 
 def rebuilt(facts: Iterable[Fact]) -> Holding:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from quantmatrix.common.names import InstrumentId, Side, SignalKind
+from quantmatrix.common.names import InstrumentId, Side, SignalKind, TradingState
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.door import Door
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, Memory
@@ -16,7 +16,8 @@ from quantmatrix.signals.domain.options.choosing import OptionQuote
 class Holding:
     """What a run holds of one instrument since it was last flat. stop_level is on the forward-adjusted series.
 
-    cost: what was paid for what is left, fees of the purchases included; None for nothing.
+    quantity: below zero what was sold without being held. cost: what was paid for what is left, fees of the purchases included; of
+    what was sold what it brought, below zero; None for nothing.
     """
 
     quantity: Quantity
@@ -71,7 +72,8 @@ class Situation:
     row: the strategy's columns on the latest bar, null where history is too short. close: today's raw price.
     pending: whether an order of this run for this instrument is under way. portfolio: only for strategies whose catalogue
     entry says that they see it. options: only for strategies that trade them. at: when the bar closed (UTC), and memory: what
-    the strategy kept of this instrument; both only for strategies that remember.
+    the strategy kept of this instrument; both only for strategies that remember. filled_at: the latest fill of the run in any
+    instrument, as memory counts it, for them too. trading: what the account may do; in a backtest everything.
     """
 
     row: Mapping[str, float | None]
@@ -84,6 +86,8 @@ class Situation:
     at: datetime | None = None
     memory: Memory = NOTHING_KEPT
     options: Options | None = None
+    filled_at: datetime | None = None
+    trading: TradingState = TradingState.ACTIVE
 
 
 class Because(NamedTuple):

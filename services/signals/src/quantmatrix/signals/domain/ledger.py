@@ -24,6 +24,7 @@ class EntryKind(StrEnum):
     SOLD = "sold"
     CYCLE = "cycle"
     CORRECTED = "corrected"
+    ENDED = "ended"
     FUNDED = "funded"
 
 

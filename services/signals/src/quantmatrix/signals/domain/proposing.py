@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from quantmatrix.signals.domain.sentence import NotUnderstood, RunForm
+from quantmatrix.signals.domain.sentence import SOLD_PREMIUM, NotUnderstood, RunForm
 
 REINVEST = Decimal("0.80")
 """How much of a cycle's profit joins the base when a sentence names a profit and no reinvestment."""
@@ -17,6 +17,8 @@ ALLOCATED: Mapping[str, Mapping[str, float]] = {
 }
 """What the allocations of sentences are made of."""
 _SIZES = ("max_position_pct", "position_pct")
+_SALE_STOP, _SALE_SIZES = "short_stop_pct", ("secured_pct",)
+"""The parameters of a strategy that sells premium as well, for that."""
 
 
 def parameters_from(form: RunForm, fields: Sequence[str], *, spreads: bool) -> dict[str, Any] | NotUnderstood:
@@ -25,11 +27,14 @@ def parameters_from(form: RunForm, fields: Sequence[str], *, spreads: bool) -> d
     A profit and a stop that the strategy has no parameter for become exits of the run, in percent of the cost; a strategy that
     spreads capital leaves no position for profit, so there a profit ends cycles only.
     """
-    found: dict[str, Any] = {}
+    sells = form.preset == SOLD_PREMIUM
+    if sells and _SALE_STOP not in fields:
+        return NotUnderstood(form.strategy, form.sentence().find(form.strategy), f"{form.strategy} sells no premium", ("atr_options",))
+    found: dict[str, Any] = {"preset": form.preset} if sells else {}
     exits: dict[str, Any] = {}
     for value, own, exit_ in (
         (form.profit_target, "profit_target_pct", "take_profit_pct"),
-        (form.stop_loss, "stop_loss_pct", "stop_loss_pct"),
+        (form.stop_loss, _SALE_STOP if sells else "stop_loss_pct", "stop_loss_pct"),
     ):
         if value is None or (spreads and exit_ == "take_profit_pct"):
             continue
@@ -38,7 +43,7 @@ def parameters_from(form: RunForm, fields: Sequence[str], *, spreads: bool) -> d
         else:
             exits[exit_] = _percent(value)
     chosen: tuple[tuple[str, Any, Sequence[str]], ...] = (
-        ("position", _percent(form.max_position) if form.max_position is not None else None, _SIZES),
+        ("position", _percent(form.max_position) if form.max_position is not None else None, _SALE_SIZES if sells else _SIZES),
         ("rebalancing", form.rebalancing, ("frequency",)),
         ("allocation", dict(ALLOCATED[form.allocation]) if form.allocation else None, ("weights",)),
     )

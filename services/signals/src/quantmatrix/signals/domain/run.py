@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from quantmatrix.common.names import AccountId, RunAct, RunId, RunState, UserId
+from quantmatrix.common.names import AccountId, RunAct, RunId, RunState, TradingState, UserId
 from quantmatrix.common.values import Money
 from quantmatrix.signals.domain.ledger import Capital, CycleRules
 
@@ -32,6 +32,7 @@ class Run:
     """A strategy at work for a user on an account, with its own capital envelope.
 
     rules: when a cycle ends and what becomes of its profit; None for a run without cycles. entries: rows of its ledger so far.
+    trading: what its account may do, as far as the run was read with it.
     """
 
     run_id: RunId
@@ -46,6 +47,7 @@ class Run:
     entries: int = 0
     sentence: str = ""
     reason: str = ""
+    trading: TradingState = TradingState.ACTIVE
 
     @property
     def cash(self) -> Money:

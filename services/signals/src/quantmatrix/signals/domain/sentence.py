@@ -2,6 +2,7 @@
 
     run <strategy> on <broker>, $<amount>[k|m][, <n>% profit][, <n>% reinvest][, <n>% stop][, <n>% position]
         [, <daily|weekly|monthly|quarterly> rebalancing][, <name> allocation]
+    sell premium with <strategy> on <broker>, ... as above
 
 What follows the amount may stand in any order, each once. Nothing is guessed: a word that is not understood is named, with
 what is possible in its place.
@@ -16,6 +17,9 @@ from decimal import Decimal, InvalidOperation
 from quantmatrix.common.values import Money, plain
 
 SENTENCE_MAX = 300
+SELLING, SOLD_PREMIUM = "sell premium with", "short_premium"
+SOLD_STOP_MAX = Decimal(500)
+"""The loss in percent of a premium that a stop of sold premium may name."""
 AMOUNT_MAX = Decimal(10) ** 12
 FREQUENCIES = ("daily", "weekly", "monthly", "quarterly")
 ALLOCATIONS = ("conservative", "balanced", "growth", "aggressive", "income")
@@ -42,7 +46,10 @@ _POSSIBLE = ("20% profit", "80% reinvest", "5% stop", "10% position", "monthly r
 
 @dataclass(frozen=True, slots=True)
 class RunForm:
-    """What was understood, for a person to confirm. Percentages are fractions; None leaves it to the strategy's own parameters."""
+    """What was understood, for a person to confirm. Percentages are fractions; None leaves it to the strategy's own parameters.
+
+    preset: of the strategy, where the sentence's own words choose one: sold premium.
+    """
 
     strategy: str
     broker: str
@@ -53,10 +60,11 @@ class RunForm:
     max_position: Decimal | None = None
     rebalancing: str | None = None
     allocation: str | None = None
+    preset: str | None = None
 
     def sentence(self) -> str:
         """The same form as a sentence; reading it again gives this form."""
-        parts = [f"run {self.strategy} on {self.broker}", f"${plain(self.capital.amount)}"]
+        parts = [f"{SELLING if self.preset else 'run'} {self.strategy} on {self.broker}", f"${plain(self.capital.amount)}"]
         for word, (name, _, _) in _PERCENTAGES.items():
             value = getattr(self, name)
             if value is not None:
@@ -94,7 +102,7 @@ def read_sentence(text: str, strategies: Mapping[str, str], brokers: Mapping[str
     amount = _amount(*clauses[1])
     if isinstance(amount, NotUnderstood):
         return amount
-    form = RunForm(found[0], found[1], amount)
+    form = RunForm(found[0], found[1], amount, preset=SOLD_PREMIUM if _selling(head) else None)
     for clause, at in clauses[2:]:
         told = _clause(form, clause, at)
         if isinstance(told, NotUnderstood):
@@ -114,10 +122,10 @@ def _split(text: str) -> list[tuple[str, int]]:
 
 
 def _head(text: str, position: int, strategies: Mapping[str, str], brokers: Mapping[str, Sequence[str]]) -> tuple[str, str] | NotUnderstood:
-    match = re.fullmatch(r"(?P<verb>\S*)\s*(?P<rest>.*)", text, re.DOTALL)
+    match = _selling(text) or re.fullmatch(r"(?P<verb>\S*)\s*(?P<rest>.*)", text, re.DOTALL)
     verb, rest = (match["verb"], match["rest"]) if match else ("", "")
-    if verb.lower() not in ("run", "start"):
-        return NotUnderstood(verb, position, "a sentence begins with the word run", ("run",))
+    if " ".join(verb.lower().split()) not in ("run", "start", SELLING):
+        return NotUnderstood(verb, position, f"a sentence begins with the word run, or with {SELLING}", ("run", SELLING))
     at = position + len(text) - len(rest)
     parted = re.search(r"\s+on\s+", rest, re.IGNORECASE)
     if parted is None:
@@ -131,6 +139,11 @@ def _head(text: str, position: int, strategies: Mapping[str, str], brokers: Mapp
     if broker is None:
         return NotUnderstood(on, at + parted.end(), "there is no such broker", _offer(on.lower(), spellings))
     return strategy, broker
+
+
+def _selling(text: str) -> re.Match[str] | None:
+    """The words with which premium is sold, and what follows them."""
+    return re.fullmatch(r"(?P<verb>sell\s+premium\s+with)\s+(?P<rest>.*)", text, re.DOTALL | re.IGNORECASE)
 
 
 def _strategy(wanted: str, position: int, strategies: Mapping[str, str]) -> str | NotUnderstood:
@@ -190,6 +203,7 @@ def _percentage(form: RunForm, text: str, position: int, number: str, what: str)
     if word is None or len(what.split()) > 1 + (what.endswith((" target", " loss", " size"))):
         return NotUnderstood(text, position, "a percentage of what?", tuple(f"{number}% {known}" for known in _PERCENTAGES))
     name, least, most = _PERCENTAGES[word]
+    most = SOLD_STOP_MAX if form.preset == SOLD_PREMIUM and name == "stop_loss" else most
     value = Decimal(number)
     if not least <= value <= most:
         return NotUnderstood(text, position, f"{word} lies between {least} % and {most} %", ())

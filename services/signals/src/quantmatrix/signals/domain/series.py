@@ -89,6 +89,14 @@ class Series:
         _, opened, high, low, close, volume = self._latest
         return opened, high, low, close, volume
 
+    def factor_until(self, day: date) -> float:
+        """The product of the splits that were effective on a day, those of that very day included: its units."""
+        factor = 1.0
+        for split in sorted(self.splits.values(), key=lambda one: (one.effective, str(one.action_id))):
+            if split.effective <= day:
+                factor = factor * split.numerator / split.denominator
+        return factor
+
     def bars_after(self, session: date) -> list[tuple[date, float, float, float]]:
         """Session, high, low and close of every bar after a session, as the series has them."""
         start = self.frame["session"].search_sorted(session, side="right")

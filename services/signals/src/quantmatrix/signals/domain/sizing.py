@@ -35,11 +35,14 @@ def fair_share(capital: Money, positions: int, confidence: float, agreement: flo
     return min(capital.times(DEPLOYABLE * weight / positions), capital.times(CAP)).rounded(2)
 
 
-def size_factor(regime: Trending, daily_volatility_pct: float, confidence: float) -> float:
-    """A bot's size factor: regime × volatility × confidence, between 0.3 and 2. The volatility is percent, not a fraction."""
+def size_factor(regime: Trending | None, daily_volatility_pct: float, confidence: float) -> float:
+    """A bot's size factor: regime × volatility × confidence, between 0.3 and 2. The volatility is percent, not a fraction; a regime
+    that nobody has named weighs 1.
+    """
     calm = next((factor for limit, factor in ((1.0, 1.2), (3.0, 1.0), (5.0, 0.8)) if daily_volatility_pct < limit), 0.6)
     sure = next((factor for limit, factor in ((0.8, 1.1), (0.6, 1.0), (0.4, 0.8)) if confidence >= limit), 0.6)
-    return min(max(REGIME_FACTOR[regime] * calm * sure, FACTOR_LEAST), FACTOR_MOST)
+    named = 1.0 if regime is None else REGIME_FACTOR[regime]
+    return min(max(named * calm * sure, FACTOR_LEAST), FACTOR_MOST)
 
 
 @dataclass(frozen=True, slots=True)

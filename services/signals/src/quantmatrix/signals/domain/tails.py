@@ -3,6 +3,7 @@
 The values are those of the same expressions over all bars, bit for bit; the contract of the slot tries it on every bar.
 """
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import polars as pl
 
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.signals.domain.carrying import Carried, Columns, State, carry
+from quantmatrix.signals.domain.latest import UnsureError, Worked, on_latest
 from quantmatrix.signals.domain.series import Series
 
 _BARS = ("open", "high", "low", "close", "volume")
@@ -33,25 +35,34 @@ class _Member:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """Expressions of which only the values on the latest bar are wanted; those that are nothing but a column need no calculation."""
+    """Expressions of which only the values on the latest bar are wanted; those that are nothing but a column need no calculation.
+
+    worked: how to work one out on that bar alone; all others, and those that this is not sure of, are computed by Polars.
+    """
 
     plain: Mapping[str, str]
     computed: Mapping[str, pl.Expr]
+    worked: Mapping[str, Worked]
     reads: Collection[str]
 
     @classmethod
     def of(cls, expressions: Columns) -> "_Wanted":
         plain = {name: one.meta.output_name() for name, one in expressions.items() if one.meta.is_column()}
         computed = {name: one for name, one in expressions.items() if name not in plain}
-        return cls(plain, computed, sorted({root for one in computed.values() for root in one.meta.root_names()}))
+        worked = {name: how for name, one in computed.items() if one.meta.root_names() and (how := on_latest(one)) is not None}
+        return cls(plain, computed, worked, sorted({root for one in computed.values() for root in one.meta.root_names()}))
 
     def on(self, members: Sequence[_Member], rows: int) -> dict[str, list[float | None]]:
         """One value for each of these members, whose columns hold `rows` bars."""
         found = {name: [member.columns[column][-1] for member in members] for name, column in self.plain.items()}
-        if self.computed:
+        for name, how in self.worked.items():
+            with contextlib.suppress(UnsureError):
+                found[name] = [how(member.columns, 0) for member in members]
+        left = {name: one for name, one in self.computed.items() if name not in found}
+        if left:
             held = {name: [value for member in members for value in member.columns[name]] for name in self.reads or _BARS[:1]}
-            frame = pl.DataFrame(held, schema=dict.fromkeys(held, pl.Float64)).with_columns(**self.computed)
-            found |= {name: frame[name].gather_every(rows, rows - 1).to_list() for name in self.computed}
+            frame = pl.DataFrame(held, schema=dict.fromkeys(held, pl.Float64)).with_columns(**left)
+            found |= {name: frame[name].gather_every(rows, rows - 1).to_list() for name in left}
         return found
 
 

@@ -4,7 +4,7 @@ Each reading has a status; where history is too short it says so and holds no fi
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -43,6 +43,8 @@ class Level(StrEnum):
 _RATING_BELOW = ((1.5, Level.LOW), (3.0, Level.MEDIUM), (5.0, Level.HIGH))
 _REGIME_UP_TO = ((25.0, Level.LOW), (75.0, Level.MEDIUM), (90.0, Level.HIGH))
 STOP_ATR = {Level.LOW: 1.5, Level.MEDIUM: 2.0, Level.HIGH: 2.5, Level.EXTREME: 3.0}
+STRIKE_ATRS = {"otm_call": 1.5, "otm_put": -1.5, "itm_call": -0.5, "itm_put": 0.5}
+"""Where strikes are looked for, in ATRs from the price: out of the money to sell premium, in the money for a direction."""
 OPTIONS_MULTIPLIER = {Level.LOW: 1.25, Level.MEDIUM: 1.0, Level.HIGH: 0.75, Level.EXTREME: 0.5}
 
 
@@ -205,23 +207,25 @@ def options_atr(
     if reading.status != "ok" or reading.atr is None or reading.rating is None:
         return OptionsAtr("insufficient_data")
     moves = reading.atr
-    wanted = {"otm_call": 1.5, "otm_put": -1.5, "itm_call": -0.5, "itm_put": 0.5}
-    levels = {name: price + times * moves for name, times in wanted.items()}
+    levels = {name: price + times * moves for name, times in STRIKE_ATRS.items()}
     sigma = moves / price / RANGE_OF_SIGMA
     return OptionsAtr(
         status="ok",
         atr_value=moves,
         volatility_level=reading.rating,
         options_multiplier=OPTIONS_MULTIPLIER[reading.rating],
-        suggested_strikes={
-            name: min(strikes, key=lambda one: (abs(one - level), one)) if strikes else level for name, level in levels.items()
-        },
+        suggested_strikes={name: nearest_strike(strikes, level) if strikes else level for name, level in levels.items()},
         daily_sigma=sigma,
         annual_vol=sigma * math.sqrt(SESSIONS_PER_YEAR),
         expected_move=price * sigma * math.sqrt(trading_days),
         hv_percentile=reading.percentile,
         iv_rank=iv_rank(iv_history),
     )
+
+
+def nearest_strike(strikes: Iterable[float], level: float) -> float:
+    """The listed strike that lies nearest to a level, the lower one of two. Raises ValueError when none is listed."""
+    return min(strikes, key=lambda one: (abs(one - level), one))
 
 
 def iv_rank(history: Sequence[float]) -> float | None:

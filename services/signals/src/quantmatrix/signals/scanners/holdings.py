@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from quantmatrix.signals.scanners.reading import Reading
@@ -75,6 +76,7 @@ class Setup:
     """One entry for a morning's letter. Prices are in the reading's units."""
 
     symbol: str
+    session: date
     entry: float
     stop: float
     targets: tuple[float, ...]
@@ -105,4 +107,4 @@ def _setup(one: Reading) -> Setup | None:
     if entry is None or entry.stop is None or entry.risk_reward is None or entry.horizon_days is None:
         return None
     targets = tuple(float(target.value) for target in entry.targets[:2])
-    return Setup(one.symbol, one.close, float(entry.stop.value), targets, entry.risk_reward, entry.horizon_days)
+    return Setup(one.symbol, one.session, one.close, float(entry.stop.value), targets, entry.risk_reward, entry.horizon_days)

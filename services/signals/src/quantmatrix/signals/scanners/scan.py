@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
@@ -50,6 +51,11 @@ class Filter(BaseModel):
         yield one.confidence, self.min_confidence, None
 
 
+def filter_of(preset: Filter, given: Mapping[str, Any]) -> Filter:
+    """A preset with filters in place of its own and beside them. Raises ValidationError for what is unknown or out of bounds."""
+    return Filter.model_validate({**preset.model_dump(exclude_defaults=True), **given})
+
+
 def _within(value: float | None, low: float | None, high: float | None) -> bool:
     if low is None and high is None:
         return True
@@ -66,9 +72,10 @@ PRESETS: Mapping[str, Filter] = {
         "value": {"max_atr_distance": 0, "min_atr_pct": 2},
         "momentum": {"min_atr_distance": 8, "require_ma_alignment": True, "min_atr_pct": 5, "min_price_position_20d": 80},
         "atr_matrix": {"min_confidence": 0.6},
+        "all": {},
     }.items()
 }
-"""Named scans; atr_matrix is the one of the schedule, 09:15 and 15:15 in New York."""
+"""Named scans; atr_matrix is the one of the schedule, 09:15 and 15:15 in New York; all keeps whatever no filter of its own keeps out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ Bars = Callable[[Sequence[str]], Mapping[str, pl.DataFrame]]
 def scan(symbols: Iterable[str], bars: Bars, wanted: Filter, sectors: Mapping[str, str] | None = None) -> Scan:
     """Read every symbol and keep what fits. bars: gives the series of a batch; a symbol that it leaves out has none."""
     hits, unread, scanned = [], [], 0
-    for batch in _batches(symbols):
+    for batch in batches(symbols):
         found = bars(batch)
         for symbol in batch:
             one = _read(symbol, found.get(symbol), (sectors or {}).get(symbol))
@@ -121,7 +128,8 @@ def _read(symbol: str, bars: pl.DataFrame | None, sector: str | None) -> Reading
         return Unread(symbol, str(error).splitlines()[0])
 
 
-def _batches(symbols: Iterable[str]) -> Iterator[list[str]]:
+def batches(symbols: Iterable[str]) -> Iterator[list[str]]:
+    """Every symbol once, in the order given, fifty at a time."""
     waiting = iter(dict.fromkeys(symbols))
     while batch := list(itertools.islice(waiting, BATCH)):
         yield batch

@@ -26,19 +26,25 @@ from quantmatrix.common.contracts.asking.backtests import (
     ComparedRow,
     ComparisonAsked,
     Drawing,
+    Lookahead,
+    Lookaheads,
+    LookaheadsAsked,
 )
 from quantmatrix.common.names import UserId
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.values import Money
+from quantmatrix.signals.backtest.checked import KIND
 from quantmatrix.signals.backtest.doubt import SHARES, Method, drawn_anew
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.markup import drawn_curves
 from quantmatrix.signals.backtest.plots import Line, bands, plot
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.report import heat, report
+from quantmatrix.signals.stored.code import code_at_work
 from quantmatrix.signals.stored.comparing import compared
+from quantmatrix.signals.stored.looking import check_of
 from quantmatrix.signals.stored.store import Backtest as Stored
 from quantmatrix.signals.stored.store import BacktestStore
 
@@ -64,6 +70,14 @@ class BacktestAnswers:
         one = await self._one(store, asked.user_id, asked.backtest_id)
         return _shown(one, await store.tables(one.backtest_id), max(0, asked.offset), self._clock.now())
 
+    async def lookaheads(self, asked: LookaheadsAsked, connection: Connection) -> Lookaheads:
+        store, now, code = BacktestStore(connection), self._clock.now(), code_at_work().digest
+        found = []
+        for one in await store.checks(asked.user_id, now):
+            record = Record(one.figures, await store.tables(one.backtest_id)) if one.figures else None
+            found.append(Lookahead(line_of(one, now), one.code.digest == code, check_of(record) if record else None))
+        return Lookaheads(tuple(found))
+
     async def page(self, asked: BacktestPageAsked, connection: Connection) -> BacktestPage:
         store = BacktestStore(connection)
         record = await self._record(store, asked.user_id, asked.backtest_id)
@@ -75,9 +89,7 @@ class BacktestAnswers:
         store = BacktestStore(connection)
         record = await self._record(store, asked.user_id, asked.backtest_id)
         if "trades" not in record.tables:
-            raise Refused(
-                "BACKTEST_INVALID", f"backtest {asked.backtest_id} has no trades of its own; run one of its combinations, and draw that"
-            )
+            raise Refused("BACKTEST_INVALID", f"backtest {asked.backtest_id} has no trades of its own; draw those of a single run")
         told = (record.profits(), float(record.figures["opening_cash"]))
         try:
             spread = await asyncio.to_thread(drawn_anew, *told, method=Method(asked.method), runs=asked.runs, seed=asked.seed)
@@ -96,6 +108,8 @@ class BacktestAnswers:
         store = BacktestStore(connection)
         records = [await self._record(store, asked.user_id, number) for number in numbers]
         lines = tuple([line_of(await self._one(store, asked.user_id, number), self._clock.now()) for number in numbers])
+        if any(one.figures.get("kind") == KIND for one in records):
+            raise Refused("BACKTESTS_TO_COMPARE", "a look-ahead check has no result to compare; name runs, sweeps or walk forwards")
         rows = tuple(
             ComparedRow(name, tuple(_text(value) for value in values)) for name, values in compared([one.figures for one in records])
         )
@@ -134,6 +148,7 @@ def line_of(one: Stored, at: datetime) -> BacktestLine:
         digest=one.digest,
         error=one.error,
         left_s=one.left_s(at),
+        clean=figures.get("clean"),
     )
 
 
@@ -148,21 +163,29 @@ def _shown(one: Stored, tables: Mapping[str, pl.DataFrame], offset: int, at: dat
     }
     if told is None:
         return Backtest(**head, parameters=_json(one.wanted.parameters), first=one.wanted.first, last=one.wanted.last)
-    currency, record = told["currency"], Record(told, tables)
+    record = Record(told, tables)
+    head |= {
+        "parameters": _json({**told["parameters"], **told.get("grid", {})}),
+        "first": told["first"],
+        "last": told["last"],
+        "opening": Money.parse(told["opening_cash"], told["currency"]),
+        "assumptions": tuple(told["assumptions"]),
+    }
+    check = check_of(record)
+    return Backtest(**head, check=check) if check is not None else _with_result(head, record, offset)
+
+
+def _with_result(head: Mapping[str, Any], record: Record, offset: int) -> Backtest:
+    told, tables, currency = record.figures, record.tables, record.figures["currency"]
     trades = tables.get("trades", pl.DataFrame())
     return Backtest(
         **head,
-        parameters=_json({**told["parameters"], **told.get("grid", {})}),
-        first=told["first"],
-        last=told["last"],
-        opening=Money.parse(told["opening_cash"], currency),
         equity=Money.parse(told["equity"], currency),
         fees=Money.parse(told["fees"], currency),
         curve=told["curve"],
         closed=told["closed_trades"],
         other={name: told[name] for name in ("exposure", "in_market", "turnover", "efficiency", "deflated_sharpe") if name in told},
         benchmark=(told.get("benchmark") or {}).get("total_return"),
-        assumptions=tuple(told["assumptions"]),
         years=tuple(BacktestYear(each["year"], tuple(each["months"]), each["total"]) for each in told.get("months", ())),
         trades=trades.height,
         shown=tuple(_trade(row, currency) for row in trades.slice(offset, TRADES_MAX).iter_rows(named=True)),

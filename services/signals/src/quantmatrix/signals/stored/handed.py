@@ -120,9 +120,10 @@ def histories_of(lines: Iterable[bytes]) -> list[History]:
     return [_history(decode_as(Given, line)) for line in lines]
 
 
-def sessions_in(lines: Iterable[bytes]) -> set[date]:
-    """The sessions of all instruments."""
-    return {session for line in lines for session in decode_as(_Sessions, line).bars.sessions}
+def sessions_in(lines: Iterable[bytes]) -> dict[str, tuple[date, ...]]:
+    """The sessions of each instrument's bars, by symbol."""
+    read = (decode_as(_Sessions, line) for line in lines)
+    return {one.symbol: one.bars.sessions for one in read}
 
 
 class _OnlySessions(msgspec.Struct, frozen=True):
@@ -132,6 +133,7 @@ class _OnlySessions(msgspec.Struct, frozen=True):
 class _Sessions(msgspec.Struct, frozen=True):
     """A line of which nothing else is read."""
 
+    symbol: str
     bars: _OnlySessions
 
 

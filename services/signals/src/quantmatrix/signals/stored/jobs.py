@@ -1,15 +1,15 @@
-"""A sweep and the choosing of a walk forward as numbered parts, each of which may be computed anywhere and on its own."""
+"""A sweep, the choosing of a walk forward and a look-ahead check as numbered parts, each of which may be computed anywhere and on its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
-from quantmatrix.signals.backtest.history import History
-from quantmatrix.signals.backtest.run import Job
-from quantmatrix.signals.backtest.sweep import Tried, combinations, refuse_unless_all_possible, tried
-from quantmatrix.signals.backtest.walk_forward import Task, inside_tried, sessions_of, tasks_of, windows_of
-from quantmatrix.signals.ports import Strategy
+from quantmatrix.signals.backtest.checked import checked, tasks_of_check, tasks_on
+from quantmatrix.signals.backtest.run import refuse_unless_possible
+from quantmatrix.signals.backtest.sweep import Shared, Tried, combinations, refuse_unless_all_possible, tried
+from quantmatrix.signals.backtest.walk_forward import inside_tried, sessions_of, tasks_of, windows_of
 from quantmatrix.signals.stored.handed import histories_of, lines_of, strategy_in_slot
 from quantmatrix.signals.stored.repeating import BAR_LIMIT_S
 from quantmatrix.signals.stored.wanted import Wanted, read_wanted
@@ -27,11 +27,14 @@ class Handed:
     pieces: tuple[bytes, ...] = field(compare=False, repr=False)
 
 
-def parts_in(asked: Wanted, sessions: Sequence[date]) -> int:
-    """How many parts it has. sessions: of all instruments, in any order. Raises BacktestError when it cannot be cut."""
+def parts_in(asked: Wanted, sessions: Mapping[str, Sequence[date]]) -> int:
+    """How many parts it has. sessions: of every bar, in order, by symbol. Raises BacktestError when it cannot be cut."""
+    if asked.cuts is not None:
+        return len(tasks_of_check(sessions, asked.cuts, asked.first, asked.last))
     if asked.windows is None:
         return len(combinations(asked.grid))
-    inside = sorted({one for one in sessions if (asked.first is None or one >= asked.first) and (asked.last is None or one <= asked.last)})
+    every = {one for each in sessions.values() for one in each}
+    inside = sorted(one for one in every if (asked.first is None or one >= asked.first) and (asked.last is None or one <= asked.last))
     return len(windows_of(inside, asked.windows)) * len(combinations(asked.grid))
 
 
@@ -50,29 +53,28 @@ def cut(missing: Sequence[int], total: int) -> list[tuple[int, int]]:
 def part(handed: Handed, number: int) -> Tried:
     """Compute one part. Raises BacktestError with the place of whatever is wrong."""
     ready = _ready(handed)
-    if ready.tasks is None:
-        return tried((ready.strategy, ready.histories, ready.job), (number, ready.chosen[number - 1]))
-    return inside_tried((ready.strategy, ready.histories, ready.job), ready.tasks[number - 1])
+    return ready.compute(ready.shared, ready.tasks[number - 1])
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    strategy: type[Strategy]
-    histories: list[History]
-    job: Job
-    chosen: list[dict[str, object]]
-    tasks: list[Task] | None
+    """compute: one of `tasks`, on what all of them share."""
+
+    shared: Shared
+    compute: Callable[[Shared, Any], Tried]
+    tasks: Sequence[Any]
 
 
 @lru_cache(maxsize=1)
 def _ready(handed: Handed) -> _Ready:
     asked = read_wanted(handed.asked)
-    strategy, histories, job = (
-        strategy_in_slot(asked.strategy),
-        histories_of(lines_of(handed.pieces)),
-        replace(asked.job(), bar_limit_s=BAR_LIMIT_S),
-    )
+    strategy, histories = strategy_in_slot(asked.strategy), histories_of(lines_of(handed.pieces))
+    job = replace(asked.job(), bar_limit_s=BAR_LIMIT_S)
+    shared = (strategy, histories, job)
+    if asked.cuts is not None:
+        refuse_unless_possible(strategy, histories, job)
+        return _Ready(shared, checked, tasks_on(histories, job, asked.cuts))
     refuse_unless_all_possible(strategy, histories, job, asked.grid)
-    windows = windows_of(sessions_of(histories, job), asked.windows) if asked.windows is not None else None
-    tasks = tasks_of(windows, asked.grid) if windows is not None else None
-    return _Ready(strategy, histories, job, combinations(asked.grid), tasks)
+    if asked.windows is not None:
+        return _Ready(shared, inside_tried, tasks_of(windows_of(sessions_of(histories, job), asked.windows), asked.grid))
+    return _Ready(shared, tried, list(enumerate(combinations(asked.grid), start=1)))

@@ -14,6 +14,7 @@ from quantmatrix.common.contracts.asking.backtests import (
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.signals.backtest.checked import KIND, check_cuts
 from quantmatrix.signals.backtest.history import BacktestError, refuse_without_chains
 from quantmatrix.signals.backtest.rules import FillRules
 from quantmatrix.signals.backtest.run import Job, made
@@ -61,7 +62,7 @@ class BacktestQueue:
         return BacktestCancelled(await store.cancel(asked.backtest_id, now))
 
     async def resume_wanted(self, asked: BacktestResumeWanted, page: Page) -> BacktestTaken:
-        """Queue what is left of a sweep. Raises Refused with why that cannot be."""
+        """Queue what is left of one that has parts. Raises Refused with why that cannot be."""
         store, code = BacktestStore(page.connection), code_at_work()
         one = await store.one(asked.user_id, asked.backtest_id, self._clock.now())
         if one is None:
@@ -89,7 +90,11 @@ class BacktestQueue:
         optioned = {listed[one.underlying].instrument.symbol for one in listed.values() if one.underlying in listed}
         refuse_without_chains(strategy, symbols, optioned)
         job = Job(parameters, asked.capital, FillRules(), asked.first, asked.last, asked.seed)
-        kind = "walk_forward" if asked.windows is not None else "sweep" if grid else "run"
+        if asked.cuts is not None:
+            if grid or asked.windows is not None:
+                raise BacktestError("a look-ahead check takes one value of each parameter: no grid, no windows")
+            check_cuts(asked.cuts)
+        kind = KIND if asked.cuts is not None else "walk_forward" if asked.windows is not None else "sweep" if grid else "run"
         return wanted(
             job,
             strategy=strategy.name,
@@ -98,6 +103,7 @@ class BacktestQueue:
             kind=kind,
             grid=grid,
             windows=_windows(asked, grid),
+            cuts=asked.cuts,
             all_listed=not asked.symbols,
         )
 

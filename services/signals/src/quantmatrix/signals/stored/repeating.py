@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from quantmatrix.signals.backtest.checked import KIND, check, record_of_check
 from quantmatrix.signals.backtest.history import History, bars_needed
 from quantmatrix.signals.backtest.record import Record, record_of
 from quantmatrix.signals.backtest.run import backtest, made
@@ -31,7 +32,7 @@ def computed(
     workers: int = 1,
     bar_limit_s: float | None = None,
 ) -> Record:
-    """The record of what is asked, with the last session of its data among the figures. on_tried and known: of a sweep and a walk forward.
+    """The record of what is asked, with the last session of its data among the figures. on_tried and known: of what has parts.
 
     Raises BacktestError with the place of whatever is wrong.
     """
@@ -66,6 +67,9 @@ def _computed(
             strategy, histories, job, asked.grid, asked.windows, Watch(on_tried, on_progress), known=known, workers=workers
         )
         return record_of_walk(strategy, histories, job, asked.grid, asked.windows, steps)
+    if asked.kind == KIND and asked.cuts is not None:
+        parts = check(strategy, histories, job, asked.cuts, Watch(on_tried, on_progress), known=known, workers=workers)
+        return record_of_check(strategy, histories, job, asked.cuts, parts)
     return record_of(backtest(strategy, histories, job, on_progress))
 
 

@@ -142,7 +142,7 @@ class BacktestDesk:
             if not pieces:
                 pieces = [piece async for piece in self._pieces(found)]
                 await store.keep_data(found.backtest_id, pieces)
-        sessions = await asyncio.to_thread(lambda: sorted(sessions_in(lines_of(pieces))))
+        sessions = await asyncio.to_thread(lambda: sessions_in(lines_of(pieces)))
         return parts_in(found.wanted, sessions), name_of(pieces), len(pieces)
 
     async def _pieces(self, found: Backtest) -> AsyncIterator[bytes]:

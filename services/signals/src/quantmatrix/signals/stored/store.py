@@ -208,6 +208,15 @@ class BacktestStore:
         )  # fmt: skip
         return [_backtest(row) for row in rows]
 
+    async def checks(self, user_id: UserId, at: datetime) -> list[Backtest]:
+        """The latest look-ahead check of each strategy, by its name."""
+        rows = await self._connection.fetch(
+            f"""select distinct on (strategy) {_ROW} from backtest where user_id = $2 and kind = 'lookahead'
+                order by strategy, backtest_id desc""",
+            _silent(at), user_id,
+        )  # fmt: skip
+        return [_backtest(row) for row in rows]
+
     async def one(self, user_id: UserId, backtest_id: int, at: datetime) -> Backtest | None:
         """A backtest of this user; None when there is none with this number."""
         row = await self._connection.fetchrow(

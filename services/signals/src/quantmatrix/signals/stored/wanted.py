@@ -13,7 +13,8 @@ from quantmatrix.signals.backtest.walk_forward import Windows
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """feed: where the bars came from; grid: values by parameter, of a sweep and a walk forward; cash is a decimal string.
+    """feed: where the bars came from; grid: values by parameter, of a sweep and a walk forward; cash is a decimal string;
+    cuts: at how many bars each history is cut, of a look-ahead check.
 
     all_listed: nobody named symbols, so that those with too few bars are left out.
     """
@@ -32,6 +33,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     grid: dict[str, list[Any]] = {}
     windows: Windows | None = None
+    cuts: int | None = None
 
     def job(self) -> Job:
         """What the backtest itself is handed. Raises msgspec.ValidationError when the rules are of another version."""
@@ -44,7 +46,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wanted(job: Job, *, strategy: str, symbols: tuple[str, ...], feed: str, **more: Any) -> Wanted:
-    """The stored form of a job; more: kind, grid and windows of what is not a single run."""
+    """The stored form of a job; more: kind, grid, windows and cuts of what is not a single run."""
     return Wanted(
         strategy=strategy,
         parameters=dict(job.parameters),
@@ -70,7 +72,19 @@ def what_differs(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     pairs = {
         "code": ("code_digest",),
         "data": ("data_digest", "symbols"),
-        "parameters": ("strategy", "parameters", "first", "last", "opening_cash", "currency", "assumptions", "seed", "grid", "windows"),
+        "parameters": (
+            "strategy",
+            "parameters",
+            "first",
+            "last",
+            "opening_cash",
+            "currency",
+            "assumptions",
+            "seed",
+            "grid",
+            "windows",
+            "cuts_max",
+        ),
     }
     found = [name for name, keys in pairs.items() if any(was.get(key) != now.get(key) for key in keys)]
     return found or ([] if was["digest"] == now["digest"] else ["result"])

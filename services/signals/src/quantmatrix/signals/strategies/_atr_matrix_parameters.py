@@ -1,12 +1,15 @@
 """What a person may choose of ATR Matrix."""
 
+import itertools
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
+Target = Annotated[float, Field(gt=0, le=100)]
+Level = Annotated[int, Field(ge=1, le=100)]
 EXTENDED_AT = {"v1": 10.0, "v2": 12.0}
 
 
@@ -26,9 +29,18 @@ class AtrMatrixParameters(StrategyParameters):
     quality_min: float = Field(0.65, ge=0, le=1, title="Data quality", description="Share of the wanted history that is there, at least.")
     stop_atr: float = Field(1.5, ge=0.25, le=6, title="Stop distance", description="ATRs below the close.")
     stop_floor_pct: float = Field(90.0, ge=50, le=99.5, title="Stop floor", description="Percent of the close below which no stop lies.")
-    target_levels: tuple[float, float, float] = Field((7.0, 10.0, 12.0), title="Targets", description="ATRs above the 50-day average.")
-    scale_out_levels: tuple[int, ...] = Field((7, 8, 9, 10), title="Scale-out levels", description="ATRs above the 50-day average.")
+    target_levels: tuple[Target, Target, Target] = Field((7.0, 10.0, 12.0), title="Targets", description="ATRs above the 50-day average.")
+    scale_out_levels: tuple[Level, ...] = Field(
+        (7, 8, 9, 10), max_length=20, title="Scale-out levels", description="ATRs above the 50-day average."
+    )
     scale_out_pct: float = Field(25.0, gt=0, le=100, title="Scale-out size", description="Percent of the initial quantity at each level.")
     extended_at: float = Field(12.0, ge=5, le=30, title="Extended", description="ATRs above the average from which a warning is given.")
     max_position_pct: float = Field(5.0, gt=0, le=100, title="Largest position", description="Percent of the run's equity.")
     risk_pct: float = Field(1.0, gt=0, le=10, title="Risk per trade", description="Percent of the run's equity between entry and stop.")
+
+    @model_validator(mode="after")
+    def _levels_rise(self) -> Self:
+        for name, levels in (("target_levels", self.target_levels), ("scale_out_levels", self.scale_out_levels)):
+            if any(high <= low for low, high in itertools.pairwise(levels)):
+                raise ValueError(f"{name} rise, each once, got {', '.join(f'{one:g}' for one in levels)}")
+        return self

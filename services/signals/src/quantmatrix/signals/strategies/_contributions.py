@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import polars as pl
 from pydantic import Field, model_validator
@@ -20,17 +20,21 @@ SPENT_AT_MOST = Decimal("0.98")
 _WEIGHT = Decimal("1e-12")
 
 
-Weights = dict[str, float]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9][A-Z0-9.^/ -]{0,19}$")]
+Weights = dict[Symbol, float]
+SYMBOLS_MAX, MONEY_MAX = 100, 1e12
 
 
 class ContributionParameters(StrategyParameters):
     """Bounds and defaults; forms are drawn from this model."""
 
-    weights: Weights = Field(default_factory=dict, title="Weights", description="Share of each symbol; they sum to 1.")
+    weights: Weights = Field(
+        default_factory=dict, max_length=SYMBOLS_MAX, title="Weights", description="Share of each symbol; they sum to 1."
+    )
     frequency: Literal["weekly", "monthly"] = Field("monthly", title="How often", description="When it contributes and looks at the bands.")
     day_of_month: int = Field(1, ge=1, le=31, title="Day", description="Day of the month, or the first session after it.")
     contribution: float | None = Field(
-        None, gt=0, title="Contribution", description="Money each time; a tenth of the capital when left out."
+        None, ge=1, le=MONEY_MAX, title="Contribution", description="Money each time; a tenth of the capital when left out."
     )
     threshold_pct: float = Field(5.0, ge=1, le=50, title="Band", description="Points a weight may be off; at most a quarter of its target.")
     no_sell: bool = Field(False, title="Never sell", description="Bring weights back by contributions only.")
@@ -49,7 +53,7 @@ class ContributionParameters(StrategyParameters):
 def standard(weights: Weights) -> Any:
     """The field `weights` with these defaults."""
     told = ContributionParameters.model_fields["weights"]
-    return Field(default_factory=lambda: dict(weights), title=told.title, description=told.description)
+    return Field(default_factory=lambda: dict(weights), max_length=SYMBOLS_MAX, title=told.title, description=told.description)
 
 
 def told_of(summary: str) -> CatalogueEntry:

@@ -5,11 +5,12 @@ strategy on every bar on which something is held. Formulas of the trail: `domain
 they look at the premium, and at RSI and volume of the stock.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import polars as pl
 from pydantic import BaseModel, Field
@@ -22,7 +23,7 @@ from quantmatrix.signals.domain.indicators import mean_of, rsi
 from quantmatrix.signals.domain.memory import Memory, Pursuit
 from quantmatrix.signals.domain.options.choosing import OptionQuote, limit_to_leave
 from quantmatrix.signals.domain.trailing import ExitReason, Leave, Look, Trail, TrailingRules, advance, opened
-from quantmatrix.signals.ports import LooksBack, NeedsBars, OptionStrategy, Remembers, Strategy
+from quantmatrix.signals.ports import LooksBack, NeedsBars, OptionStrategy, Remembers, SellsPremium, Strategy
 from quantmatrix.signals.strategies._parameters import StrategyParameters
 
 EXITS = "exits"
@@ -31,6 +32,8 @@ _COLUMNS = ("exit_high", "exit_low", "exit_close", "exit_rsi", "exit_volume")
 _NEVER = 1e9
 _COST = 100.0
 """What premiums are counted in: percent of their cost."""
+_SOLD = "sold premium"
+Tier = Annotated[float, Field(gt=0, le=1_000)]
 _KINDS = {ExitReason.STOP: SignalKind.STOP_LOSS, ExitReason.TAKE_PROFIT: SignalKind.TAKE_PROFIT}
 
 
@@ -44,7 +47,7 @@ class ExitParameters(StrategyParameters):
         0.5, ge=0, le=50, title="Trail from", description="Percent above the cost from which on the trail holds."
     )
     breakeven_at_pct: float = Field(0.2, ge=0, le=50, title="Lowest trail", description="Percent above the cost below which no trail lies.")
-    tiers: tuple[float, ...] = Field((), title="Tiers", description="Percent above the cost at which a part is sold, rising.")
+    tiers: tuple[Tier, ...] = Field((), max_length=20, title="Tiers", description="Percent above the cost at which a part is sold, rising.")
     tier_share_pct: float = Field(25.0, gt=0, le=100, title="Part", description="Percent of the initial quantity that each tier sells.")
     weak_rsi: float | None = Field(None, gt=0, lt=100, title="Weak", description="RSI below which a losing position is sold.")
     days_max: int | None = Field(None, ge=1, le=10_000, title="Days", description="Calendar days after which all is sold.")
@@ -65,8 +68,16 @@ class ExitParameters(StrategyParameters):
             volume_ratio_min=self.thin_volume if self.thin_volume is not None else -1.0,
         )
 
-    def model_post_init(self, _: Any) -> None:
-        """Raises ValueError (told as a ValidationError) when the figures do not fit together."""
+    def model_post_init(self, context: Any) -> None:
+        """Raises ValueError (told as a ValidationError) when the figures do not fit together, or the strategy sells premium."""
+        if context == _SOLD:
+            raise ValueError("exits look at what was bought: a strategy that sells premium leaves it by its own rules alone")
+        if any(high <= low for low, high in itertools.pairwise(self.tiers)):
+            raise ValueError(f"tiers rise, each once, got {', '.join(f'{one:g}' for one in self.tiers)}")
+        if self.breakeven_at_pct > self.breakeven_after_pct:
+            raise ValueError(
+                f"breakeven_at_pct is at most breakeven_after_pct ({self.breakeven_after_pct:g}), got {self.breakeven_at_pct:g}"
+            )
         if self.take_profit_pct is not None and self.tiers and self.tiers[-1] >= self.take_profit_pct:
             raise ValueError(f"tiers lie below the profit of {self.take_profit_pct:g} % at which all is sold, got {self.tiers}")
         _ = self.rules
@@ -249,7 +260,8 @@ def make_strategy(strategy: type[Strategy], parameters: Mapping[str, Any]) -> St
     told = {"name": one.name, "title": one.title, "parameters": one.parameters, "catalogue": one.catalogue}
     kind = OptionsWithExits if isinstance(one, OptionStrategy) else WithExits
     around: type[WithExits] = type(kind.__name__, (kind,), told)
-    return around(one, ExitParameters.model_validate(parameters[EXITS]))
+    sold = isinstance(one, SellsPremium) and one.sells
+    return around(one, ExitParameters.model_validate(parameters[EXITS], context=_SOLD if sold else None))
 
 
 def parameters_told(strategy: type[Strategy], parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field, model_validator
 from quantmatrix.common.names import Side, SignalKind
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.signals.domain.catalogue import CatalogueEntry, Category, Complexity
+from quantmatrix.signals.domain.crossing import Crossing
 from quantmatrix.signals.domain.decisions import Because, Decision, Holding, Situation
 from quantmatrix.signals.domain.indicators import ema, sma
 from quantmatrix.signals.domain.sizing import Sizing
@@ -76,12 +77,15 @@ class MovingAverageCross:
         fast, slow = row["fast"], row["slow"]
         return fast is None or slow is None or (fast >= slow if holding.quantity else fast <= slow)
 
+    @property
+    def crossing(self) -> Crossing:
+        return Crossing("fast", "slow")
+
     def may_enter(self) -> pl.Expr:
-        is_above = pl.col("fast") > pl.col("slow")
-        return is_above & ~is_above.shift(1)
+        return self.crossing.enters()
 
     def may_leave(self) -> pl.Expr:
-        return pl.col("fast") < pl.col("slow")
+        return self.crossing.leaves()
 
     def decide(self, situation: Situation) -> Sequence[Decision]:
         fast, slow = situation.row["fast"], situation.row["slow"]

@@ -40,7 +40,11 @@ class TradeMade(_Act, frozen=True, kw_only=True, tag="trade"):
 
 
 class ContractsEnded(_Act, frozen=True, kw_only=True, tag="contracts_ended"):
-    """Option contracts were exercised, assigned or expired; fee is that of the delivery."""
+    """Option contracts were exercised, assigned or expired; fee is that of the delivery.
+
+    shares: what was delivered in all, where a split changed it; null for the multiplier of each contract. triggered_by: who opened
+    them, where a broker told it.
+    """
 
     how: Literal["exercise", "assignment", "expiry"]
     option: Instrument
@@ -51,6 +55,8 @@ class ContractsEnded(_Act, frozen=True, kw_only=True, tag="contracts_ended"):
     fee: Money
     session: date
     at: Instant
+    shares: Quantity | None = None
+    triggered_by: str = ""
 
 
 class UnitsArrived(_Act, frozen=True, kw_only=True, tag="arrival"):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from quantmatrix.common.contracts.asking.checks import BacktestCheck
 from quantmatrix.common.contracts.asking.question import Question
 from quantmatrix.common.contracts.message import Instant
 from quantmatrix.common.names import UserId
@@ -47,7 +48,8 @@ class BacktestLine(msgspec.Struct, frozen=True):
     """A stored backtest in a list. state: queued, running, done, failed or cancelled; done and total: how far it is.
     left_s: seconds that are left if it goes on as so far; none while nothing can be told.
 
-    kind: run, sweep or walk_forward. Figures are of a finished one; those of a sweep are its best combination's.
+    kind: run, sweep, walk_forward or lookahead. Figures are of a finished one; those of a sweep are its best combination's.
+    clean: of a finished look-ahead check, whether later bars changed nothing.
     """
 
     backtest_id: int
@@ -66,6 +68,7 @@ class BacktestLine(msgspec.Struct, frozen=True):
     digest: str | None
     error: str | None
     left_s: float | None = None
+    clean: bool | None = None
 
 
 class Backtests(msgspec.Struct, frozen=True):
@@ -162,6 +165,7 @@ class Backtest(msgspec.Struct, frozen=True):
     tried: tuple[BacktestTry, ...] = ()
     steps: tuple[BacktestStep, ...] = ()
     drawings: tuple[Drawing, ...] = ()
+    check: BacktestCheck | None = None
 
 
 class BacktestAsked(Question[Backtest], frozen=True, kw_only=True):
@@ -173,6 +177,29 @@ class BacktestAsked(Question[Backtest], frozen=True, kw_only=True):
     user_id: UserId
     backtest_id: int
     offset: int = 0
+
+
+class Lookahead(msgspec.Struct, frozen=True):
+    """The latest look-ahead check of a strategy. is_current: with the code that runs now; check: none before it is done."""
+
+    line: BacktestLine
+    is_current: bool
+    check: BacktestCheck | None = None
+
+
+class Lookaheads(msgspec.Struct, frozen=True):
+    """By strategy; those that were never checked are not among them."""
+
+    checks: tuple[Lookahead, ...]
+
+
+class LookaheadsAsked(Question[Lookaheads], frozen=True, kw_only=True):
+    """The latest look-ahead check of each strategy that a user asked for."""
+
+    VERB = "lookaheads"
+    ANSWER = Lookaheads
+
+    user_id: UserId
 
 
 class BacktestPage(msgspec.Struct, frozen=True):
@@ -267,8 +294,8 @@ class WindowsWanted(msgspec.Struct, frozen=True):
 class BacktestWanted(Question[BacktestTaken], frozen=True, kw_only=True):
     """Run a strategy on what market has. It is queued; asking again with the same command changes nothing.
 
-    parameters: JSON by name; grid: JSON lists by name, for a sweep or, with windows, a walk forward; symbols: none for all that
-    are listed. A problem names what is wrong: a parameter, a symbol, the capital.
+    parameters: JSON by name; grid: JSON lists by name, for a sweep or, with windows, a walk forward; cuts: for a look-ahead check, at
+    how many of its last bars each history is cut; symbols: none for all that are listed. A problem names what is wrong: a parameter, a symbol, the capital.
     """
 
     VERB = "backtest_wanted"
@@ -282,13 +309,14 @@ class BacktestWanted(Question[BacktestTaken], frozen=True, kw_only=True):
     parameters: dict[str, str] = msgspec.field(default_factory=dict)
     grid: dict[str, str] = msgspec.field(default_factory=dict)
     windows: WindowsWanted | None = None
+    cuts: int | None = None
     first: date | None = None
     last: date | None = None
     seed: int = 0
 
 
 class BacktestResumeWanted(Question[BacktestTaken], frozen=True, kw_only=True):
-    """Go on with a sweep or walk forward that was cancelled or failed: what is finished of it is not computed again.
+    """Go on with a sweep, walk forward or look-ahead check that was cancelled or failed: what is finished of it is not computed again.
 
     A problem when it is a single run, is done or still at work, or when the code is other than it began with.
     """

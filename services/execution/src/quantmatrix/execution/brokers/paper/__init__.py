@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from uuid import UUID
 
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
-from quantmatrix.common.names import AccountId, ActionKind
+from quantmatrix.common.names import AccountId, ActionKind, InstrumentId
 from quantmatrix.common.runtime.database import Pool, close_pool, open_pool
 from quantmatrix.common.runtime.errors import TRANSIENT, TryLater
-from quantmatrix.common.values import Money
+from quantmatrix.common.values import Money, Quantity
+from quantmatrix.execution.brokers.paper.contracts import Assigned
 from quantmatrix.execution.brokers.paper.venue import PaperVenue, VenueRules
-from quantmatrix.execution.domain.commission import CommissionSchedule
 from quantmatrix.execution.domain.orders import Execution
 from quantmatrix.execution.ports import (
     Absent,
@@ -25,6 +24,7 @@ from quantmatrix.execution.ports import (
 )
 from quantmatrix.execution.settings import ExecutionSettings
 
+CLOSES_S = 0.5
 POOL_SIZE = 2
 
 
@@ -43,7 +43,8 @@ class PaperBroker:
         if self._venue is not None:
             return
         try:
-            self._pool = await open_pool(self._url, service="paper-venue", size=POOL_SIZE)
+            if self._pool is None:
+                self._pool = await open_pool(self._url, service="paper-venue", size=POOL_SIZE)
             venue = PaperVenue(self._pool, self._rules)
             await venue.open()
         except TRANSIENT as error:
@@ -52,7 +53,7 @@ class PaperBroker:
 
     async def stop(self) -> None:
         if self._pool is not None:
-            await close_pool(self._pool)
+            await close_pool(self._pool, timeout_s=CLOSES_S)
             self._pool = self._venue = None
 
     async def submit(self, request: OrderRequest) -> SubmitOutcome:
@@ -82,12 +83,22 @@ class PaperBroker:
     async def open_account(self, account_id: AccountId, cash: Money) -> None:
         await self._open_venue().open_account(account_id, cash)
 
+    @property
+    def at_rest(self) -> bool:
+        return self._venue is not None and self._venue.at_rest
+
     async def bars_closed(self, moment: Moment, bars: Sequence[Bar]) -> bool:
         return await self._open_venue().bars_closed(moment, bars)
 
     async def action_effective(self, action: CorporateActionAnnounced) -> None:
         if action.kind is ActionKind.SPLIT:
             await self._open_venue().action_effective(action)
+
+    async def assign(
+        self, account_id: AccountId, option: InstrumentId, underlying: InstrumentId, contracts: Quantity, at: datetime
+    ) -> None:
+        """Let somebody exercise contracts that an account has sold, before their end; for tests. Raises ValueError where it has sold fewer."""
+        await self._open_venue().assign(Assigned(account_id, option, underlying, contracts, at))
 
     async def actions_applied(self) -> frozenset[UUID]:
         return await self._open_venue().actions_applied()
@@ -103,15 +114,5 @@ class PaperBroker:
 
 def make(settings: ExecutionSettings) -> PaperBroker:
     """The paper broker as the settings describe it."""
-    schedule = CommissionSchedule(
-        per_unit=settings.paper_commission_per_share,
-        minimum=settings.paper_commission_min,
-        maximum_pct=settings.paper_commission_max_pct,
-    )
-    options = CommissionSchedule(
-        per_unit=settings.paper_commission_per_contract, minimum=settings.paper_commission_contract_min, maximum_pct=Decimal(100)
-    )
-    return PaperBroker(
-        settings.paper_database_url.get_secret_value(),
-        VenueRules(schedule, options, fill_at_once=settings.paper_fills == "at_once"),
-    )
+    rules = VenueRules(settings.tariff(), fill_at_once=settings.paper_fills == "at_once")
+    return PaperBroker(settings.paper_database_url.get_secret_value(), rules)

@@ -15,19 +15,31 @@ import asyncpg
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.ids import short_token
 from quantmatrix.common.names import AccountId, InstrumentId, OrderType, Side, TimeInForce
-from quantmatrix.common.options import CONTRACT_SIZE, is_option, price_met, terms_of
+from quantmatrix.common.options import (
+    CONTRACT_SIZE,
+    calls_covered,
+    cash_bound,
+    is_closing,
+    is_option,
+    price_met,
+    terms_of,
+)
 from quantmatrix.common.runtime.database import Connection, Pool
 from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.values import Money, Price, Quantity, notional
+from quantmatrix.execution.brokers.paper.contracts import Assigned, assign, bound_cash, end_contracts, is_over, keep_contract, shares_for
 from quantmatrix.execution.brokers.paper.matching import fill_price
+from quantmatrix.execution.brokers.paper.splits import follow
+from quantmatrix.execution.brokers.paper.stillness import Stillness
 from quantmatrix.execution.brokers.paper.tables import TABLES, execution_of, order_of
-from quantmatrix.execution.domain.commission import CommissionSchedule
+from quantmatrix.execution.domain.commission import Tariff, affordable
 from quantmatrix.execution.domain.orders import Execution
 from quantmatrix.execution.ports import (
     Absent,
     Accepted,
     BrokerOrder,
     BrokerPosition,
+    Close,
     Moment,
     OrderRequest,
     Rejected,
@@ -41,15 +53,10 @@ NONE_YET = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class VenueRules:
-    """How this venue behaves: its commission, that of options, and whether market orders fill at once on the reference price."""
+    """How this venue behaves: what orders cost, and whether market orders fill at once on the reference price."""
 
-    commission: CommissionSchedule
-    options: CommissionSchedule
+    tariff: Tariff
     fill_at_once: bool = False
-
-    def schedule(self, symbol: str) -> CommissionSchedule:
-        """What holds for an instrument."""
-        return self.options if is_option(symbol) else self.commission
 
 
 class PaperVenue:
@@ -58,6 +65,11 @@ class PaperVenue:
     def __init__(self, pool: Pool, rules: VenueRules) -> None:
         self._pool = pool
         self._rules = rules
+        self._still = Stillness()
+
+    @property
+    def at_rest(self) -> bool:
+        return self._still.lasting
 
     async def open(self) -> None:
         async with self._pool.acquire(timeout=5) as connection, connection.transaction():
@@ -78,6 +90,10 @@ class PaperVenue:
 
         Raises TryLater when the account moves each time between the look and the entry; nothing is then in the book.
         """
+        with self._still.broken():
+            return await self._taken(request)
+
+    async def _taken(self, request: OrderRequest) -> SubmitOutcome:
         async with self._pool.acquire(timeout=5) as connection:
             for _ in range(LOOKS_MAX):
                 outcome = await self._submitted(connection, request)
@@ -88,7 +104,9 @@ class PaperVenue:
     async def _submitted(self, connection: Connection, request: OrderRequest) -> SubmitOutcome | None:
         look = await connection.fetchrow(
             """select currency, cash, (select count(*) from venue_order where account_id = $1 and client_ref = $2) as times,
-               (select coalesce(sum(quantity), 0) from holding where account_id = $1 and instrument_id = $3) as held
+               (select coalesce(sum(quantity), 0) from holding where account_id = $1 and instrument_id = $3) as held,
+               exists (select from holding where account_id = $1 and quantity < 0) or exists (select from venue_order
+               where account_id = $1 and status = 'working' and side = 'SELL' and multiplier = 100) as sold
                from account where account_id = $1""",
             request.account_id,
             request.client_ref,
@@ -97,7 +115,13 @@ class PaperVenue:
         if look is None:
             return Rejected("ACCOUNT_UNKNOWN", f"the venue has no account {request.account_id}")
         order_id = short_token("venue-order", request.account_id, request.client_ref, look["times"], length=16)
-        refusal = _refuses(request, look)
+        currency = look["currency"]
+        if is_option(request.instrument.symbol):
+            await keep_contract(connection, request.instrument.instrument_id, request.instrument.symbol)
+        sells = look["sold"] or (request.side is Side.SELL and is_option(request.instrument.symbol))
+        bound = await bound_cash(connection, request.account_id, currency) if sells else Money.zero(currency)
+        shares = await shares_for(connection, request, look["sold"])
+        refusal = _refuses(request, look, bound, self._rules.tariff, shares)
         at_once = self._rules.fill_at_once and request.order_type is OrderType.MARKET and refusal is None
         execution = self._execute(order_id, request) if at_once else None
         if not await self._enter(connection, order_id, request, look, refusal, execution):
@@ -123,24 +147,22 @@ class PaperVenue:
                 account_id,
                 client_ref,
             )
+        self._still.seen(working=row is not None and row["status"] == "working")
         return order_of(row) if row else Absent()
 
     async def changed_since(self, account_id: AccountId, since: datetime) -> tuple[list[BrokerOrder], list[Execution]]:
-        async with (
-            self._pool.acquire(timeout=5) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
-        ):
-            orders = await connection.fetch(
-                "select * from venue_order where account_id = $1 and changed_at >= $2 order by changed_at, client_ref",
+        async with self._pool.acquire(timeout=5) as connection:
+            row = await connection.fetchrow(
+                """select
+                   (select array_agg(o order by changed_at, client_ref) from venue_order o where account_id = $1 and changed_at >= $2) as orders,
+                   (select array_agg(e order by executed_at, client_ref, execution_id) from execution e
+                    where account_id = $1 and executed_at >= $2) as executions""",
                 account_id,
                 since,
             )
-            executions = await connection.fetch(
-                "select * from execution where account_id = $1 and executed_at >= $2 order by executed_at, client_ref, execution_id",
-                account_id,
-                since,
-            )
-        return [order_of(row) for row in orders], [execution_of(row) for row in executions]
+        orders, executions = (row["orders"] or [], row["executions"] or []) if row is not None else ([], [])
+        self._still.seen(working=any(one["status"] == "working" for one in orders))
+        return [order_of(one) for one in orders], [execution_of(one) for one in executions]
 
     async def positions(self, account_id: AccountId) -> list[BrokerPosition]:
         async with self._pool.acquire(timeout=5) as connection:
@@ -158,36 +180,60 @@ class PaperVenue:
         return Money(row["cash"], row["currency"])
 
     async def bars_closed(self, moment: Moment, bars: Sequence[Bar]) -> bool:
-        """Fill working orders on these bars; a day order that no bar of its session filled expires with the last of them.
+        """Fill working orders on these bars; a day order that no bar of its session filled expires with the last of them, and every order with
+        its contract.
 
-        Orders are matched by time and then by reference, so the same book gives the same fills. An order that was
-        accepted after the open is left alone, which is also why hearing the same bars again changes nothing.
+        Orders are matched by time, then by instrument and by reference, so the same book gives the same fills, and where the cash does
+        not pay for all of one close those that a backtest makes. An order that was accepted after the open is left alone, which is also
+        why hearing the same bars again changes nothing. A purchase fills as far as the cash pays for it, and what is left of it is
+        cancelled; what sold puts bind pays for none.
         """
-        by_instrument, closes = {bar.instrument_id: bar for bar in bars}, {**moment.closes, **{bar.symbol: bar.close for bar in bars}}
+        if self._still.holds(moment.opened_at):
+            return False
+        begun = self._still.looking()
+        by_instrument = {bar.instrument_id: bar for bar in bars}
+        closes = {**moment.closes, **{bar.symbol: Close(bar.instrument_id, bar.close) for bar in bars}}
         async with self._pool.acquire(timeout=5) as connection:
-            look = (
-                "select exists (select from venue_order where status = 'working'), exists (select from venue_order where changed_at >= $1)"
-            )
-            working_any, changed = await connection.fetchrow(look, moment.opened_at) or (False, False)
-            if not working_any:
+            look = """select exists (select from venue_order where status = 'working'),
+                exists (select from venue_order where changed_at >= $1) or exists (select from contract where ended_at >= $1),
+                exists (select from holding where quantity < 0), exists (select from holding join contract using (instrument_id) where quantity <> 0)"""
+            working_any, changed, sold, options = await connection.fetchrow(look, moment.opened_at) or (False, False, False, False)
+            if not working_any and not options:
+                if not changed:
+                    self._still.found(begun, moment.opened_at)
                 return bool(changed)
             async with connection.transaction():
                 working = await connection.fetch(
-                    """select o.*, a.deliverable from venue_order o left join adjusted a using (instrument_id)
-                       where status = 'working' and accepted_at <= $1 order by accepted_at, client_ref for update of o""",
+                    """select o.*, a.deliverable, c.cash, coalesce(h.quantity, 0) as held from venue_order o join account c using (account_id)
+                       left join adjusted a using (instrument_id) left join holding h using (account_id, instrument_id)
+                       where status = 'working' and accepted_at <= $1 order by accepted_at, o.instrument_id collate "C", client_ref for update of o, c""",
                     moment.opened_at,
                 )
+                cash = {order["account_id"]: Money(order["cash"], order["currency"]) for order in working}
+                sold = sold or any(order["side"] == Side.SELL and is_option(order["symbol"]) for order in working)
+                held = {(order["account_id"], order["instrument_id"]): Quantity(order["held"]) for order in working}
                 for order in working:
-                    price = _matched(order, by_instrument.get(order["instrument_id"]), closes, moment)
+                    own, of = order["account_id"], (order["account_id"], order["instrument_id"])
+                    price = _matched(order, held[of], by_instrument.get(order["instrument_id"]), closes, moment)
                     if price is not None:
-                        await self._fill(connection, order, price, moment.session, moment.opened_at)
-                    elif moment.last and order["time_in_force"] == TimeInForce.DAY:
+                        free = await _free(connection, order, held[of], cash[own]) if sold else cash[own]
+                        paid, moved = await self._fill(connection, order, price, moment.session, moment.opened_at, free)
+                        cash[own], held[of] = cash[own] - paid, held[of] + moved
+                    elif moment.last and (order["time_in_force"] == TimeInForce.DAY or is_over(order["symbol"], closes, moment)):
                         await connection.execute(
                             "update venue_order set status = 'expired', changed_at = $2 where venue_order_id = $1",
                             order["venue_order_id"],
                             moment.closed_at,
                         )
-        return True
+                options = options or any(is_option(order["symbol"]) for order in working)
+                ended = options and moment.last and await end_contracts(connection, moment, closes, self._rules.tariff)
+        return bool(working_any or changed or ended)
+
+    async def assign(self, wanted: Assigned) -> None:
+        """Let somebody exercise contracts that an account has sold. Raises ValueError where it has sold fewer."""
+        with self._still.broken():
+            async with self._pool.acquire(timeout=5) as connection, connection.transaction():
+                await assign(connection, wanted, self._rules.tariff)
 
     async def action_effective(self, action: CorporateActionAnnounced) -> None:
         """A split changes holdings, and the quantities and prices of working orders, once; of an option symbol and deliverable too."""
@@ -197,16 +243,7 @@ class PaperVenue:
             )
             if new is None:
                 return
-            if action.becomes:
-                await _adjust_contract(connection, action)
-            numbers = (action.instrument.instrument_id, action.numerator, action.denominator)
-            await connection.execute("update holding set quantity = quantity * $2::int / $3::int where instrument_id = $1", *numbers)
-            await connection.execute(
-                """update venue_order set quantity = quantity * $2::int / $3::int, filled = filled * $2::int / $3::int,
-                   limit_price = limit_price * $3::int / $2::int, stop_price = stop_price * $3::int / $2::int
-                   where instrument_id = $1 and status = 'working'""",
-                *numbers,
-            )
+            await follow(connection, action)
 
     async def actions_applied(self) -> frozenset[UUID]:
         async with self._pool.acquire(timeout=5) as connection:
@@ -229,7 +266,7 @@ class PaperVenue:
             return None
         one = request.instrument
         value = notional(price, request.quantity, one.multiplier, one.currency)
-        fee = self._rules.schedule(one.symbol).of_fill(Money.zero(one.currency), request.quantity.value, value)
+        fee = self._rules.tariff.schedule(one.symbol).of_order(request.quantity.value, value)
         return Execution(
             execution_id=short_token("execution", order_id, NONE_YET, length=16),
             client_ref=request.client_ref,
@@ -277,60 +314,76 @@ class PaperVenue:
         )  # fmt: skip
         return bool(entered)
 
-    async def _fill(self, connection: Connection, order: asyncpg.Record, price: Price, session: date, at: datetime) -> Execution:
-        """Fill all that is left of an order: the execution, the holding, the cash and the order move together."""
-        quantity = Quantity(order["quantity"]) - Quantity(order["filled"])
-        value = notional(price, quantity, Quantity(order["multiplier"]), order["currency"])
-        fee = self._rules.schedule(order["symbol"]).of_fill(Money(order["charged"], order["currency"]), order["quantity"], value)
-        side = Side(order["side"])
-        row = await connection.fetchrow(
-            """with held as (insert into holding as h values ($3, $5, $13) on conflict (account_id, instrument_id)
+    async def _fill(
+        self, connection: Connection, order: asyncpg.Record, price: Price, session: date, at: datetime, cash: Money
+    ) -> tuple[Money, Quantity]:
+        """Fill what is left of an order, a purchase as far as this cash pays: the execution, the holding, the account's cash and the
+        order move together. Returns what was paid and what came, both below zero for a sale.
+        """
+        side, multiplier, left = Side(order["side"]), Quantity(order["multiplier"]), Quantity(order["quantity"]) - Quantity(order["filled"])
+        schedule = self._rules.tariff.schedule(order["symbol"])
+        quantity = affordable(schedule, cash, price, left, multiplier) if side is Side.BUY else left
+        reason = f"FUNDS: {left} wanted at {price}, {cash} pays for {quantity}" if quantity < left else ""
+        value = notional(price, quantity, multiplier, order["currency"])
+        fee = schedule.of_fill(Money(order["charged"], order["currency"]), order["filled"] + quantity.value, value)
+        paid = value.times(Decimal(side.sign)) + fee
+        await connection.execute(
+            """with held as (insert into holding as h select $3, $5, $13 where $7::numeric > 0 on conflict (account_id, instrument_id)
                do update set quantity = h.quantity + excluded.quantity),
                paid as (update account set cash = cash - $14 where account_id = $3),
-               done as (update venue_order set filled = quantity, status = 'filled', charged = charged + $9, changed_at = $12
+               done as (update venue_order set filled = filled + $7, status = $15, reason = $16, charged = charged + $9, changed_at = $12
                where venue_order_id = $2)
-               insert into execution values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning *""",
+               insert into execution select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 where $7::numeric > 0""",
             short_token("execution", order["venue_order_id"], order["filled"], length=16), order["venue_order_id"], order["account_id"],
             order["client_ref"], order["instrument_id"], side, quantity.value, price.value, fee.amount, order["currency"], session, at,
-            quantity.value * side.sign, value.amount * side.sign + fee.amount,
+            quantity.value * side.sign, paid.amount, "cancelled" if reason else "filled", reason,
         )  # fmt: skip
-        if row is None:
-            raise RuntimeError("an insert returned no row")
-        return execution_of(row)
+        return paid, quantity if side is Side.BUY else -quantity
 
 
-async def _adjust_contract(connection: Connection, action: CorporateActionAnnounced) -> None:
-    """What a split of its stock makes of an option: orders for it go on under its new symbol, and it may deliver more or fewer shares."""
-    own = action.instrument.instrument_id
-    await connection.execute("update venue_order set symbol = $2 where instrument_id = $1 and status = 'working'", own, action.becomes)
-    if action.deliverable is not None:
-        await connection.execute(
-            "insert into adjusted values ($1, $2) on conflict (instrument_id) do update set deliverable = excluded.deliverable",
-            own,
-            action.deliverable.value,
-        )
+async def _free(connection: Connection, order: asyncpg.Record, held: Quantity, cash: Money) -> Money:
+    """What a fill may take of the cash: a purchase that only closes all of it, another one what sold puts do not bind."""
+    if Side(order["side"]) is Side.SELL or Quantity(order["quantity"]) - Quantity(order["filled"]) <= -held:
+        return cash
+    return cash - await bound_cash(connection, order["account_id"], cash.currency)
 
 
-def _refuses(request: OrderRequest, look: asyncpg.Record) -> Rejected | None:
-    """What the venue itself does not take: selling what is not held, buying for more than there is."""
+def _refuses(request: OrderRequest, look: asyncpg.Record, bound: Money, tariff: Tariff, shares: Quantity | None) -> Rejected | None:
+    """What the venue itself does not take: selling what is not held, but for puts that cash secures and calls that shares cover, selling those
+    shares, and buying for more than there is, commission included. bound: the cash that sold puts bind; shares: as `shares_for` has them.
+    """
     held, cash = Quantity(look["held"]), Money(look["cash"], look["currency"])
     if request.side is Side.SELL:
-        return Rejected("SHORT_REFUSED", f"the account holds {held}, short sales are not offered") if held < request.quantity else None
+        if shares is not None and not is_option(request.instrument.symbol) and shares < request.quantity <= held:
+            return Rejected("SHARES_BOUND", f"of {held} shares sold calls and sales under way leave {shares}")
+        short = request.quantity - min(max(held, Quantity(0)), request.quantity)
+        if shares is not None and is_option(request.instrument.symbol) and short and short <= calls_covered(shares):
+            return None
+        secures = cash_bound(request.instrument.symbol, request.quantity - min(max(held, Quantity(0)), request.quantity), cash.currency)
+        if held >= request.quantity:
+            return None
+        if secures is None:
+            return Rejected("SHORT_REFUSED", f"the account holds {held}, short sales are not offered")
+        return Rejected("FUNDS", f"sold puts would bind {bound + secures}, the account has {cash}") if bound + secures > cash else None
+    free = cash if request.quantity <= -held else cash - bound
     price = request.limit_price or request.reference_price
     if price is None:
         return None
-    value = notional(price, request.quantity, request.instrument.multiplier, cash.currency)
-    return Rejected("FUNDS", f"the order needs {value}, the account has {cash}") if value > cash else None
+    one = request.instrument
+    needed = tariff.needed(one.symbol, request.quantity, notional(price, request.quantity, one.multiplier, cash.currency))
+    return Rejected("FUNDS", f"the order needs {needed}, the account has {free}") if needed > free else None
 
 
-def _matched(order: asyncpg.Record, bar: Bar | None, closes: Mapping[str, Price], moment: Moment) -> Price | None:
+def _matched(order: asyncpg.Record, held: Quantity, bar: Bar | None, closes: Mapping[str, Close], moment: Moment) -> Price | None:
     """The price that an order meets; of an option by its quote, and on its last day by the close of what it is on."""
     side, prices = Side(order["side"]), (bar.open, bar.high, bar.low) if bar is not None else None
     market = (bar.bid, bar.ask) if bar is not None and bar.bid is not None and bar.ask is not None else None
     if market is not None or (bar is None and is_option(order["symbol"])):
         terms = terms_of(order["symbol"])
         deliverable = Quantity(order["deliverable"]) if order["deliverable"] is not None else CONTRACT_SIZE
-        met = price_met(side, market, terms, moment.session, closes.get(terms.underlying), deliverable)
+        closing = is_closing(side, held)
+        close = closes.get(terms.underlying)
+        met = price_met(side, market, terms, moment.session, close.price if close else None, deliverable, closing=closing)
         prices = (met, met, met) if met is not None else None
     if prices is None:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, ClassVar, NoReturn
 
+from quantmatrix.common.options import CONTRACT_SIZE
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Place, Printed, Statement
 from quantmatrix.portfolio.importers._collecting import Collected
@@ -88,7 +89,7 @@ def _row(number: int, item: Mapping[str, Any]) -> Row:
 
 
 def _multiplier(symbol: str) -> Quantity:
-    return Quantity(100) if _OCC.fullmatch(symbol) else Quantity(1)
+    return CONTRACT_SIZE if _OCC.fullmatch(symbol) else Quantity(1)
 
 
 def _fill(row: Row) -> Entry:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from decimal import Decimal
 
+from quantmatrix.common.options import CONTRACT_SIZE
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import ClosedLot, Entry, EntryKind, Printed
 from quantmatrix.portfolio.importers._collecting import Collected
@@ -14,7 +15,6 @@ SECTION = "Trades"
 NOTHING = "a trade of nothing: neither quantity nor proceeds"
 RESTATED = "an order whose executions are booked"
 CLOSED_LOT = "a closed lot: the opening side of the trade above it"
-_OPTION_MULTIPLIER = Quantity(100)
 _CENT, _CENTS = Decimal("0.01"), Decimal("0.02")
 
 _Group = tuple[str, str, str, str]
@@ -114,7 +114,7 @@ def _multiplier(row: Row, symbol: str, about: About, value: Money, units: Decima
         return known
     asset = asset_in(row)
     if "Option" in asset or "Future" in asset:
-        return _multiplier_in(value, units) or (_OPTION_MULTIPLIER if "Option" in asset else None)
+        return _multiplier_in(value, units) or (CONTRACT_SIZE if "Option" in asset else None)
     return Quantity(1) if asset in ("Stocks", "Warrants", "Funds", "Mutual Funds", "Cryptocurrencies", "Structured Products") else None
 
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from quantmatrix.common.options import CONTRACT_SIZE
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.statements import Entry, EntryKind, Place, Printed, Statement
 from quantmatrix.portfolio.importers._collecting import Collected
@@ -18,7 +19,6 @@ from quantmatrix.portfolio.ports import StatementError
 _BEGINNING = "Date,Type,Sub Type,Action,Symbol,Instrument Type,Description,Value,Quantity,Average Price"
 _NEEDED = {"Date", "Type", "Sub Type", "Action", "Symbol", "Value", "Quantity", "Average Price", "Commissions", "Fees", "Currency"}
 _OPTIONS = ("Equity Option", "Future Option")
-_HUNDRED = Quantity(100)
 _MONEY = {
     "Deposit": EntryKind.DEPOSIT, "Withdrawal": EntryKind.WITHDRAWAL, "Dividend": EntryKind.DIVIDEND, "Credit Interest": EntryKind.INTEREST,
     "Debit Interest": EntryKind.INTEREST, "Balance Adjustment": EntryKind.ADJUSTMENT, "Fee": EntryKind.FEE, "Transfer": EntryKind.TRANSFER,
@@ -34,7 +34,6 @@ _ACTIONS = {
     "Name Change", "Merger", "Dividend Reinvestment Removal",
 }  # fmt: skip
 _LEGS = {"Buy to Open", "Buy to Close", "Sell to Open", "Sell to Close"}
-_TRADES = {*_LEGS, "Buy", "Sell"}
 
 _Pair = tuple[str, str, str]
 
@@ -192,7 +191,7 @@ def _multiplier(row: Row) -> Quantity:
     found = row.quantity("Multiplier")
     if found:
         return found
-    return _HUNDRED if row.text("Instrument Type") in _OPTIONS else Quantity(1)
+    return CONTRACT_SIZE if row.text("Instrument Type") in _OPTIONS else Quantity(1)
 
 
 def _opens_or_closes(row: Row) -> tuple[str, ...]:

@@ -44,7 +44,8 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """All signals together. failed names those that could not be computed; distance: how much is missing to act."""
+    """All signals together. failed names those that could not be computed, and is_empty says
+    that none could; distance: how much is missing to act; agreement: the share of those that could which point the score's way."""
 
     score: float
     confidence: float
@@ -52,6 +53,8 @@ class Opinion:
     action: Action
     distance_to_action: float
     failed: tuple[str, ...]
+    is_empty: bool = False
+    agreement: float = 0.0
 
 
 def rsi_score(rsi: float, oversold: float = 30.0, overbought: float = 70.0) -> Score:
@@ -108,7 +111,7 @@ def combined(
     known = {name: score for name, score in enabled.items() if score is not None}
     failed = tuple(sorted(set(enabled) - set(known)))
     if not known:
-        return Opinion(0.0, 0.0, Temperature.FROZEN, Action.HOLD, min(buy_at, -sell_at), failed)
+        return Opinion(0.0, 0.0, Temperature.FROZEN, Action.HOLD, min(buy_at, -sell_at), failed, is_empty=True)
     weight = sum(weights[name] for name in known)
     score = sum(weights[name] * one.value for name, one in known.items()) / weight
     confidence = sum(one.confidence for one in known.values()) / len(known)
@@ -120,6 +123,7 @@ def combined(
         action=action_of(score, confidence, buy_at, sell_at),
         distance_to_action=max(0.0, threshold - abs(score)),
         failed=failed,
+        agreement=sum(_sign(one.value) == _sign(score) for one in known.values()) / len(known),
     )
 
 

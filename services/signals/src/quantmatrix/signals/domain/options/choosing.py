@@ -38,8 +38,7 @@ class OptionQuote:
     @property
     def is_adjusted(self) -> bool:
         """Whether a split changed how many shares it delivers, so that neither its delta nor its strike is that of a hundred."""
-        terms = terms_of(self.contract)
-        return terms.root != terms.underlying
+        return terms_of(self.contract).adjustments > 0
 
     @property
     def mid(self) -> Price:

@@ -36,10 +36,20 @@ def reason_to_leave(
 ) -> tuple[Leaving, str] | None:
     """The first reason that applies, with its figures; None to keep it. `paid` is the premium, received when short."""
     gain, days = gain_pct(paid, now, short=short), (expires - session).days
-    if gain >= rules.profit_target_pct:
-        return Leaving.PROFIT_TARGET, f"premium {gain:+.1f} %, target {rules.profit_target_pct:g} %"
+    if taken := _profit(gain, rules):
+        return taken
     if gain <= -rules.stop_loss_pct:
         return Leaving.STOP_LOSS, f"premium {gain:+.1f} %, stop {-rules.stop_loss_pct:g} %"
     if days < rules.dte_min:
         return Leaving.EXPIRATION, f"{days} days to expiration, at least {rules.dte_min}"
     return (Leaving.UNDERLYING_EXIT, "the underlying's strategy has left") if underlying_left else None
+
+
+def profit_taken(paid: Price, now: Price, rules: LeavingRules) -> tuple[Leaving, str] | None:
+    """The profit target of a sold option, which is all that the wheel looks at."""
+    return _profit(gain_pct(paid, now, short=True), rules)
+
+
+def _profit(gain: float, rules: LeavingRules) -> tuple[Leaving, str] | None:
+    reached = gain >= rules.profit_target_pct
+    return (Leaving.PROFIT_TARGET, f"premium {gain:+.1f} %, target {rules.profit_target_pct:g} %") if reached else None

@@ -1,0 +1,86 @@
+"""Contracts that ended at a broker: positions and cash move without an order, and everybody is told."""
+
+import structlog
+
+from quantmatrix.common.contracts.fills import OptionEnded
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId
+from quantmatrix.common.runtime.database import Connection
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.values import Quantity
+from quantmatrix.execution.domain.orders import Ended, Execution, fill_of
+from quantmatrix.execution.store import Account
+
+log = structlog.get_logger(__name__)
+NOBODY = "nobody"
+"""Who opened contracts that no order here opened."""
+
+
+async def book_end(account: Account, execution: Execution, ended: Ended, page: Page) -> bool:
+    """Book what a broker reports of contracts that ended; False when it is booked already.
+
+    While market has not listed what it is about nothing is booked either: the broker tells it again, and the difference is a break meanwhile.
+    """
+    named = await _instruments(page.connection, ended)
+    missing = sorted({ended.option, ended.underlying} - set(named))
+    if missing:
+        log.error("end.not_listed", account_id=account.account_id, execution_id=execution.execution_id, missing=", ".join(missing))
+        return False
+    end_id, by = fill_of(account.account_id, execution.execution_id), await _opened_by(page.connection, account.account_id, ended)
+    if not await _entered(page.connection, account, execution, ended, end_id, by):
+        return False
+    end = ended.end
+    told = OptionEnded(
+        end_id=end_id, execution_id=execution.execution_id, user_id=account.user_id, account_id=account.account_id, how=end.how,
+        option=named[ended.option], underlying=named[ended.underlying], contracts=end.contracts, side=end.side, price=end.price,
+        shares=end.shares, share_side=end.share_side, strike=ended.strike, paid=end.paid, fee=execution.fee, session=execution.session,
+        ended_at=execution.executed_at, triggered_by=by,
+    )  # fmt: skip
+    page.say(told, identity=end_id, occurred_at=execution.executed_at)
+    return True
+
+
+async def _instruments(connection: Connection, ended: Ended) -> dict[InstrumentId, Instrument]:
+    rows = await connection.fetch(
+        "select instrument_id, symbol, asset_class, currency, multiplier from instrument where instrument_id = any($1)",
+        [ended.option, ended.underlying],
+    )
+    found = [
+        Instrument(
+            InstrumentId(row["instrument_id"]), row["symbol"], AssetClass(row["asset_class"]), row["currency"], Quantity(row["multiplier"])
+        )
+        for row in rows
+    ]
+    return {one.instrument_id: one for one in found}
+
+
+async def _opened_by(connection: Connection, account_id: AccountId, ended: Ended) -> str:
+    """Who opened the contracts last: a run, or a person."""
+    found: str | None = await connection.fetchval(
+        """select triggered_by from orders where account_id = $1 and instrument_id = $2 and side <> $3 and filled > 0
+           order by created_at desc, order_id desc limit 1""",
+        account_id,
+        ended.option,
+        ended.end.side,
+    )
+    return found or NOBODY
+
+
+async def _entered(connection: Connection, account: Account, execution: Execution, ended: Ended, end_id: FillId, by: str) -> bool:
+    """Write the end with what it moves; False when it is here already."""
+    end = ended.end
+    new = await connection.fetchval(
+        """with ended as (insert into contract_end values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+           on conflict do nothing returning 1),
+           held as (insert into position as p (account_id, instrument_id, quantity) select $1, $4, $19 from ended
+           on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
+           shares as (insert into position as p (account_id, instrument_id, quantity) select $1, $5, $20 from ended where $20::numeric <> 0
+           on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
+           paid as (update account set cash = cash + $21 where account_id = $1 and exists (select from ended))
+           select count(*) from ended""",
+        account.account_id, execution.execution_id, end_id, ended.option, ended.underlying, end.how, end.side, end.contracts.value,
+        end.price.value, end.shares.value, end.share_side, ended.strike.value, end.paid.amount, execution.fee.amount,
+        execution.fee.currency, execution.session, execution.executed_at, by, end.contracts.value * end.side.sign,
+        end.shares.value * end.share_side.sign, (end.cash - execution.fee).amount,
+    )  # fmt: skip
+    return bool(new)

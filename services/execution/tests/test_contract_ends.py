@@ -1,0 +1,70 @@
+"""The paper venue's end of contracts and ours: died between the two, whoever hears of it first books it once."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from services.execution.tests.test_processes import order, prices
+from services.execution.tests.test_splits import at_the_venue, book_of
+
+from quantmatrix.common.contracts.asking.execution import BreaksAsked
+from quantmatrix.common.contracts.prices import Bar, BarsClosed, InstrumentListed
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.instruments import Instrument
+from quantmatrix.common.names import AssetClass, InstrumentId, Side
+from quantmatrix.common.testing.examples import CLOSED_AT, INSTRUMENT, OPENED_AT, SESSION, like
+from quantmatrix.common.testing.saying import Saying
+from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.brokers.paper import PaperBroker
+from quantmatrix.execution.ports import Moment
+
+PUT = Instrument(InstrumentId("ABC-P20"), "ABC   240308P00020000", AssetClass.OPTION, "USD", Quantity(100))
+LAST_DAY = 3
+
+
+def with_put(day: int, close: int) -> list[Any]:
+    """The stock at this price, the put at 0.90 to 1.10."""
+    closed, reached = prices(day, close)
+    assert isinstance(closed, BarsClosed)
+    quote = Bar(PUT.instrument_id, PUT.symbol, "USD", *[Price(1)] * 4, Quantity(0), Price.parse("0.90"), Price.parse("1.10"))
+    return [msgspec.structs.replace(closed, bars=(*closed.bars, quote)), reached]
+
+
+@pytest.mark.parametrize("compares_first", [True, False])
+async def test_a_death_between_the_venues_end_of_contracts_and_ours_books_it_once(
+    start_here: Any, ask: Any, say: Saying, paper: PaperBroker, database: Any, compares_first: bool
+) -> None:
+    """Two puts at 20 bring 180.00 less 1.30. At 18 they are assigned at the venue: 200 shares for 4,000, and nobody of us knows of it."""
+    await start_here("execution")
+    for message in [like(InstrumentListed), like(InstrumentListed, instrument=PUT, underlying=INSTRUMENT.instrument_id), *with_put(0, 20)]:
+        await say(message)
+    await say.heard_by("execution", ask)
+    await say(msgspec.structs.replace(order(1), instrument=PUT, side=Side.SELL, quantity=Quantity(2)))
+    await at_the_venue(ask, 1)
+    for message in with_put(1, 20):
+        await say(message)
+    await say.heard_by("execution", ask)
+    await start_here.stop("execution")
+    later, (closed, reached) = timedelta(days=LAST_DAY), prices(LAST_DAY, 18)
+    assert isinstance(closed, BarsClosed)
+    await paper.bars_closed(Moment(SESSION + later, OPENED_AT + later, CLOSED_AT + later), closed.bars)
+
+    if not compares_first:
+        await say(closed)
+    await start_here("execution", reconcile_every_s=0.1)
+    await say.heard_by("execution", ask)
+    for message in [*([closed] if compares_first else []), reached, *prices(LAST_DAY + 1, 18)]:
+        await say(message)
+    await say.heard_by("execution", ask)
+
+    book = await book_of(ask)
+    assert book.positions == book.broker_positions == {INSTRUMENT.instrument_id: Quantity(200)}
+    assert book.cash == book.broker_cash == Money.parse("96178.70", "USD")
+    assert (book.executions, book.broker_executions, book.executions_not_booked) == (2, 2, ())
+    assert (await ask("execution", BreaksAsked(user_id=FIRST_ADMINISTRATOR))).breaks == ()
+    (told,) = (
+        json.loads(row["payload"]) for row in await database.fetch("execution", "select payload from outbox where type = 'OptionEnded'")
+    )
+    assert (told["how"], told["contracts"], told["shares"], told["paid"]["amount"]) == ("assignment", "2", "200", "4000")

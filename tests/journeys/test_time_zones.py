@@ -1,0 +1,50 @@
+"""The clocks of the machine and of the database decide nothing: event time and New York's sessions do."""
+
+import time
+from datetime import date
+from typing import Any
+
+import asyncpg
+import pytest
+from tests.journeys.conftest import Platform
+
+from quantmatrix.operations.schemas import forget_replay
+
+PERIODS = {
+    "the clocks go back, three half days and the turn of a year": (date(2003, 10, 20), date(2004, 1, 6)),
+    "a leap day, and the clocks go forward": (date(2008, 2, 1), date(2008, 3, 31)),
+}
+
+
+async def _digests(make_platform: Any, first: date, last: date) -> dict[str, Any]:
+    symbols = {"replay_symbols": ("AAPL", "GOOG", "IBM", "MSFT"), "replay_from": first, "replay_to": last, "replay_pace_s": 0.0}
+    platform: Platform = make_platform(market=symbols)
+    await platform.start()
+    await platform.finished()
+    await platform.agree()
+    found = await platform.digests()
+    await platform.start_here.stop_all()
+    return found
+
+
+@pytest.mark.parametrize(("first", "last"), PERIODS.values(), ids=PERIODS)
+async def test_the_ledger_is_the_same_wherever_the_machine_and_the_database_stand(
+    make_platform: Any, bus: Any, database: Any, monkeypatch: pytest.MonkeyPatch, first: date, last: date
+) -> None:
+    here = await _digests(make_platform, first, last)
+    await forget_replay(database.superuser_url)
+    await bus.purge()
+    await bus.provision()
+    superuser = await asyncpg.connect(database.superuser_url)
+    await superuser.execute(f"alter database {database.name} set timezone = 'America/St_Johns'")
+    await superuser.close()
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")  # fourteen hours ahead: always tomorrow
+    time.tzset()
+    try:
+        there = await _digests(make_platform, first, last)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert there == here
+    assert here["execution"].counts["fills"] > 5
