@@ -16,6 +16,8 @@ from quantmatrix.common.runtime.waiting import woken
 
 log = structlog.get_logger(__name__)
 RETRY_S = 0.25
+SURE_AFTER_S = 5.0
+"""What a calm look misses may be on its way: it is missing for certain when it has not come by then."""
 AWAY: tuple[type[BaseException], ...] = (*TRANSIENT, Refused)
 PAGES_MAX = 1_000
 
@@ -39,7 +41,7 @@ class CatchUp:
         self._every_s = every_s
         self._metrics = metrics
         self._patterns = heard.by_owner
-        self._suspected: dict[str, int] = {}
+        self._suspected: dict[str, dict[str, int]] = {}  # by owner
         self._urgent: set[str] = set(self._patterns)
         self._wake = asyncio.Event()
 
@@ -56,35 +58,36 @@ class CatchUp:
             self._wake.set()
 
     async def run(self) -> None:
-        """Compare for ever; owners that do not answer are asked again soon."""
+        """Compare for ever. Owners that do not answer are asked again soon, and keep nobody else waiting."""
+        loop = asyncio.get_running_loop()
+        calm_look_at = loop.time() + self._every_s
         while True:
-            if not self._urgent:
-                self._wake.clear()
-                if not await woken(self._wake, self._every_s):
-                    await self._look_at_all()
-                    continue
             for owner in sorted(self._urgent):
                 # Before the look: what is suspected during it may not be in its answer, and wants another one.
                 self._urgent.discard(owner)
                 if not await self._look(owner, urgent=True):
                     self._urgent.add(owner)
+            if loop.time() >= calm_look_at:
+                for owner in self._patterns:
+                    await self._look(owner, urgent=False)
+                unsure = any(self._suspected.values())
+                calm_look_at = loop.time() + (min(self._every_s, SURE_AFTER_S) if unsure else self._every_s)
             if self._urgent:
                 await asyncio.sleep(RETRY_S)
-
-    async def _look_at_all(self) -> None:
-        for owner in self._patterns:
-            await self._look(owner, urgent=False)
+            else:
+                self._wake.clear()
+                await woken(self._wake, max(calm_look_at - loop.time(), 0.0))
 
     async def _look(self, owner: str, *, urgent: bool) -> bool:
         """Compare with one owner; fetch what is missing. A calm look waits until it sees the same number missing twice."""
         try:
             answer = await self._ask(owner, OutboxHeadsAsked(patterns=self._patterns[owner]))
-            behind = {key: self._register.standing(key) for key, seq in answer.heads.items() if self._behind(key, seq)}
+            behind = {key: self._register.standing(key).seq for key, seq in answer.heads.items() if self._behind(key, seq)}
             if not urgent:
-                behind = {key: standing for key, standing in behind.items() if self._suspected.get(key) == standing.seq}
-                self._suspected = {key: self._register.standing(key).seq for key, seq in answer.heads.items() if self._behind(key, seq)}
+                suspected, self._suspected[owner] = self._suspected.get(owner, {}), behind
+                behind = {key: seq for key, seq in behind.items() if suspected.get(key) == seq}
             if behind:
-                await self._fetch(owner, {key: standing.seq for key, standing in behind.items()})
+                await self._fetch(owner, dict(behind))
         except AWAY as error:
             log.debug("catch_up.waiting", owner=owner, error=str(error))
             return False
