@@ -92,6 +92,10 @@ NOT_BUILT: Mapping[str, str] = {
     "the economic calendar of a morning": "no feed here has one",
     "a calendar that is always open": "no feed here trades by one",
     "custom alerts with conditions and groups": "not built",
+    "a confirmation of five minutes unless one is chosen": "bots decide on daily bars, where nobody looks twice within five minutes; the default is none",
+    "a stop at the broker beside a trailing exit": "exits of a run are decided on closes; a person can place a stop order beside it",
+    "a scan that is kept for half an hour, of instruments by priority": "a scan reads all that is listed at once; the least confidence is a filter of it",
+    "a status kept with each signal": "its order, its fills and its follow-up say what became of it",
     "scans at fixed hours, weekly letters, cleaning up by schedule": "not built; scans are asked for, letters hang on phases",
     "schedules, backfill and index constituents in an admin panel": "not built; the replay and files bring the data",
 }

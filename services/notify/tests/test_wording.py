@@ -54,6 +54,33 @@ def test_an_entry_has_the_figures_of_its_levels_and_at_most_five_conditions() ->
     }
 
 
+def test_a_scale_out_has_its_level_the_position_and_its_profit() -> None:
+    figures = {"atr_distance": 7.5, "level": 7.0, "position_value": 5_720.0, "gain_pct": 16.07}
+    reasons = (Reason("LEVEL_REACHED", True, "7.50 ATR above the 50-day average, level 7"),)
+    told = words(
+        like(
+            SignalRaised,
+            kind=SignalKind.SCALE_OUT,
+            side=Side.SELL,
+            price=Price(130),
+            quantity=Quantity(11),
+            metrics=figures,
+            reasons=reasons,
+        )
+    )
+
+    assert dict(told.fields) == {
+        "Symbol": "ABC",
+        "Price": "130",
+        "ATR distance": "7.50",
+        "Level": "7",
+        "Position": "5720.00 USD",
+        "Profit": "+16.1 %",
+        "Sell": "11",
+        "Reason": "7.50 ATR above the 50-day average, level 7",
+    }
+
+
 @pytest.mark.parametrize(("confidence", "tone"), [(0.8, Tone.GREEN), (0.79, Tone.YELLOW), (0.6, Tone.YELLOW), (0.59, Tone.ORANGE)])
 def test_the_colour_of_an_entry_is_how_sure_it_is(confidence: float, tone: Tone) -> None:
     assert words(like(SignalRaised, confidence=confidence)).tone is tone

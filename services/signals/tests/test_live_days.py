@@ -187,3 +187,35 @@ async def test_live_days_make_the_trades_of_the_backtest(database: Any, apple: H
 
 def test_every_strategy_of_the_slot_stands_in_the_table() -> None:
     assert {strategy for strategy, _ in TABLE.values()} == set(strategies_in_slot())
+
+
+async def test_what_is_sold_on_the_way_up_tells_the_position_and_its_profit(database: Any, apple: History) -> None:
+    """Reckoned from the fills: units through splits, and an average cost with the fees of purchases."""
+    days = Days(await database.connect("signals"), apple)
+    strategy, parameters = TABLE["moving_average_cross, with a trail"]
+    fills = await days.run(strategy, parameters)
+
+    rows = await days.connection.fetch("select session, body::text as body from signal where kind = 'take_profit' order by session")
+
+    closes = {bar.session: bar.close.value for bar in apple.bars}
+    assert rows
+    for row in rows:
+        held, cost = _held_on(row["session"], fills, apple)
+        told, worth = json.loads(row["body"])["metrics"], held * closes[row["session"]]
+        assert told["position_value"] == pytest.approx(float(worth))
+        assert told["gain_pct"] == pytest.approx(float(100 * (worth - cost) / cost), abs=1e-6)
+
+
+def _held_on(day: Any, fills: list[tuple[Any, ...]], past: History) -> tuple[Decimal, Decimal]:
+    held, cost = Decimal(0), Decimal(0)
+    facts = [(one[0], 1, one) for one in fills] + [(one.effective, 0, one) for one in past.splits]
+    for session, is_fill, fact in sorted(facts, key=lambda one: one[:2]):
+        if session > day:
+            break
+        if not is_fill:
+            held = held * fact.numerator / fact.denominator
+        elif fact[1] is Side.BUY:
+            held, cost = held + fact[2].value, cost + fact[2].value * fact[3].value + fact[4].amount
+        else:
+            held, cost = held - fact[2].value, cost * (1 - fact[2].value / held)
+    return held, cost

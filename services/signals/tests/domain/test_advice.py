@@ -45,6 +45,18 @@ def test_a_rule_advises(
 
 
 @pytest.mark.parametrize(
+    ("style", "cap_bn", "gain", "urgency"),
+    [("conservative", 51, -15.1, "HIGH"), ("conservative", 51, 50.1, None), ("conservative", 50, -25.1, None), ("standard", 51, -20.1, None),
+     ("balanced", 51, -20.1, None), ("conservative", 51, 0.0, None)],
+)  # fmt: skip
+def test_what_is_large_and_cheap_is_urgent_to_the_conservative_rule(style: str, cap_bn: float, gain: float, urgency: str | None) -> None:
+    found = advise(Style(style), Kept(cap_bn * BILLION, gain))
+
+    assert found.urgency == urgency
+    assert within(found, gain, increase_max_pct=5, profit_from_pct=100).urgency == urgency
+
+
+@pytest.mark.parametrize(
     ("style", "gain", "increase", "profit", "action", "percent"),
     [
         ("aggressive", -16.0, 15, 50, "BUY", 15),

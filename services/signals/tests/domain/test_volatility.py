@@ -180,6 +180,19 @@ def test_a_week_is_its_first_open_its_extremes_and_its_last_close() -> None:
     ]
 
 
+def test_a_week_ends_on_friday_also_where_weekends_trade() -> None:
+    """10 to 12 July 2026 are Friday, Saturday and Sunday: the weekend opens the next week, as weeks that end on Friday have it."""
+    days = [date(2026, 7, number) for number in (9, 10, 11, 12, 13, 17, 18)]
+    closes = [float(number) for number in range(7)]
+    frame = pl.DataFrame({"session": days, **dict.fromkeys(("open", "high", "low", "close"), closes), "volume": [1.0] * 7})
+
+    assert weekly(frame).select("session", "open", "close").rows() == [
+        (date(2026, 7, 10), 0.0, 1.0),
+        (date(2026, 7, 17), 2.0, 5.0),
+        (date(2026, 7, 18), 6.0, 6.0),
+    ]
+
+
 HELD = [Exposed("AAPL", 120, 3.82, 200.0), Exposed("NVDA", 80, 6.40, 120.0), Exposed("VTI", 150, 2.60, 280.0)]
 PAIRS = [("AAPL", "NVDA"), ("NVDA", "VTI"), ("AAPL", "VTI")]
 

@@ -262,6 +262,17 @@ def test_the_first_preset_warns_from_ten() -> None:
     assert warning.kind is SignalKind.RISK_WARNING
 
 
+@pytest.mark.parametrize(("preset", "at", "close", "done"), [("v2", 9.5, 139.0, (7, 8, 9)), ("v1", 10.0, 141.0, (7, 8, 9, 10))])
+def test_a_level_at_which_was_sold_is_not_taken_for_the_warning(preset: str, at: float, close: float, done: tuple[int, ...]) -> None:
+    """Sold at the level just below, the warning is still to come; once given, it is not given again."""
+    matrix, row = AtrMatrix(AtrMatrixParameters(preset=preset, extended_at=at)), WORKED_ROW | {"close": close}
+
+    (warning,) = matrix.decide(situation(row, holding=held(11, done=done)))
+
+    assert warning.kind is SignalKind.RISK_WARNING and warning.level not in done
+    assert matrix.decide(situation(row, holding=held(11, done=(*done, warning.level or 0)))) == ()
+
+
 def test_alignment_needs_every_average_in_order() -> None:
     assert is_aligned(WORKED_ROW)
     assert is_aligned(WORKED_ROW | {"shortest": 107.0})

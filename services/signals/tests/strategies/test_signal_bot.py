@@ -8,7 +8,7 @@ import pytest
 from services.signals.tests.strategies.test_atr_matrix import situation
 
 from quantmatrix.common.names import Side, TradingState
-from quantmatrix.common.values import Price, Quantity
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.signals.domain.decisions import FLAT, Holding, Situation
 from quantmatrix.signals.domain.memory import NOTHING_KEPT, Track
 from quantmatrix.signals.strategies.signal_bot import SignalBot, SignalBotParameters
@@ -133,3 +133,31 @@ def test_a_fair_share_weighs_confidence_and_agreement() -> None:
     )
 
     assert (alone, sure) == (Quantity(166), Quantity(238))
+
+
+def test_too_little_for_one_lot_is_said_at_its_place_among_the_gates() -> None:
+    """10 % of 1,000 do not buy a share at 112; what comes before the size is said first."""
+    poor = shown({"rsi": 24.0}, equity=Money(1_000, "USD"))
+    track = Track(AT - timedelta(minutes=10), Price(50))
+    verdicts = {
+        "size": bot().judge(poor).verdict,
+        "cooldown": bot().judge(replace(poor, memory=replace(NOTHING_KEPT, track=track))).verdict,
+        "confirmation": bot(confirmation_min=5).judge(poor).verdict,
+        "stopped": bot().judge(replace(poor, trading=TradingState.HALTED)).verdict,
+    }
+
+    assert {case: one.code for case, one in verdicts.items()} == {
+        "size": "SIZE_SMALL", "cooldown": "COOLING_DOWN", "confirmation": "NOT_CONFIRMED", "stopped": "SIZE_SMALL",
+    }  # fmt: skip
+    assert verdicts["size"].detail == "100 USD, at least 112"
+    assert bot().decide(poor) == ()
+
+
+def test_the_least_order_keeps_nobody_in_a_position() -> None:
+    """What is left has fallen below the least purchase."""
+    fallen = shown({"rsi": 85.0}, holding=HELD, equity=Money(560, "USD"))
+
+    (sold,) = bot(order_min=1_000).decide(fallen)
+
+    assert (sold.side, sold.quantity) == (Side.SELL, Quantity(5))
+    assert bot(order_min=1_000).judge(fallen).verdict.is_open

@@ -32,7 +32,7 @@ def fields_of(signal: SignalRaised) -> tuple[tuple[str, str], ...]:
     elif signal.kind in _ALERTS:
         found += [("Urgency", signal.kind.urgency) if signal.kind.urgency else None, ("Action", _action(signal)), _reason(signal)]
     else:
-        found += [("Sell", str(signal.quantity)) if signal.quantity is not None else None, _reason(signal)]
+        found += [*_of_position(signal), ("Sell", str(signal.quantity)) if signal.quantity is not None else None, _reason(signal)]
     return tuple(one for one in found if one is not None)
 
 
@@ -49,6 +49,16 @@ def _of_entry(signal: SignalRaised) -> list[tuple[str, str] | None]:
         ("R:R", f"{signal.risk_reward:.2f}") if signal.risk_reward is not None else None,
         ("Horizon", f"{signal.horizon_days} days") if signal.horizon_days is not None else None,
         ("Met", "\n".join(met[:CONDITIONS_MAX])) if met else None,
+    ]
+
+
+def _of_position(signal: SignalRaised) -> list[tuple[str, str] | None]:
+    """The level that was reached, and what is held before the sale."""
+    told = signal.metrics
+    return [
+        ("Level", f"{told['level']:g}") if "level" in told else None,
+        ("Position", f"{told['position_value']:.2f} {signal.instrument.currency}") if "position_value" in told else None,
+        ("Profit", f"{told['gain_pct']:+.1f} %") if "gain_pct" in told else None,
     ]
 
 

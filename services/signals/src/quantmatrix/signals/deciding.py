@@ -286,8 +286,21 @@ class Turn:
             risk_reward=decision.risk_reward,
             horizon_days=decision.horizon_days,
             reasons=tuple(Reason(because.code, because.met, because.text, because.weight) for because in decision.reasons),
-            metrics={name: round(value, 6) for name, value in decision.metrics.items()},
+            metrics={name: round(value, 6) for name, value in {**decision.metrics, **_of_the_position(one, situation, decision)}.items()},
         )
+
+
+def _of_the_position(one: KnownInstrument, situation: Situation, decision: Decision) -> dict[str, float]:
+    """With what is sold on the way up: the level, what the whole position is worth at the close, and its gain on its cost in percent."""
+    held = situation.holding
+    if decision.kind not in (SignalKind.SCALE_OUT, SignalKind.TAKE_PROFIT) or held.quantity <= _NONE:
+        return {}
+    told = {"level": float(decision.level)} if decision.level is not None else {}
+    worth = situation.close.value * held.quantity.value * one.instrument.multiplier.value
+    told["position_value"] = float(worth)
+    if held.cost is not None and held.cost.amount > 0:
+        told["gain_pct"] = float(100 * (worth / held.cost.amount - 1))
+    return told
 
 
 async def change_state(run: Run, state: RunState, reason: str, at: datetime, page: Page) -> None:

@@ -184,7 +184,7 @@ class Scanning:
             increase, profit = bounds.max_position_increase, bounds.profit_taking
             found = [within(one, kept.unrealised_pct, increase_max_pct=increase, profit_from_pct=profit) for one in found]
         return Advice(
-            tuple(AdviceTold(one.style, one.action, one.percent, one.confidence, one.reason) for one in found),
+            tuple(AdviceTold(one.style, one.action, one.percent, one.confidence, one.reason, one.urgency) for one in found),
             inputs_of(AdviceParameters),
             None if asked.as_of is None else looked_at_next(bounds.rebalance_frequency, asked.as_of),
         )

@@ -85,7 +85,7 @@ def advise_command(
     if as_json:
         tell_json({"advice": told, "again_on": found.again_on})
         return
-    tell_table("Advice", ("style", "action", "percent", "confidence", "reason"), [tuple(one.values()) for one in told])
+    tell_table("Advice", ("style", "action", "percent", "confidence", "reason", "urgency"), [tuple(one.values()) for one in told])
     if found.again_on is not None:
         out.print(f"Look again on {found.again_on}.", highlight=False)
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from quantmatrix.common.calendars import TradingCalendar
 
 BILLION = 1_000_000_000
+LARGE_PERCENT, HIGH = 10.0, "HIGH"
 
 
 class Style(StrEnum):
@@ -42,20 +43,26 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """percent is of the position; confidence None where the rule gives none. reason has the figures."""
+    """percent is of the position; confidence and urgency None where the rule gives none. reason has the figures."""
 
     style: Style
     action: Action
     percent: float
     confidence: float | None
     reason: str
+    urgency: str | None = None
 
 
 def advise(style: Style, kept: Kept) -> Advice:
     """What a rule says about a holding. Limits are exceeded, not reached."""
     action, percent, confidence, why = _RULES[style](kept)
     text = f"{why}; unrealised {kept.unrealised_pct:+.1f} %, market value {kept.market_cap / BILLION:.1f} bn"
-    return Advice(style, action, percent, confidence, text)
+    return Advice(style, action, percent, confidence, text, _urgency(style, action, percent))
+
+
+def _urgency(style: Style, action: Action, percent: float) -> str | None:
+    """Of all that is advised the conservative purchase of what is large is urgent."""
+    return HIGH if (style, action, percent) == (Style.CONSERVATIVE, Action.BUY, LARGE_PERCENT) else None
 
 
 class Frequency(StrEnum):
@@ -104,7 +111,7 @@ def _conservative(kept: Kept) -> _Found:
     gain = kept.unrealised_pct
     if kept.market_cap > 50 * BILLION:
         if gain < -15:
-            return Action.BUY, 10.0, 0.85, "large and fallen by more than 15 %"
+            return Action.BUY, LARGE_PERCENT, 0.85, "large and fallen by more than 15 %"
         return (Action.REDUCE, 25.0, None, "up more than 50 %") if gain > 50 else _HOLD
     if kept.market_cap >= 2 * BILLION:
         if gain < -25:

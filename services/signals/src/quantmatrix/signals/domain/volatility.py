@@ -291,8 +291,9 @@ def matrix_atr(daily: pl.DataFrame, length: int = 14) -> MatrixAtr:
 
 
 def weekly(daily: pl.DataFrame) -> pl.DataFrame:
-    """Bars of calendar weeks (Monday to Sunday), the running one as it stands."""
-    weeks = daily.group_by(pl.col("session").dt.truncate("1w").alias("week"), maintain_order=True)
+    """Bars of weeks that end on Friday, the running one as it stands; a bar of a weekend belongs to the week that follows."""
+    week = pl.col("session").dt.offset_by("2d").dt.truncate("1w")
+    weeks = daily.group_by(week.alias("week"), maintain_order=True)
     return weeks.agg(
         session=pl.col("session").last(),
         open=pl.col("open").first(),

@@ -23,7 +23,7 @@ class AtrMatrixParameters(StrategyParameters):
         "ema10", title="Alignment", description="The shortest two averages: 10 and 20, or 21 and 21."
     )
     distance_max: float = Field(4.0, ge=0.5, le=7.0, title="Furthest entry", description="ATRs above the 50-day average, at most.")
-    position_min: float = Field(50.0, ge=0, le=100, title="20-day position", description="Percent of the 20-day range, at least.")
+    position_min: float = Field(50.0, ge=0, le=100, title="20-day position", description="Percent of the 20-day range, more than.")
     atr_pct_min: float = Field(3.0, ge=0, le=20, title="Least movement", description="ATR in percent of the price, at least.")
     risk_reward_min: float = Field(2.0, ge=0, le=10, title="Risk to reward", description="First target over stop distance, at least.")
     quality_min: float = Field(0.65, ge=0, le=1, title="Data quality", description="Share of the wanted history that is there, at least.")

@@ -61,6 +61,8 @@ class AtrMatrix:
     def __init__(self, parameters: AtrMatrixParameters) -> None:
         self._p = parameters
         percents = (parameters.max_position_pct, parameters.risk_pct, parameters.scale_out_pct)
+        # A warning is kept among the levels that are done, beyond all at which something is sold.
+        self._warned = max(int(parameters.extended_at), max(parameters.scale_out_levels, default=0) + 1)
         self._position, self._risk, self._part = ((Decimal(str(one)) / 100).as_integer_ratio() for one in percents)
 
     def columns(self, *, held: bool = False) -> Mapping[str, pl.Expr]:
@@ -192,9 +194,8 @@ class AtrMatrix:
         if stop is not None and f["close"] <= stop:
             return (Plan(SignalKind.STOP_LOSS, Side.SELL, standing.quantity, 0.90, stop_level=stop),)
         plans = self._scale_out(f["distance"], standing, door.lot_size)
-        extended = int(self._p.extended_at)
-        if f["distance"] > self._p.extended_at and extended not in standing.levels_done:
-            plans.append(Plan(SignalKind.RISK_WARNING, None, 0, 0.75, extended))
+        if f["distance"] > self._p.extended_at and self._warned not in standing.levels_done:
+            plans.append(Plan(SignalKind.RISK_WARNING, None, 0, 0.75, self._warned))
         return plans
 
     def _scale_out(self, distance: float, standing: Standing, lot: int) -> list[Plan]:

@@ -201,10 +201,7 @@ class SignalBot:
         if opinion.action is not Action.HOLD and wanted is Action.HOLD:
             code, text = ("HELD_ALREADY", "it holds a position already") if held else ("NOTHING_HELD", "there is nothing to sell")
             return Verdict(Readiness.NO_SIGNAL, code, f"score {opinion.score:+.4f}: {text}")
-        quantity = self._quantity(situation, opinion, wanted)
-        if wanted is not Action.HOLD and not quantity:
-            return Verdict(Readiness.BLOCKED, "SIZE_SMALL", f"{self._size(situation, opinion)} do not buy one lot")
-        return self._verdict(opinion, situation, quantity)
+        return self._verdict(opinion, situation, self._quantity(situation, opinion, wanted))
 
     def _opinion_on(self, row: Mapping[str, float | None]) -> Opinion:
         """All signals that can be computed on a bar, together."""
@@ -215,22 +212,29 @@ class SignalBot:
         return confirm(situation.memory.confirming, _wanted(opinion, situation), _at(situation), required)
 
     def _verdict(self, opinion: Opinion, situation: Situation, quantity: Quantity) -> Verdict:
-        """Every gate in order; the limits of a day and of sizes are those of purchases. The emergency stop is the account's trading state."""
+        """Every gate in order; the limits of a day and of sizes are those of purchases, of which none is smaller than a lot. The emergency
+        stop is the account's trading state.
+        """
         at, equity = _at(situation), situation.equity
         day = (at - timedelta(microseconds=1)).date()
         track = today(situation.memory.track, day)
         limits = replace(self._p.limits, loss_a_day_max=equity.amount * Decimal(str(self._p.loss_a_day_max_pct)) / 100)
         selling = bool(situation.holding.quantity)
+        one_lot = notional(situation.close, situation.door.lot_size, situation.door.multiplier, equity.currency)
         if selling:
-            limits = replace(limits, order_max=ANY_AMOUNT)
+            limits, size = replace(limits, order_min=Decimal(0), order_max=ANY_AMOUNT), equity
+        elif quantity:
+            size = notional(situation.close, quantity, situation.door.multiplier, equity.currency)
+        else:
+            size = self._size(situation, opinion)
         standing = BotStanding(
             now=at,
             is_running=True,
             open_orders=0,
             price=situation.close,
-            size=notional(situation.close, quantity, situation.door.multiplier, equity.currency) if not selling else equity,
+            size=size,
             balance=equity,
-            product_min=Money.zero(equity.currency),
+            product_min=Money.zero(equity.currency) if selling else one_lot,
             last_fill_at=track.last_fill_at if self._p.cooldown_scope == "product" else situation.filled_at,
             last_price=track.last_price,
             trades_today=0 if selling else track.trades,

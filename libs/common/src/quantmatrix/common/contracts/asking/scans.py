@@ -105,13 +105,14 @@ class WatchlistAsked(Question[Watchlist], frozen=True, kw_only=True):
 
 
 class AdviceTold(msgspec.Struct, frozen=True):
-    """What one rule says about a holding. percent is of the position; confidence is none where the rule gives none."""
+    """What one rule says about a holding. percent is of the position; confidence and urgency are none where the rule gives none."""
 
     style: str
     action: str
     percent: float
     confidence: float | None
     reason: str
+    urgency: str | None = None
 
 
 class Advice(msgspec.Struct, frozen=True):

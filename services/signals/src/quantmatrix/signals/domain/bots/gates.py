@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from quantmatrix.common.values import Money, Price
+from quantmatrix.common.values import Money, Price, plain
 from quantmatrix.signals.domain.bots.confirmation import Confirmed
 from quantmatrix.signals.domain.bots.scores import Action, Opinion, Temperature
 
@@ -122,9 +122,9 @@ def _price_step(opinion: Opinion, confirmed: Confirmed, standing: BotStanding, l
 def _size(opinion: Opinion, confirmed: Confirmed, standing: BotStanding, limits: BotLimits) -> Verdict | None:
     size, least = standing.size.amount, max(limits.order_min, standing.product_min.amount)
     if size < least:
-        return _blocked("SIZE_SMALL", f"{standing.size}, at least {least}")
+        return _blocked("SIZE_SMALL", f"{standing.size}, at least {plain(least)}")
     if size > limits.order_max:
-        return _blocked("SIZE_LARGE", f"{standing.size}, at most {limits.order_max}")
+        return _blocked("SIZE_LARGE", f"{standing.size}, at most {plain(limits.order_max)}")
     if opinion.action is Action.BUY and standing.size > standing.balance:
         return _blocked("BALANCE", f"{standing.size} wanted, {standing.balance} there")
     return None
