@@ -9,11 +9,11 @@ import pytest
 from services.execution.tests.test_processes import order, prices
 from services.execution.tests.test_splits import at_the_venue, book_of
 
-from quantmatrix.common.contracts.asking.execution import BreaksAsked
+from quantmatrix.common.contracts.asking.execution import BreaksAsked, FillsAsked, FillSummary
 from quantmatrix.common.contracts.prices import Bar, BarsClosed, InstrumentListed
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AssetClass, InstrumentId, Side
+from quantmatrix.common.names import AssetClass, ContractEnding, InstrumentId, Side, UserId
 from quantmatrix.common.testing.examples import CLOSED_AT, INSTRUMENT, OPENED_AT, SESSION, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.values import Money, Price, Quantity
@@ -22,6 +22,7 @@ from quantmatrix.execution.ports import Moment
 
 PUT = Instrument(InstrumentId("ABC-P20"), "ABC   240308P00020000", AssetClass.OPTION, "USD", Quantity(100))
 LAST_DAY = 3
+OTHER = UserId(derived_id("user", "somebody else"))
 
 
 def with_put(day: int, close: int) -> list[Any]:
@@ -68,3 +69,23 @@ async def test_a_death_between_the_venues_end_of_contracts_and_ours_books_it_onc
         json.loads(row["payload"]) for row in await database.fetch("execution", "select payload from outbox where type = 'OptionEnded'")
     )
     assert (told["how"], told["contracts"], told["shares"], told["paid"]["amount"]) == ("assignment", "2", "200", "4000")
+    await _is_listed_among_fills(ask)
+
+
+async def _is_listed_among_fills(ask: Any) -> None:
+    """The end comes before the sale, also page by page, of the contract's account, of the stock, and of its own session."""
+
+    async def fills(**more: Any) -> tuple[FillSummary, ...]:
+        return (await ask("execution", FillsAsked(user_id=FIRST_ADMINISTRATOR, **more))).fills
+
+    end, sale = await fills(ends=True)
+    assert end.ended is not None and end.order_id is None and sale.ended is None
+    assert (end.instrument, end.ended.underlying, end.ended.shares, end.ended.share_side) == (PUT, INSTRUMENT, Quantity(200), Side.BUY)
+    assert (end.ended.how, end.ended.strike, end.ended.paid) == (ContractEnding.ASSIGNMENT, Price(20), Money.parse("4000", "USD"))
+    assert await fills() == (sale,)
+    assert await fills(ends=True, limit=1) == (end,)
+    assert await fills(ends=True, before=end.executed_at, before_id=end.fill_id) == (sale,)
+    assert await fills(ends=True, instrument_id=INSTRUMENT.instrument_id) == (end,)
+    assert await fills(ends=True, session=end.session) == (end,)
+    assert await fills(ends=True, session=end.session + timedelta(days=1)) == ()
+    assert (await ask("execution", FillsAsked(user_id=OTHER, ends=True))).fills == ()

@@ -27,6 +27,10 @@ Scheme = Literal["light", "dark"]
 PAGES = (
     "/",
     "/positions",
+    "/days",
+    "/days/2004-01-02",
+    "/days/2004-01-03",
+    "/days/2009-01-02",
     "/performance",
     "/performance/taxes",
     "/performance/allocation",

@@ -1,5 +1,7 @@
 """The console after a replay: accessible, quiet, drawn; in light and dark, on a desk and on a phone."""
 
+from decimal import Decimal
+
 import pytest
 from playwright.async_api import Browser, Page, expect
 from services.gateway.tests.browsing import (
@@ -171,6 +173,29 @@ async def test_the_inbox_is_read_with_one_press(desk: Desk, chromium: Browser) -
         await page.get_by_role("button", name="Mark all as read").click()
         await expect(page.locator("li.unread")).to_have_count(0)
         assert (await desk.get("/api/v1/notifications/?limit=1")).json()["unread"] == 0
+        assert seen.wrong == []
+
+
+async def test_days_are_walked_from_the_overview_back_and_forth(desk: Desk, chromium: Browser) -> None:
+    """2004-04-30 is the last session of the replay; the sessions before it are the 29th and the 28th."""
+    async with browser(DESK, "light", chromium) as context:
+        page = await context.new_page()
+        seen = Seen(page, desk)
+        await log_in(page, desk)
+        await page.locator("#kpis").get_by_role("link", name="Day", exact=True).click()
+        await page.wait_for_url("**/days/2004-04-30")
+        await expect(page.get_by_role("heading", level=1)).to_have_text("Friday, 2004-04-30")
+        worth = (await desk.get("/api/v1/portfolio/days/2004-04-30")).json()["days"][0]["end"]["amount"]
+        await expect(page.locator("#day .kpi.lead p").first).to_have_text(f"${Decimal(worth):,.2f}")
+        sessions = page.get_by_role("navigation", name="Sessions")
+        await expect(sessions.get_by_role("link")).to_have_text(["‹ 2004-04-29"])
+        await sessions.get_by_role("link").click()
+        await page.wait_for_url("**/days/2004-04-29")
+        await expect(sessions.get_by_role("link")).to_have_text(["‹ 2004-04-28", "2004-04-30 ›"])
+        await page.get_by_label("Session", exact=True).fill("2004-01-31")
+        await page.get_by_role("button", name="Show").click()
+        await expect(page.locator("#day")).to_have_text("2004-01-31 is no session of XNYS.")
+        await expect(sessions.get_by_role("link")).to_have_text(["‹ 2004-01-30", "2004-02-02 ›", "Latest"])
         assert seen.wrong == []
 
 

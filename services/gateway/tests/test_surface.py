@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from uuid import UUID
 
+import msgspec
 import pytest
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from quantmatrix.common.contracts.asking.days import BookedDay, DayFigures, DayOfStrategy, DaySummary, Exit, HeldAtClose
 from quantmatrix.common.contracts.asking.derivations import Derivation, DerivedLine
-from quantmatrix.common.contracts.asking.execution import FillSummary
+from quantmatrix.common.contracts.asking.execution import EndSummary, FillSummary
 from quantmatrix.common.contracts.asking.notify import DeliverySummary, NotificationSummary
 from quantmatrix.common.contracts.asking.performance import (
     Fall,
@@ -49,6 +51,7 @@ from quantmatrix.common.names import (
     AccountId,
     AssetClass,
     ClosingId,
+    ContractEnding,
     FillId,
     InstrumentId,
     LotId,
@@ -65,6 +68,7 @@ from quantmatrix.gateway.feed import parse_place
 from quantmatrix.gateway.handlers import EVENTS
 from quantmatrix.gateway.people import Person
 from quantmatrix.gateway.render import environment, part
+from quantmatrix.gateway.routes.days import ShownDay
 from quantmatrix.gateway.routes.door import local
 from quantmatrix.gateway.routes.notifications import InboxPage
 from quantmatrix.gateway.routes.orders import FillPage
@@ -153,6 +157,19 @@ def test_every_message_for_pages_belongs_to_a_user() -> None:
         assert issubclass(message, Message) and "user_id" in message.__struct_fields__, message.__name__
 
 
+def test_pages_listen_for_everything_that_the_stream_tells_and_for_nothing_else() -> None:
+    (kinds,) = re.findall(r"^const KINDS = (\[.*\]);$", (STATIC / "live.js").read_text(encoding="utf-8"), re.MULTILINE)
+    heard = set(json.loads(kinds))
+    waited_for = set()
+    for name in environment().list_templates():
+        source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
+        waited_for |= set(re.findall(r"\bqm-(\w+) from:body", source))
+        waited_for |= {one for events in re.findall(r'ui\.table_of\("[^"]*", "[^"]*", \S+, "([^"]*)"', source) for one in events.split()}
+
+    assert heard == {*EVENTS.values(), "reset"}
+    assert {"run", "moment", "reset"} <= waited_for <= heard | {"statements"}, "of statements their own script tells"
+
+
 def _instrument() -> Instrument:
     return Instrument(InstrumentId("X1"), EVIL, AssetClass.STOCK, "USD", Quantity(1))
 
@@ -162,6 +179,25 @@ def _fill() -> FillSummary:
         FillId(UUID(int=1)), "E1", OrderId(UUID(int=2)), ACCOUNT, _instrument(), Side.BUY, Quantity(1), Price(1), Money(1, "USD"),
         date(2024, 3, 5), NOON, EVIL,
     )  # fmt: skip
+
+
+def _end() -> FillSummary:
+    ended = EndSummary(ContractEnding.ASSIGNMENT, _instrument(), Quantity(100), Side.BUY, Price(20), Money(2_000, "USD"))
+    return msgspec.structs.replace(_fill(), order_id=None, ended=ended)
+
+
+def _day() -> ShownDay:
+    amount, day, accounts = Money(1, "USD"), date(2024, 3, 5), (AccountId(EVIL),)
+    exit_ = Exit(
+        ACCOUNT, EVIL, Side.BUY, Quantity(1), NOON, NOON, Price(1), Price(1), amount, amount, amount, EVIL, FillId(UUID(int=1)), FillId(UUID(int=2))
+    )  # fmt: skip
+    held = (HeldAtClose(ACCOUNT, EVIL, Quantity(1), None, amount),)
+    figures = DayFigures(
+        "USD", accounts, amount, amount, amount, amount, None, 1, 1, 0, None, amount, amount, amount, None, 0.0, None, None, 1, None, None, None,
+        None, (DayOfStrategy(EVIL, 1, 1, amount),), held, 1, 0,
+    )  # fmt: skip
+    booked = BookedDay("USD", accounts, amount, amount, amount, amount, (exit_,), 1, 1, held, amount)
+    return ShownDay(DaySummary(day, NOON, True, (figures,), 1, 1, 1, 1.0, 1, EVIL, EVIL), ((figures, booked),))
 
 
 def _signal() -> SignalRaised:
@@ -237,6 +273,9 @@ def _profits() -> Profits:
         ("allocation.html", "allocation", Allocation((AllocationPart(EVIL, EVIL, Money(1, "USD"), 0.5),), (EVIL,))),
         ("derivation.html", "derivation", Derivation((DerivedLine(1, EVIL, Money(1, "USD"), EVIL, EVIL, EVIL),), (EVIL,))),
         ("orders.html", "fills", FillPage((_fill(),), "next")),
+        ("orders.html", "fills", FillPage((_end(),), None)),
+        ("day.html", "day", _day()),
+        ("day.html", "day", ShownDay(None, why=EVIL)),
         ("signals.html", "signals", SignalPage((_signal(),), None)),
         ("notifications.html", "inbox", InboxPage((_note(),), 1, EVIL)),
     ],
@@ -252,7 +291,7 @@ def test_hostile_text_stays_text(template: str, name: str, value: object) -> Non
             {
                 "person": person,
                 "here": "/",
-                "look": {"account": EVIL, "benchmark": EVIL, "query": "", "cursor": None, "by": "day"},
+                "look": {"account": EVIL, "benchmark": EVIL, "query": "", "cursor": None, "by": "day", "session": date(2024, 3, 5)},
                 name: value,
             },
         ).body
@@ -263,6 +302,17 @@ def test_hostile_text_stays_text(template: str, name: str, value: object) -> Non
     assert parser.found == []
     assert "<script" not in html and "<img" not in html
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+
+
+@pytest.mark.parametrize(("session", "leads"), [(date(2024, 3, 4), True), (None, False)])
+def test_the_letter_of_a_day_leads_to_its_page(session: date | None, leads: bool) -> None:
+    letter = msgspec.structs.replace(_note(), topic="summary", session=session)
+    request = Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""})
+    person = Person(FIRST_ADMINISTRATOR, "admin", "admin", "token", b"")
+    context = {"person": person, "here": "/", "look": {"cursor": None}, "inbox": InboxPage((letter,), 1, None)}
+
+    for template in ("notifications.html", "overview.html"):
+        assert (b'href="/days/2024-03-04"' in part(request, template, "inbox", context).body) is leads, template
 
 
 @pytest.mark.parametrize(

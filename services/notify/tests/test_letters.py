@@ -60,7 +60,7 @@ async def test_a_replay_that_tells_every_phase_has_both_letters_of_every_session
     assert sorted(one.topic for one in found) == sorted(TOPICS * len(SESSIONS))
     for one in found:
         session = TradingCalendar().session(one.occurred_at.date())
-        assert session is not None
+        assert session is not None and one.session == session.day
         if one.topic == "summary":
             told = await ask("notify", DaySummaryAsked(user_id=FIRST_ADMINISTRATOR, session=session.day), deadline_s=10)
             assert (one.title, one.body) == (told.title, told.text)

@@ -87,6 +87,14 @@ def test_the_next_session_is_the_first_one_after(day: date) -> None:
     assert [s.day for s in CALENDAR.sessions(day + timedelta(days=1), after.day)] == [after.day]
 
 
+@given(st.dates(date(2000, 1, 10), date(2027, 12, 20)))
+def test_the_session_before_is_the_last_one(day: date) -> None:
+    before = CALENDAR.session_before(day)
+
+    assert before.day < day
+    assert [s.day for s in CALENDAR.sessions(before.day, day - timedelta(days=1))] == [before.day]
+
+
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001 - the zone follows
 def test_a_phase_holds_its_beginning_and_ends_before_the_next(now: datetime) -> None:
     phase = CALENDAR.phase(now)

@@ -81,6 +81,13 @@ class TradingCalendar:
             if session := self.session(day):
                 return session
 
+    def session_before(self, day: date) -> Session:
+        """The last session before this date."""
+        while True:
+            day -= timedelta(days=1)
+            if session := self.session(day):
+                return session
+
     def phase(self, now: datetime) -> SessionPhase:
         """DARK, PREP from 04:00, OPEN, or COOLDOWN for four hours after the close (New York time)."""
         return self.phase_now(now).phase
@@ -95,16 +102,13 @@ class TradingCalendar:
 
     def phases(self, session: Session) -> tuple[PhaseNow, ...]:
         """DARK since the end of the session before, PREP, OPEN and COOLDOWN of a session, in order."""
-        before = session.day - timedelta(days=1)
-        while not (last := self.session(before)):
-            before -= timedelta(days=1)
         ends = (
             (SessionPhase.DARK, _instant(session.day, _PREP)),
             (SessionPhase.PREP, session.opened_at),
             (SessionPhase.OPEN, session.closed_at),
             (SessionPhase.COOLDOWN, session.closed_at + _COOLDOWN),
         )
-        since, found = last.closed_at + _COOLDOWN, []
+        since, found = self.session_before(session.day).closed_at + _COOLDOWN, []
         for phase, until in ends:
             found.append(PhaseNow(phase, session, since, until))
             since = until

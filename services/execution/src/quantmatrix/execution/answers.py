@@ -43,6 +43,7 @@ from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, round_half_even
 from quantmatrix.execution.domain.risk import Limits
+from quantmatrix.execution.ending import ends_told
 from quantmatrix.execution.ports import PriceDriven
 from quantmatrix.execution.previewing import preview
 from quantmatrix.execution.reconcile import Brokers
@@ -104,16 +105,17 @@ class Answers:
             select e.*, o.symbol, o.asset_class, o.multiplier, o.triggered_by from execution e join orders o using (order_id)
             where o.user_id = $1 and ($2::text is null or e.account_id = $2) and ($3::text is null or e.instrument_id = $3)
               and ($4::timestamptz is null or e.executed_at < $4 or (e.executed_at = $4 and e.fill_id > $5))
+              and ($7::date is null or e.session = $7)
             order by e.executed_at desc, e.fill_id limit $6
             """,
-            asked.user_id,
-            asked.account_id,
-            asked.instrument_id,
-            asked.before,
-            asked.before_id,
-            max(1, min(asked.limit, LIMIT_MAX)),
+            *_span(asked),
         )
-        return Fills(tuple(_fill(row) for row in rows))
+        fills = [_fill(row) for row in rows]
+        if asked.ends:
+            fills += await ends_told(connection, *_span(asked))
+        fills.sort(key=lambda one: one.fill_id)
+        fills.sort(key=lambda one: one.executed_at, reverse=True)
+        return Fills(tuple(fills[: _limit(asked)]))
 
     async def orders_behind(self, asked: OrdersBehindAsked, connection: Connection) -> OrdersBehind:
         rows = await connection.fetch(
@@ -223,6 +225,15 @@ class Answers:
             }
         told = {"orders": orders, "executions": executions} | ({"ends": ends} if ends else {})
         return LedgerDigest(digest=digest_rows(told), counts=counts)
+
+
+def _limit(asked: FillsAsked) -> int:
+    return max(1, min(asked.limit, LIMIT_MAX))
+
+
+def _span(asked: FillsAsked) -> tuple[object, ...]:
+    """What both statements take."""
+    return asked.user_id, asked.account_id, asked.instrument_id, asked.before, asked.before_id, _limit(asked), asked.session
 
 
 def _instrument(row: asyncpg.Record) -> Instrument:

@@ -1,13 +1,15 @@
 """Contracts that ended at a broker: positions and cash move without an order, and everybody is told."""
 
+import asyncpg
 import structlog
 
+from quantmatrix.common.contracts.asking.execution import EndSummary, FillSummary
 from quantmatrix.common.contracts.fills import OptionEnded
 from quantmatrix.common.instruments import Instrument
-from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId
+from quantmatrix.common.names import AccountId, AssetClass, ContractEnding, FillId, InstrumentId, Side
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.page import Page
-from quantmatrix.common.values import Quantity
+from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.domain.orders import Ended, Execution, fill_of
 from quantmatrix.execution.store import Account
 
@@ -84,3 +86,42 @@ async def _entered(connection: Connection, account: Account, execution: Executio
         end.shares.value * end.share_side.sign, (end.cash - execution.fee).amount,
     )  # fmt: skip
     return bool(new)
+
+
+async def ends_told(connection: Connection, *span: object) -> list[FillSummary]:
+    """Ends of contracts as the list of fills shows them, the latest first.
+
+    span: the user; account, instrument, last one of the page before (its instant and id), each None for any; how many at most; session.
+    """
+    rows = await connection.fetch(
+        """
+        select e.*, o.symbol, o.asset_class, o.multiplier, o.currency as quoted_in, u.symbol as underlying_symbol,
+               u.asset_class as underlying_class, u.multiplier as underlying_multiplier, u.currency as underlying_currency
+        from contract_end e join account a using (account_id) join instrument o using (instrument_id)
+          join instrument u on u.instrument_id = e.underlying_id
+        where a.user_id = $1 and ($2::text is null or e.account_id = $2) and ($3::text is null or $3 in (e.instrument_id, e.underlying_id))
+          and ($4::timestamptz is null or e.ended_at < $4 or (e.ended_at = $4 and e.end_id > $5)) and ($7::date is null or e.session = $7)
+        order by e.ended_at desc, e.end_id limit $6
+        """,
+        *span,
+    )
+    return [_told(row) for row in rows]
+
+
+def _told(row: asyncpg.Record) -> FillSummary:
+    option = Instrument(
+        InstrumentId(row["instrument_id"]), row["symbol"], AssetClass(row["asset_class"]), row["quoted_in"], Quantity(row["multiplier"])
+    )
+    underlying = Instrument(
+        InstrumentId(row["underlying_id"]), row["underlying_symbol"], AssetClass(row["underlying_class"]), row["underlying_currency"],
+        Quantity(row["underlying_multiplier"]),
+    )  # fmt: skip
+    return FillSummary(
+        fill_id=FillId(row["end_id"]), execution_id=row["execution_id"], order_id=None, account_id=AccountId(row["account_id"]),
+        instrument=option, side=Side(row["side"]), quantity=Quantity(row["contracts"]), price=Price(row["price"]),
+        fee=Money(row["fee"], row["currency"]), session=row["session"], executed_at=row["ended_at"], triggered_by=row["triggered_by"],
+        ended=EndSummary(
+            ContractEnding(row["how"]), underlying, Quantity(row["shares"]), Side(row["share_side"]), Price(row["strike"]),
+            Money(row["paid"], row["currency"]),
+        ),
+    )  # fmt: skip

@@ -84,7 +84,9 @@ async def inbox(asked: InboxAsked, connection: Connection) -> InboxAnswer:
     rows = await connection.fetch(
         """
         select n.*, (select json_agg(json_build_array(channel, state, tries, error) order by channel) from delivery d
-                     where d.notification_id = n.notification_id) as deliveries
+                     where d.notification_id = n.notification_id) as deliveries,
+                    (select session from letter l where l.user_id = n.user_id and l.kind = n.topic and l.due_at = n.occurred_at
+                     order by session limit 1) as session
         from notification n where user_id = $1
           and ($2::timestamptz is null or occurred_at < $2 or (occurred_at = $2 and notification_id > $3))
         order by occurred_at desc, notification_id limit $4
@@ -108,6 +110,7 @@ async def inbox(asked: InboxAsked, connection: Connection) -> InboxAnswer:
                 occurred_at=row["occurred_at"],
                 read_at=row["read_at"],
                 deliveries=tuple(DeliverySummary(*item) for item in json.loads(row["deliveries"] or "[]")),
+                session=row["session"],
             )
             for row in rows
         ),

@@ -1,6 +1,7 @@
 """Orders and fills: the blotter, an order's history, cancelling; as page and over the API."""
 
 import asyncio
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -69,7 +70,7 @@ async def orders_of(gateway: Gateway, person: Person, wanted: Wanted) -> OrderPa
 
 
 async def fills_of(gateway: Gateway, person: Person, wanted: Wanted) -> FillPage:
-    found: Fills = await gateway.parts.ask("execution", wanted.of(FillsAsked, person))
+    found: Fills = await gateway.parts.ask("execution", wanted.of(partial(FillsAsked, ends=True), person))
     return FillPage(*wanted.cut(found.fills, lambda one: (one.executed_at, one.fill_id)))
 
 
@@ -144,7 +145,7 @@ async def _cancel(order_id: UUID, gateway: Gateway, person: Person, visit: Visit
 
 @ROUTER.get("/api/v1/fills/", tags=["orders"], responses=answers(FillPage))
 async def fills(gateway: Here, person: By, wanted: Narrowed) -> Response:
-    """Executions at the brokers, the latest first."""
+    """Executions at the brokers and the ends of option contracts, the latest first."""
     return Exact(await fills_of(gateway, person, wanted))
 
 

@@ -43,7 +43,7 @@ async def load_holdings(look: Look) -> tuple[PositionSummary, ...]:
 
 
 async def load_fills(look: Look) -> tuple[FillSummary, ...]:
-    found: tuple[FillSummary, ...] = (await look.ask("execution", FillsAsked(user_id=look.person.user_id, limit=LATEST))).fills
+    found: tuple[FillSummary, ...] = (await look.ask("execution", FillsAsked(user_id=look.person.user_id, limit=LATEST, ends=True))).fills
     return found
 
 

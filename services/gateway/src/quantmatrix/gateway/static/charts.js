@@ -228,11 +228,14 @@ class Candles extends Chart {
     const shown = new Set(data.chart.sessions);
     const up = colour("--up");
     const down = colour("--down");
-    const marks = data.fills.filter((fill) => shown.has(fill.session)).map((fill) => {
-      const buy = fill.side === "BUY";
+    // Options that ended are marked by the shares that changed hands.
+    const moved = (fill) => (fill.ended ? { side: fill.ended.share_side, quantity: fill.ended.shares } : fill);
+    const marks = data.fills.filter((fill) => shown.has(fill.session) && Number(moved(fill).quantity)).map((fill) => {
+      const { side, quantity } = moved(fill);
+      const buy = side === "BUY";
       return {
         time: fill.session, position: buy ? "belowBar" : "aboveBar", shape: buy ? "arrowUp" : "arrowDown",
-        color: buy ? up : down, text: phone() ? "" : `${buy ? "B" : "S"} ${fill.quantity}`, id: fill.fill_id,
+        color: buy ? up : down, text: phone() ? "" : `${buy ? "B" : "S"} ${quantity}`, id: fill.fill_id,
       };
     });
     this.markers.setMarkers(marks.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)));

@@ -1,6 +1,6 @@
 // One event stream per page. Each kind of event becomes a DOM event on <body> (`qm-fill`, `qm-moment` …), at most once
 // per REST_MS and never lost: whoever listens reads its state anew, so an event seen twice changes nothing.
-const KINDS = ["order", "fill", "signal", "position", "moment", "notification", "account", "reset"];
+const KINDS = ["order", "fill", "signal", "run", "position", "moment", "notification", "account", "reset"];
 const REST_MS = 900;
 const AGAIN_MS = 1500;
 

@@ -10,6 +10,7 @@ from quantmatrix.common.contracts.message import Instant
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import (
     AccountId,
+    ContractEnding,
     FillId,
     InstrumentId,
     OrderId,
@@ -92,10 +93,26 @@ class OrdersAsked(Question[Orders], frozen=True, kw_only=True):
     limit: int = 50
 
 
+class EndSummary(msgspec.Struct, frozen=True):
+    """How contracts ended. shares of the underlying (zero for none) change hands on share_side at the strike, for `paid` in all."""
+
+    how: ContractEnding
+    underlying: Instrument
+    shares: Quantity
+    share_side: Side
+    strike: Price
+    paid: Money
+
+
 class FillSummary(msgspec.Struct, frozen=True):
+    """An execution. ended: of option contracts that ended, which nobody ordered: there is no order then.
+
+    Side, quantity and price of an end are those of the trade that would have closed the contracts.
+    """
+
     fill_id: FillId
     execution_id: str
-    order_id: OrderId
+    order_id: OrderId | None
     account_id: AccountId
     instrument: Instrument
     side: Side
@@ -105,6 +122,7 @@ class FillSummary(msgspec.Struct, frozen=True):
     session: date
     executed_at: Instant
     triggered_by: str
+    ended: EndSummary | None = None
 
 
 class Fills(msgspec.Struct, frozen=True):
@@ -114,7 +132,10 @@ class Fills(msgspec.Struct, frozen=True):
 
 
 class FillsAsked(Question[Fills], frozen=True, kw_only=True):
-    """Fills of a user, the latest first; before and before_id: the last one of the page before."""
+    """Fills of a user, and with `ends` the ends of option contracts, the latest first; before and before_id: the last one of the page before.
+
+    The ends of an instrument are those of the contracts themselves, and of contracts on it. session: of that exchange date alone.
+    """
 
     VERB = "fills"
     ANSWER = Fills
@@ -122,6 +143,8 @@ class FillsAsked(Question[Fills], frozen=True, kw_only=True):
     user_id: UserId
     account_id: AccountId | None = None
     instrument_id: InstrumentId | None = None
+    session: date | None = None
+    ends: bool = False
     before: Instant | None = None
     before_id: UUID | None = None
     limit: int = 50

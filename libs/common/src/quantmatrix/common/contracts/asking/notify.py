@@ -1,5 +1,6 @@
 """Questions to notify: a user's inbox."""
 
+from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -17,6 +18,8 @@ class DeliverySummary(msgspec.Struct, frozen=True):
 
 
 class NotificationSummary(msgspec.Struct, frozen=True):
+    """session: the one that a letter tells of; none where it is no letter."""
+
     notification_id: NotificationId
     account_id: AccountId | None
     topic: str
@@ -27,6 +30,7 @@ class NotificationSummary(msgspec.Struct, frozen=True):
     occurred_at: Instant
     read_at: Instant | None
     deliveries: tuple[DeliverySummary, ...]
+    session: date | None = None
 
 
 class InboxAnswer(msgspec.Struct, frozen=True):
