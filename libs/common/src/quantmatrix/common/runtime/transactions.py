@@ -1,6 +1,7 @@
 """The desk's own connection, with its next transaction begun ahead while messages keep coming."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import asyncpg.transaction
@@ -38,23 +39,42 @@ class Transactions:
             self._own, self._ahead = await self._connect(), None
             self._register.doubt()
         if self._register.doubtful:
-            await self._register.load(self._own)
+            with self._dropped_by_an_error():
+                await self._register.load(self._own)
         self._open, self._ahead = self._ahead, None
         return Writing(self._own, self._begin if self._open is None else None)
 
     async def _begin(self) -> None:
+        self._open = await self._begun()
+
+    async def _begun(self) -> Transaction:
         if self._own is None:
             raise RuntimeError("a transaction needs a connection")
         transaction = self._own.transaction()
-        await transaction.start()
-        self._open = transaction
+        with self._dropped_by_an_error():
+            await transaction.start()
+        return transaction
+
+    @contextmanager
+    def _dropped_by_an_error(self) -> Iterator[None]:
+        """Around a word after which a transaction is open or is not. Where it fails nobody knows, and the driver would put the next
+        one inside of it, where nothing ever lasts: the connection goes, and the server undoes what was left open on it.
+        """
+        try:
+            yield
+        except BaseException:
+            own, self._own, self._open, self._ahead = self._own, None, None, None
+            if own is not None:
+                own.terminate()
+            raise
 
     async def commit(self, *, ahead: bool) -> None:
         """Make it last, where that is still to be done; ahead: the next page will want a transaction. Whatever this raises, only
         the tables know whether it lasts.
         """
         if self._open is not None:
-            await self._open.commit()
+            with self._dropped_by_an_error():
+                await self._open.commit()
             self._open = None
         self._wanted = ahead
 
@@ -64,7 +84,8 @@ class Transactions:
         if transaction is None:
             return
         try:
-            await transaction.rollback()
+            with self._dropped_by_an_error():
+                await transaction.rollback()
         except TRANSIENT as error:
             log.debug("rollback.failed", error=repr(error))
 
@@ -78,13 +99,12 @@ class Transactions:
         if not self._wanted or self._ahead is not None or self._own is None or self._own.is_closed():
             return
         self._wanted = False
-        transaction = self._own.transaction()
         try:
-            await transaction.start()
+            self._ahead = await self._begun()
         except TRANSIENT as error:
             log.debug("begin.failed", error=repr(error))
             return
-        self._ahead, self._ahead_since = transaction, self._clock.monotonic()
+        self._ahead_since = self._clock.monotonic()
 
     def seconds_left(self) -> float:
         """Until a transaction begun ahead should end; infinite without one."""
