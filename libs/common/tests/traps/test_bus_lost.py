@@ -7,6 +7,7 @@ from nats.js import JetStreamContext
 from nats.js.api import AckPolicy
 
 from quantmatrix.common.contracts.fills import MatchedWatermark
+from quantmatrix.common.runtime.keeper import PAGE_MESSAGES_MAX
 from quantmatrix.common.runtime.permissions import PROVISION_USER
 from quantmatrix.common.runtime.provisioning import missing, provision
 from quantmatrix.common.runtime.streams import FAMILIES, HEARINGS
@@ -49,6 +50,19 @@ async def test_what_an_emptied_bus_has_lost_is_fetched_from_its_owner(pair: Pair
 
     for account in ("A", "B"):
         assert await pair.all_booked(account, 250) == list(range(1, 251))
+
+
+async def test_more_of_one_key_than_an_answer_holds_is_fetched_to_its_end(pair: Pair, bus: FreshBus) -> None:
+    """Nothing comes after it, so no gap shows that there is more."""
+    await pair.speaker()
+    for page in range(3):
+        await pair.say("A", first=page * PAGE_MESSAGES_MAX + 1, count=PAGE_MESSAGES_MAX)
+    await pair.all_published()
+    await bus.purge()
+    await bus.provision()
+    await pair.reader(catch_up_every_s=NEVER_S)
+
+    assert await pair.all_booked("A", 3 * PAGE_MESSAGES_MAX) == list(range(1, 3 * PAGE_MESSAGES_MAX + 1))
 
 
 async def test_a_bus_emptied_while_everything_runs_heals(pair: Pair, bus: FreshBus) -> None:

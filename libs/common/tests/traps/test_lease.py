@@ -123,6 +123,30 @@ async def test_a_page_under_an_old_fence_is_refused_as_a_whole(database: FreshDa
     assert await connection.fetchval("select count(*) from outbox") == 1
 
 
+async def test_who_lost_the_lease_to_another_and_gets_it_back_does_not_go_on(database: FreshDatabase) -> None:
+    """The other has worked meanwhile: runs, orders and books are not as this process remembers them."""
+    first, second = (Lease(service="execution", database_url=database.url(SPEAKER)) for _ in range(2))
+    await first.acquire()
+    watching = asyncio.create_task(first.watch())
+    waiting = asyncio.create_task(second.acquire())
+    superuser = await asyncpg.connect(database.superuser_url)
+    holder = "select count(pg_terminate_backend(pid)) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()"
+
+    async def taken_over() -> bool:
+        if not waiting.done():
+            await superuser.execute(holder)
+        return waiting.done()
+
+    await wait_until(taken_over, "the second has the lease")
+    await second.release()
+    await superuser.close()
+
+    with pytest.raises(LeaseLost, match=r"another process's work meanwhile"):
+        async with asyncio.timeout(30):
+            await watching
+    await first.release()
+
+
 async def test_only_who_finds_the_lease_taken_stands_by(database: FreshDatabase) -> None:
     """Whoever gets it at once was never well before it started."""
     told: list[str] = []

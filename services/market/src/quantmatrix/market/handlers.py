@@ -96,29 +96,30 @@ class Replay:
         """Let the next moment out when it is due. A crash between two moments loses nothing: the table says where we are."""
         while True:
             try:
-                wait_s = await self._let_out()
+                await self._let_out()
+                self._wake.clear()
+                if await woken(self._wake, LOOK_S):
+                    await self._pause_between()
             except TRANSIENT as error:
                 log.warning("replay.waiting", error=repr(error))
-                wait_s = LOOK_S
-            self._wake.clear()
-            if await woken(self._wake, wait_s):
-                await self._pause_between()
+                await asyncio.sleep(LOOK_S)
 
     async def _pause_between(self) -> None:
         """A moment was settled: keep to the pace, but notice when the pace is changed meanwhile."""
         self._wake.clear()  # before the table is read: whoever changes it meanwhile is noticed
-        async with self._parts.pool.acquire() as connection:
-            replay = await MarketStore(connection).replay()
+        replay = await self._row()
         if replay is not None and replay.may_publish and replay.pace_s > 0:
             await woken(self._wake, replay.pace_s)
 
-    async def _let_out(self) -> float:
-        async with self._parts.pool.acquire() as connection:
-            replay = await MarketStore(connection).replay()
-        if replay is None or not replay.may_publish:
-            return LOOK_S
-        await self._parts.desk.do(self._publish_if_due, origin("replay", self._parts.clock.now(), occurred_at=self._parts.clock.now()))
-        return LOOK_S
+    async def _let_out(self) -> None:
+        replay = await self._row()
+        if replay is not None and replay.may_publish:
+            now = self._parts.clock.now()
+            await self._parts.desk.do(self._publish_if_due, origin("replay", now, occurred_at=now))
+
+    async def _row(self) -> ReplayRow | None:
+        async with self._parts.pool.acquire(timeout=5) as connection:
+            return await MarketStore(connection).replay()
 
     async def _publish_if_due(self, page: Page) -> None:
         self._stands, store = None, MarketStore(page.connection)

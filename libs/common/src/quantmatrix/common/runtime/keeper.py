@@ -35,11 +35,14 @@ class OutboxKeeper:
         )
 
     async def read(self, question: OutboxReadAsked, connection: Connection) -> OutboxPage:
-        """The next messages under the asked keys, in the order they were said, as many as one answer holds."""
+        """The next messages under the asked keys, in the order they were said, as many as one answer holds.
+
+        One more than that is looked for, of each key too: whether there are more has to be told even where all of them are of one.
+        """
         rows = await connection.fetch(
             """
             select o.key, o.seq, o.subject, o.payload from unnest($1::text[], $2::bigint[]) as a (key, seq)
-            join outbox o on o.key = a.key and o.seq > a.seq and o.seq <= a.seq + $3 order by o.id limit $3::bigint + 1
+            join outbox o on o.key = a.key and o.seq > a.seq and o.seq <= a.seq + $3::bigint + 1 order by o.id limit $3::bigint + 1
             """,
             list(question.after),
             list(question.after.values()),

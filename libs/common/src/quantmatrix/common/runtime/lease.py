@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 
 from quantmatrix.common.runtime.database import connect
-from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.errors import TRANSIENT, LeaseLost
 from quantmatrix.common.runtime.register import Fence
 
 log = structlog.get_logger(__name__)
@@ -32,13 +32,9 @@ class Lease:
         waiting_said = False
         while True:
             try:
-                connection = await connect(self._url, service=self._service)
-                if await connection.fetchval(_LOCK, "lease"):
-                    self._number = await connection.fetchval(_RAISE, self._service)
-                    self._connection = connection
+                if await self._tried():
                     log.info("lease.held", fence=self._number)
                     return
-                await connection.close(timeout=1.0)
                 if not waiting_said:
                     log.info("lease.waiting", reason="another process owns this work; standing by")
                     waiting_said = True
@@ -47,8 +43,23 @@ class Lease:
                 log.warning("lease.no_database", error=repr(error))
             await asyncio.sleep(RETRY_S)
 
+    async def _tried(self) -> bool:
+        """One try. A connection that is not kept is ended here: it may have got the lock, and would keep everybody from it, us as well."""
+        connection = await connect(self._url, service=self._service)
+        try:
+            if await connection.fetchval(_LOCK, "lease"):
+                self._number = await connection.fetchval(_RAISE, self._service)
+                self._connection = connection
+            return self._connection is connection
+        finally:
+            if self._connection is not connection:
+                await connection.close(timeout=1.0)
+
     async def watch(self) -> None:
-        """When the connection that holds the lock is gone, take the lease again; meanwhile the fence guards every page."""
+        """When the connection that holds the lock is gone, take the lease again; meanwhile the fence guards every page.
+
+        Raises LeaseLost when somebody else had it in between: what this process remembers is not how things stand.
+        """
         while True:
             await asyncio.sleep(WATCH_S)
             if self._connection is None or self._connection.is_closed():
@@ -56,8 +67,10 @@ class Lease:
 
     async def _take_again(self) -> None:
         """After a database restart nobody holds the lock; whoever comes first goes on with a higher fence."""
-        self._connection = None
+        self._connection, before = None, self.fence
         await self.acquire()
+        if self._number != before.number + 1:
+            raise LeaseLost(f"{self._service} was another process's work meanwhile: fence {self._number}, ours was {before.number}")
 
     @property
     def fence(self) -> Fence:

@@ -135,10 +135,18 @@ class Register:
         self.doubtful = True
 
     async def load(self, connection: Connection) -> None:
-        """Read the tables. What is remembered beyond them asked for nothing but to be counted, and was acknowledged: it stays."""
+        """Read the tables. What is remembered beyond what they held before asked for nothing but to be counted, and was acknowledged: it
+        stays, unless the tables have gone back behind that. Then they have lost what was done as well (the server that followed a
+        broken one had not heard of it yet), and all that comes after is to be heard again.
+        """
         rows = await connection.fetch("select * from inbox")
         stored = {row["key"]: Standing(row["seq"], row["message_id"], row["moment"], row["session"], row["stopped_by"]) for row in rows}
-        self._known = stored | {key: one for key, one in self._known.items() if key not in stored or one.seq > stored[key].seq}
+        known = dict(stored)
+        for key, one in self._known.items():
+            seq = stored[key].seq if key in stored else 0
+            if one.seq > seq >= self._stored.get(key, 0):
+                known[key] = one
+        self._known = known
         self._stored = {key: standing.seq for key, standing in stored.items()}
         self._said = {row["key"]: Counter(row["seq"], row["covered"]) for row in await connection.fetch("select * from outbox_key")}
         self.doubtful = False
