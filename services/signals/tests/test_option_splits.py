@@ -17,10 +17,16 @@ from quantmatrix.common.ids import order_of
 from quantmatrix.common.names import ActionKind, InstrumentId
 from quantmatrix.common.options import terms_of
 from quantmatrix.common.testing.examples import like
+from quantmatrix.common.testing.pages import Pages
 from quantmatrix.common.values import Quantity
 from quantmatrix.market.domain.listing import CorporateAction
+from quantmatrix.signals.app import strategies_in_slot
 from quantmatrix.signals.backtest.history import History
+from quantmatrix.signals.bus import bus
+from quantmatrix.signals.charts import Charts
+from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.ledgers import LedgerStore
+from quantmatrix.signals.slate import Slate
 
 RATIOS: tuple[Ratio, ...] = ((2, 1), (3, 2), (1, 10))
 
@@ -37,10 +43,10 @@ class SplitDays(OptionDays):
 
     def _columns(self, own: InstrumentId) -> Any:
         columns = super()._columns(own)
-        told = tuple(self._announced(one) for one in self.adjustments if one.instrument_id == own)
+        told = tuple(self.announced(one) for one in self.adjustments if one.instrument_id == own)
         return replace_struct(columns, actions=told)
 
-    def _announced(self, one: CorporateAction) -> CorporateActionAnnounced:
+    def announced(self, one: CorporateAction) -> CorporateActionAnnounced:
         _, before = self.quotes[one.instrument_id][0]
         return like(
             CorporateActionAnnounced, action_id=one.action_id, kind=ActionKind.SPLIT, instrument=self._contract(before),
@@ -51,7 +57,7 @@ class SplitDays(OptionDays):
     async def _adjust(self, numerator: int, denominator: int) -> None:
         by_id = {one.instrument_id: one for one in self.adjustments}
         for one in self.adjustments:
-            await self.pages.hear(self._announced(one))
+            await self.pages.hear(self.announced(one))
             own = one.instrument_id
             if own in self.owned:
                 self.owned[own] = self.owned[own] * one.numerator / one.denominator
@@ -136,3 +142,22 @@ async def test_contracts_that_nobody_quotes_after_a_split_are_settled_in_their_n
     assert settled.session == before.session >= terms_of(settled.symbol).expires
     paid, was = settled.price.value * settled.quantity.value * 100, before.price.value * before.quantity.value * 100
     assert abs(paid - was) < Decimal("0.0000001") and not result.outcome.held
+
+
+async def test_a_split_that_is_heard_again_after_a_page_that_failed_moves_a_price_once(database: Any, world: World) -> None:
+    past, adjustments = world.split(days_of_interest(world.split(None)[0])["a holding"], (2, 1))
+    days = SplitDays(await database.connect("signals"), past, adjustments)
+    await days.list_contracts()
+    one, slate = adjustments[0], Slate(days.known)
+    handlers = Handlers(slate, strategies_in_slot(), "", days)
+    pages = Pages(days.connection, bus(handlers, Charts(days.known)))  # type: ignore[arg-type]  # a double of market's history
+    await slate.load([one.instrument_id], "XNYS", max(session for session in past.sessions if session < one.effective))
+    before = slate.close(one.instrument_id)
+
+    with pytest.raises(ConnectionError):
+        async with days.connection.transaction():
+            await pages.hear(days.announced(one))
+            raise ConnectionError("the database went away before the end of the page")
+    await pages.hear(days.announced(one))
+
+    assert slate.close(one.instrument_id) == before.scaled(1, 2)

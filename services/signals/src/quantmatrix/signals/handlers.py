@@ -56,10 +56,11 @@ class Handlers:
         if action.kind is not ActionKind.SPLIT:
             return
         instrument = action.instrument.instrument_id
-        self._slate.split(instrument, Split(action.action_id, action.effective, action.numerator, action.denominator))
+        first = self._slate.split(instrument, Split(action.action_id, action.effective, action.numerator, action.denominator))
         store = SignalsStore(page.connection)
         if action.becomes:
-            self._slate.adjust_close(instrument, action.numerator, action.denominator)
+            if first:
+                self._slate.adjust_close(instrument, action.numerator, action.denominator)
             await self._adjust_contract(action, store)
         if action.numerator == action.denominator:
             return

@@ -51,9 +51,13 @@ class Slate:
         """The latest raw close, exactly as market told it. Raises KeyError for an instrument without bars."""
         return self._closes[instrument]
 
-    def split(self, instrument: InstrumentId, split: Split) -> None:
-        if instrument in self._series:
-            self._series[instrument].apply(split)
+    def split(self, instrument: InstrumentId, split: Split) -> bool:
+        """Let a split count from the next bar on; False where there is no series, or it has the split already."""
+        series = self._series.get(instrument)
+        if series is None or split.action_id in series.splits:
+            return False
+        series.apply(split)
+        return True
 
     def adjust_close(self, instrument: InstrumentId, numerator: int, denominator: int) -> None:
         """The latest close of an option in the terms that a split gave it: it may not be quoted on that day."""
