@@ -23,10 +23,10 @@ from quantmatrix.operations.testing import FreshBus, FreshDatabase
 async def here(
     database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess, tmp_path: Path
 ) -> AsyncIterator[Installation]:
-    """Signals with two broken strategies in its slot, and twelve seconds for a backtest."""
+    """Signals with two broken strategies in its slot, and three seconds for a bar."""
     spoil_slot(tmp_path, {"raises": (400, RAISE), "endless": (3, LOOP)})
     await market_behind(database, bus)
-    await start_process("signals", PYTHONPATH=str(tmp_path), QM_SIGNALS_BACKTEST_LIMIT_S="12")
+    await start_process("signals", PYTHONPATH=str(tmp_path), QM_SIGNALS_BACKTEST_BAR_LIMIT_S="3")
     await wait_until(lambda: answers(ask), "signals answers")
     yield Installation(database, bus, ask, start_process)
 

@@ -48,6 +48,7 @@ async def serve(settings: SignalsSettings) -> None:
             crew,
             database_url=settings.database_url.get_secret_value(),
             limit_s=settings.backtest_limit_s,
+            bar_limit_s=settings.backtest_bar_limit_s,
         )
         queue = BacktestQueue(known, parts.clock, desk.look)
         stored = backtests(BacktestAnswers(parts.clock), queue, desk, crew)

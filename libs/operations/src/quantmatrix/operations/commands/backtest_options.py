@@ -22,7 +22,7 @@ from quantmatrix.signals.backtest.history import BacktestError, History, TooLong
 from quantmatrix.signals.backtest.rules import Commission, FillRules, Slippage
 from quantmatrix.signals.backtest.run import Job
 from quantmatrix.signals.ports import Strategy
-from quantmatrix.signals.stored.repeating import BAR_LIMIT_S
+from quantmatrix.signals.settings import BAR_LIMIT_S
 from quantmatrix.signals.stored.working import CancelledBacktestError
 
 Name = Annotated[str, typer.Argument(help="Name of a strategy in the slot, such as atr_matrix.")]

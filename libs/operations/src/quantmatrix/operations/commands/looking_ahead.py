@@ -37,7 +37,8 @@ from quantmatrix.signals.backtest.checked import CUTS_MAX, KIND, tasks_on
 from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.run import refuse_unless_possible
-from quantmatrix.signals.stored.repeating import BAR_LIMIT_S, computed, cores
+from quantmatrix.signals.settings import BAR_LIMIT_S
+from quantmatrix.signals.stored.repeating import computed, cores
 from quantmatrix.signals.stored.wanted import wanted
 
 Cuts = Annotated[int, typer.Option(min=1, max=CUTS_MAX, help="Cut the history at each of its last bars, this many an instrument.")]

@@ -36,7 +36,8 @@ from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.report import luck_page
 from quantmatrix.signals.backtest.sweep import refuse_unless_all_possible
 from quantmatrix.signals.backtest.walk_forward import Windows, sessions_of, windows_of
-from quantmatrix.signals.stored.repeating import BAR_LIMIT_S, computed, cores
+from quantmatrix.signals.settings import BAR_LIMIT_S
+from quantmatrix.signals.stored.repeating import computed, cores
 from quantmatrix.signals.stored.wanted import wanted
 
 

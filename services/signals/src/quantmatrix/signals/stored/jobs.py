@@ -10,8 +10,8 @@ from quantmatrix.signals.backtest.checked import checked, tasks_of_check, tasks_
 from quantmatrix.signals.backtest.run import refuse_unless_possible
 from quantmatrix.signals.backtest.sweep import Shared, Tried, combinations, refuse_unless_all_possible, tried
 from quantmatrix.signals.backtest.walk_forward import inside_tried, sessions_of, tasks_of, windows_of
+from quantmatrix.signals.settings import BAR_LIMIT_S
 from quantmatrix.signals.stored.handed import histories_of, lines_of, strategy_in_slot
-from quantmatrix.signals.stored.repeating import BAR_LIMIT_S
 from quantmatrix.signals.stored.wanted import Wanted, read_wanted
 
 JOBS_WANTED = 64

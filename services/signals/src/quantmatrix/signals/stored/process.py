@@ -15,7 +15,7 @@ from quantmatrix.signals.backtest.history import BacktestError
 from quantmatrix.signals.backtest.record import Record
 from quantmatrix.signals.backtest.run import refuse_unless_possible
 from quantmatrix.signals.stored.handed import histories_of, lines_of, strategy_in_slot
-from quantmatrix.signals.stored.repeating import BAR_LIMIT_S, computed
+from quantmatrix.signals.stored.repeating import computed
 from quantmatrix.signals.stored.store import BacktestStore
 from quantmatrix.signals.stored.wanted import Wanted
 from quantmatrix.signals.stored.working import AtWork, CancelledBacktestError, work_on
@@ -28,11 +28,12 @@ END = b"\n"
 
 
 class Start(msgspec.Struct, frozen=True):
-    """The first line: which backtest, where it is stored, how long it may take in seconds; whether its bars are stored there too."""
+    """The first line: which backtest, where it is stored, how long it and one bar of it may take in seconds; whether its bars are stored there too."""
 
     backtest_id: int
     database_url: str
     limit_s: float
+    bar_limit_s: float
     wanted: Wanted
     is_packed: bool = False
 
@@ -49,7 +50,7 @@ async def _work(start: Start, given: Sequence[bytes]) -> None:
         histories = histories_of(lines_of(pieces) if start.is_packed else given)
         if asked.kind == "run":
             refuse_unless_possible(strategy, histories, asked.job())
-        bar_limit_s = min(BAR_LIMIT_S, start.limit_s / BARS_IN_A_LIMIT)
+        bar_limit_s = min(start.bar_limit_s, start.limit_s / BARS_IN_A_LIMIT)
         return computed(strategy, histories, asked, at.progress, on_tried=at.keep, known=known, bar_limit_s=bar_limit_s)
 
     try:

@@ -17,8 +17,6 @@ from quantmatrix.signals.ports import Strategy
 from quantmatrix.signals.stored.wanted import Wanted
 
 DATA_LAST = "data_last"
-BAR_LIMIT_S = 60.0
-"""Seconds that a strategy may take over one bar before it is stopped, unless somebody says otherwise."""
 
 
 def computed(

@@ -49,10 +49,11 @@ class BacktestDesk:
         *,
         database_url: str,
         limit_s: float,
+        bar_limit_s: float,
     ) -> None:
         self._pool, self._history, self._options = pool, history, options
         self._strategies, self._clock, self._crew = strategies, clock, crew
-        self._database_url, self._limit_s = database_url, limit_s
+        self._database_url, self._limit_s, self._bar_limit_s = database_url, limit_s, bar_limit_s
         self._asked = asyncio.Event()
         self._own: Own | None = None
 
@@ -195,7 +196,7 @@ class BacktestDesk:
         """
         assert process.stdin is not None
         is_packed = found.wanted.kind != "run"
-        start = Start(found.backtest_id, self._database_url, self._limit_s, found.wanted, is_packed)
+        start = Start(found.backtest_id, self._database_url, self._limit_s, self._bar_limit_s, found.wanted, is_packed)
         try:
             process.stdin.write(encode(start) + b"\n")
             if not is_packed:
