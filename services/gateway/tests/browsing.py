@@ -47,6 +47,8 @@ PAGES = (
     "/signals",
     "/scans",
     "/scans?preset=all&f.min_price=1",
+    "/scans/advice",
+    "/scans/advice?market_cap=60e9&unrealised_pct=-16",
     "/symbols",
     "/symbols/AAPL",
     "/notifications",

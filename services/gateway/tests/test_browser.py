@@ -199,6 +199,34 @@ async def test_days_are_walked_from_the_overview_back_and_forth(desk: Desk, chro
         assert seen.wrong == []
 
 
+async def test_advice_is_asked_for_with_bounds_of_ones_own(desk: Desk, chromium: Browser) -> None:
+    """The aggressive rule buys 20 percent of a growth holding at a loss of 16; the bound cuts it. December begins on a Tuesday."""
+    async with browser(PHONE, "light", chromium) as context:
+        page = await context.new_page()
+        seen = Seen(page, desk)
+        await log_in(page, desk)
+        await page.goto(desk.url + "/scans")
+        await page.get_by_role("link", name="Advice on a holding").click()
+        await page.get_by_label("Market value of the company, $").fill("60000000000")
+        await page.get_by_label("Gain on its cost, %").fill("-16")
+        await page.get_by_label("In a growth sector").select_option("yes")
+        await page.get_by_label("Rule", exact=True).select_option("aggressive")
+        await page.get_by_role("button", name="Ask").click()
+        row = page.get_by_role("region", name="What the rules say, table").locator("tbody tr")
+        await expect(row.locator("td").nth(2)).to_have_text("20 %")
+        await page.get_by_label("Largest increase, %").fill("15")
+        await page.get_by_label("Figures of").fill("2026-11-27")
+        await page.get_by_role("button", name="Ask").click()
+        await expect(row.locator("td").nth(2)).to_have_text("15 %")
+        await expect(row.locator("td").nth(1)).to_have_text("buy")
+        await expect(page.get_by_text("look again on 2026-12-01")).to_be_visible()
+        await page.goto(desk.url + "/scans/advice?market_cap=60e9&unrealised_pct=much")
+        await expect(page.get_by_role("alert")).to_have_text("the gain is no number: much")
+        await page.goto(desk.url + "/scans/advice?market_cap=60e9&unrealised_pct=1&s.max_position_increase=26")
+        await expect(page.get_by_role("alert")).to_contain_text("less than or equal to 25")
+        assert seen.wrong == []
+
+
 async def test_older_items_come_page_by_page(desk: Desk, chromium: Browser) -> None:
     async with browser(DESK, "light", chromium) as context:
         page = await context.new_page()

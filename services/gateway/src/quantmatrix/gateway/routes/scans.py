@@ -1,9 +1,8 @@
-"""Scans of all that is listed, its watchlist, the figures of a morning, and what the advisory rules say about a holding; over the API and on a page."""
+"""Scans of all that is listed, its watchlist, the figures of a morning, and what there is to tell of holdings; over the API and on a page."""
 
 import json
 from collections.abc import Sequence
-from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,7 +10,7 @@ from starlette.responses import Response
 
 from quantmatrix.common.contracts.asking.briefing import HoldingAlerts, HoldingAlertsAsked, Morning, MorningAsked, holdings_of
 from quantmatrix.common.contracts.asking.portfolio import PortfolioAsked
-from quantmatrix.common.contracts.asking.scans import Advice, AdviceAsked, ScanAsked, Scanned, Watchlist, WatchlistAsked
+from quantmatrix.common.contracts.asking.scans import ScanAsked, Scanned, Watchlist, WatchlistAsked
 from quantmatrix.common.runtime.errors import Refused
 from quantmatrix.gateway.context import By, Gateway, Here
 from quantmatrix.gateway.exact import Exact
@@ -96,36 +95,6 @@ async def _alerts(gateway: Gateway, person: Person) -> HoldingAlerts:
 async def of_holdings(gateway: Here, person: By) -> Response:
     """What there is to tell of what a person holds, the ten most urgent. Nothing is traded on it."""
     return Exact(await _alerts(gateway, person))
-
-
-@ROUTER.get("/api/v1/scans/advice", tags=["scans"], responses=answers(Advice))
-async def advised(
-    gateway: Here,
-    person: By,
-    market_cap: Annotated[float, Query(gt=0, allow_inf_nan=False)],
-    unrealised_pct: Annotated[float, Query(allow_inf_nan=False)],
-    growth_sector: bool = False,
-    style: Annotated[str, Query(max_length=40)] = "",
-    rebalance_frequency: Literal["daily", "weekly", "monthly"] | None = None,
-    max_position_increase: Annotated[float | None, Query(ge=5, le=25, allow_inf_nan=False)] = None,
-    profit_taking: Annotated[float | None, Query(ge=20, le=100, allow_inf_nan=False)] = None,
-    as_of: date | None = None,
-) -> Response:
-    """What the four advisory rules say about a holding, within the bounds that are set. Nothing is traded on it."""
-    bounds = {
-        "rebalance_frequency": rebalance_frequency,
-        "max_position_increase": max_position_increase,
-        "profit_taking": profit_taking,
-    }
-    asked = AdviceAsked(
-        market_cap=market_cap,
-        unrealised_pct=unrealised_pct,
-        growth_sector=growth_sector,
-        style=style,
-        settings={name: json.dumps(value) for name, value in bounds.items() if value is not None},
-        as_of=as_of,
-    )
-    return Exact(await gateway.parts.ask("signals", asked))
 
 
 async def load_scan(look: Look) -> Scanned:
