@@ -313,6 +313,12 @@ async def test_the_four_rules_advise_as_in_their_table(qm: Shell) -> None:
     assert [(found["action"], found["percent"], found["confidence"]) for found in one] == [("BUY", 15.0, 0.80)]
 
 
+async def test_a_letter_about_an_option_that_is_not_listed_is_refused_in_words(qm: Shell) -> None:
+    code, why = await qm("assigned", "DU0000001", "IBM040416P00090000", "1", "--session", "2004-03-15")
+
+    assert code == Exit.NOT_FOUND and "no option that is listed here has the symbol IBM040416P00090000" in why
+
+
 async def test_capital_is_moved_over_the_api_and_written_down(qm: Shell) -> None:
     taken = (await qm.desk.post(RUNS, {"sentence": "run moving average cross on paper, $2k"})).json()
     run = taken["run_id"]

@@ -149,7 +149,7 @@ async def test_an_order_that_works_for_a_contract_ends_with_it(paper: PaperBroke
 async def test_an_early_assignment_is_told_the_same_way(paper: PaperBroker) -> None:
     """One of three puts is assigned two days before its end: 100 shares for 2,000, two puts are left."""
     await sold(paper)
-    await paper.assign(ACCOUNT, PUT.instrument_id, STOCK.instrument_id, Quantity(1), CLOSED_AT + timedelta(days=1, hours=1))
+    await paper.assign(ACCOUNT, PUT.instrument_id, STOCK.instrument_id, Quantity(1), CLOSED_AT + timedelta(days=1, hours=1), "L-1")
 
     (told,) = await ends(paper)
     assert told.ended is not None and told.ended.end.how is ContractEnding.ASSIGNMENT and told.quantity == Quantity(1)
@@ -168,7 +168,7 @@ async def test_more_than_was_sold_cannot_be_assigned(paper: PaperBroker) -> None
     await sold(paper)
 
     with pytest.raises(ValueError, match="3 contracts"):
-        await paper.assign(ACCOUNT, PUT.instrument_id, STOCK.instrument_id, Quantity(4), CLOSED_AT + timedelta(days=1))
+        await paper.assign(ACCOUNT, PUT.instrument_id, STOCK.instrument_id, Quantity(4), CLOSED_AT + timedelta(days=1), "L-1")
     assert await held(paper) == {PUT.instrument_id: -3}
 
 

@@ -39,6 +39,7 @@ COMMANDS = (
     Command("holdings", "briefing", "holdings_command"),
     Command("advise", "scanning", "advise_command"),
     Command("lots", "lots"),
+    Command("assigned", "assigning", "assigned_command"),
     Command("report", "reports", "report_command"),
     Command("backtest", "backtesting"),
     Command("worker", "worker", "worker_command"),

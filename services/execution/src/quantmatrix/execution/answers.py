@@ -164,7 +164,7 @@ class Answers:
         }
         rows = await connection.fetch(
             """select execution_id, corrects from execution where account_id = $1
-               union all select execution_id, null from contract_end where account_id = $1""",
+               union all select coalesce(confirmed_as, execution_id), null from contract_end where account_id = $1""",
             account.account_id,
         )
         booked = {row["execution_id"] for row in rows}

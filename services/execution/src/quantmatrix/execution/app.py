@@ -16,6 +16,7 @@ from quantmatrix.common.runtime.slot import load, names_in
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.execution import brokers as slot
 from quantmatrix.execution.answers import Answers
+from quantmatrix.execution.assigning import Assigning
 from quantmatrix.execution.bus import bus
 from quantmatrix.execution.dispatch import Dispatcher
 from quantmatrix.execution.domain.risk import Limits
@@ -45,6 +46,7 @@ async def serve(settings: ExecutionSettings, brokers: Brokers | None = None) -> 
         return bus(
             handlers,
             Answers(used, limits_of(settings), parts.clock),
+            Assigning(used),
             (dispatcher.run, lambda: keep_reconciled(parts, used, settings.reconcile_every_s)),
         )
 

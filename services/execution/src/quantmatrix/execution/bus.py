@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from quantmatrix.common.contracts.asking.assignments import AssignmentBookingAsked
 from quantmatrix.common.contracts.asking.days import OrdersBehindAsked
 from quantmatrix.common.contracts.asking.execution import AccountsAsked, BooksAsked, BreaksAsked, FillsAsked, OrderPreviewAsked, OrdersAsked
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
@@ -10,12 +11,13 @@ from quantmatrix.common.contracts.commands import CancelOrder, PlaceOrder, Resol
 from quantmatrix.common.contracts.prices import BarsClosed, CorporateActionAnnounced, InstrumentListed, PricesWatermark
 from quantmatrix.common.contracts.signals import SignalRaised, SignalsWatermark, SignalWithdrawn
 from quantmatrix.common.runtime import hearing
-from quantmatrix.common.runtime.hearing import Bus, Hears
+from quantmatrix.common.runtime.hearing import Bus, Does, Hears
 from quantmatrix.execution.answers import Answers
+from quantmatrix.execution.assigning import Assigning
 from quantmatrix.execution.handlers import Handlers
 
 
-def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
+def bus(handlers: Handlers, answers: Answers, assigning: Assigning, background: tuple[Callable[[], Coroutine[Any, Any, None]], ...]) -> Bus:
     """The table of contents."""
     return Bus(
         hears=(
@@ -41,5 +43,6 @@ def bus(handlers: Handlers, answers: Answers, background: tuple[Callable[[], Cor
             hearing.Answers(OrderPreviewAsked, answers.preview),
             hearing.Answers(LedgerDigestAsked, answers.ledger_digest),
         ),
+        does=(Does(AssignmentBookingAsked, assigning.book),),
         background=background,
     )

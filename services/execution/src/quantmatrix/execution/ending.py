@@ -18,27 +18,31 @@ NOBODY = "nobody"
 """Who opened contracts that no order here opened."""
 
 
-async def book_end(account: Account, execution: Execution, ended: Ended, page: Page) -> bool:
-    """Book what a broker reports of contracts that ended; False when it is booked already.
+async def book_end(account: Account, execution: Execution, ended: Ended, page: Page, *, told: bool = False) -> bool:
+    """Book what a broker reports of contracts that ended; False when it is booked already, or when a person had told it before.
+
+    told: a person tells it of the broker's letter.
 
     While market has not listed what it is about nothing is booked either: the broker tells it again, and the difference is a break meanwhile.
     """
+    if not told and await _confirms(page.connection, account.account_id, execution, ended):
+        return False
     named = await _instruments(page.connection, ended)
     missing = sorted({ended.option, ended.underlying} - set(named))
     if missing:
         log.error("end.not_listed", account_id=account.account_id, execution_id=execution.execution_id, missing=", ".join(missing))
         return False
     end_id, by = fill_of(account.account_id, execution.execution_id), await _opened_by(page.connection, account.account_id, ended)
-    if not await _entered(page.connection, account, execution, ended, end_id, by):
+    if not await _entered(page.connection, account, execution, ended, end_id, by, told=told):
         return False
     end = ended.end
-    told = OptionEnded(
+    message = OptionEnded(
         end_id=end_id, execution_id=execution.execution_id, user_id=account.user_id, account_id=account.account_id, how=end.how,
         option=named[ended.option], underlying=named[ended.underlying], contracts=end.contracts, side=end.side, price=end.price,
         shares=end.shares, share_side=end.share_side, strike=ended.strike, paid=end.paid, fee=execution.fee, session=execution.session,
         ended_at=execution.executed_at, triggered_by=by,
     )  # fmt: skip
-    page.say(told, identity=end_id, occurred_at=execution.executed_at)
+    page.say(message, identity=end_id, occurred_at=execution.executed_at)
     return True
 
 
@@ -68,11 +72,31 @@ async def _opened_by(connection: Connection, account_id: AccountId, ended: Ended
     return found or NOBODY
 
 
-async def _entered(connection: Connection, account: Account, execution: Execution, ended: Ended, end_id: FillId, by: str) -> bool:
+async def _confirms(connection: Connection, account_id: AccountId, execution: Execution, ended: Ended) -> bool:
+    """Whether a person had told this end, which the broker lists now, or listed before."""
+    found = await connection.fetchval(
+        """with known as (select 1 from contract_end where account_id = $1 and confirmed_as = $2),
+           confirmed as (update contract_end set confirmed_as = $2 where not exists (select from known) and end_id =
+             (select end_id from contract_end where account_id = $1 and instrument_id = $3 and how = $4 and contracts = $5 and session = $6
+              and told and confirmed_as is null order by end_id limit 1) returning 1)
+           select exists(select from known) or exists(select from confirmed)""",
+        account_id,
+        execution.execution_id,
+        ended.option,
+        ended.end.how,
+        ended.end.contracts.value,
+        execution.session,
+    )
+    return bool(found)
+
+
+async def _entered(
+    connection: Connection, account: Account, execution: Execution, ended: Ended, end_id: FillId, by: str, *, told: bool
+) -> bool:
     """Write the end with what it moves; False when it is here already."""
     end = ended.end
     new = await connection.fetchval(
-        """with ended as (insert into contract_end values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        """with ended as (insert into contract_end values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $22)
            on conflict do nothing returning 1),
            held as (insert into position as p (account_id, instrument_id, quantity) select $1, $4, $19 from ended
            on conflict (account_id, instrument_id) do update set quantity = p.quantity + excluded.quantity),
@@ -83,7 +107,7 @@ async def _entered(connection: Connection, account: Account, execution: Executio
         account.account_id, execution.execution_id, end_id, ended.option, ended.underlying, end.how, end.side, end.contracts.value,
         end.price.value, end.shares.value, end.share_side, ended.strike.value, end.paid.amount, execution.fee.amount,
         execution.fee.currency, execution.session, execution.executed_at, by, end.contracts.value * end.side.sign,
-        end.shares.value * end.share_side.sign, (end.cash - execution.fee).amount,
+        end.shares.value * end.share_side.sign, (end.cash - execution.fee).amount, told,
     )  # fmt: skip
     return bool(new)
 

@@ -153,6 +153,14 @@ class PriceDriven(Protocol):
     async def action_effective(self, action: CorporateActionAnnounced) -> None:
         """Split positions and working orders. Hearing it again changes nothing."""
 
+    async def assign(
+        self, account_id: AccountId, option: InstrumentId, underlying: InstrumentId, contracts: Quantity, at: datetime, told_as: str
+    ) -> None:
+        """Let somebody exercise contracts that an account has sold, before their end; told again under the same id it changes nothing.
+
+        told_as: the id that its execution gets. Raises ValueError where the account has sold fewer.
+        """
+
     async def actions_applied(self) -> frozenset[UUID]:
         """Which corporate actions its book has followed."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from quantmatrix.common.contracts.asking.acts import ActBookingAsked, LotMethodChangeAsked
+from quantmatrix.common.contracts.asking.assignments import AssignmentBookingAsked
 from quantmatrix.common.contracts.asking.runs import RunChangeAsked, RunFundAsked, RunStartAsked
 from quantmatrix.common.contracts.notifications import NotificationDelivered, NotificationFailed
 from quantmatrix.common.contracts.portfolio import LotAdjusted, LotChoiceFailed, LotClosed, LotOpened
@@ -35,6 +36,7 @@ def bus(
             Does(RunFundAsked, operating.fund),
             Does(ActBookingAsked, ledger.book_act),
             Does(LotMethodChangeAsked, ledger.change_method),
+            Does(AssignmentBookingAsked, ledger.book_assignment),
         ),
         background=background,
         doors=doors,

@@ -6,9 +6,11 @@ from pathlib import Path
 import msgspec
 
 from quantmatrix.common.contracts.asking import (
+    assignments,
     backtests,
     briefing,
     days,
+    derivations,
     execution,
     ledger,
     market,
@@ -40,8 +42,10 @@ _MODULES = (
     days,
     backtests,
     execution,
+    assignments,
     portfolio,
     performance,
+    derivations,
     taxes,
     statements,
     notify,

@@ -1,16 +1,22 @@
-"""Accounts: whether each may trade, and where the broker's books differ from ours; as page and over the API."""
+"""Accounts: whether each may trade, where the broker's books differ from ours, and what a broker's letter tells; as page and over the API."""
 
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Form, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Form, Header, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
+from quantmatrix.common.contracts.asking.assignments import AssignmentBookingAsked, AssignmentTaken
 from quantmatrix.common.contracts.asking.execution import Accounts, AccountsAsked, AccountSummary, Breaks, BreaksAsked
 from quantmatrix.common.contracts.commands import ResolveBreak, SetTradingState
+from quantmatrix.common.ids import derived_id
 from quantmatrix.common.names import AccountId, TradingState
+from quantmatrix.common.runtime.errors import Refused
+from quantmatrix.common.runtime.fresh import fresh_id
+from quantmatrix.common.values import Quantity
 from quantmatrix.gateway.acting import act
 from quantmatrix.gateway.context import By, ByTrader, From, Gateway, Here
 from quantmatrix.gateway.exact import Exact
@@ -20,7 +26,8 @@ from quantmatrix.gateway.people import Person, Visit
 from quantmatrix.gateway.problems import ProblemError, not_found
 
 ROUTER = APIRouter()
-ACCEPTED = 202
+ACCEPTED, CREATED = 202, 201
+DEADLINE_S = 10.0
 STRICTNESS = (TradingState.ACTIVE, TradingState.REDUCING, TradingState.HALTED)
 Reason = Annotated[str, Field(min_length=1, max_length=400, pattern=r"\S")]
 Password = Annotated[str, Field(max_length=512)]
@@ -125,6 +132,53 @@ async def accept(break_id: UUID, wanted: BreakAccepted, gateway: Here, person: B
     return Exact(await accept_break(gateway, person, visit, break_id, wanted.reason), ACCEPTED)
 
 
+class WantedAssignment(BaseModel):
+    """Contracts that were sold and assigned before their end, as the broker's letter tells it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    option: Annotated[str, Field(min_length=1, max_length=40, description="Its OCC symbol, with or without the blanks in it.")]
+    contracts: Annotated[int, Field(gt=0, le=1_000_000)]
+    session: Annotated[date, Field(description="After whose close they were assigned.")]
+
+
+async def tell_assignment(
+    gateway: Gateway, person: Person, visit: Visit, account_id: str, wanted: WantedAssignment, key: str
+) -> AssignmentTaken:
+    """Written down first, then asked. The same key with the same letter books nothing more. Raises Refused as execution does."""
+    account = await _own(gateway, person, account_id)
+    about = f"{account.account_id}: {wanted.contracts} of {wanted.option} after {wanted.session}"
+    await gateway.people.note(person, visit, "account.assignment", about)
+    asked = AssignmentBookingAsked(
+        command_id=derived_id("assignment", person.user_id, key, wanted.model_dump_json()),
+        account_id=account.account_id,
+        option=wanted.option,
+        contracts=Quantity(wanted.contracts),
+        session=wanted.session,
+        user_id=person.user_id,
+    )
+    return await gateway.parts.ask("execution", asked, deadline_s=DEADLINE_S)
+
+
+@ROUTER.post(
+    "/api/v1/accounts/{account_id}/assignments", tags=["accounts"], status_code=CREATED, responses=answers(AssignmentTaken, CREATED)
+)
+async def tell(
+    account_id: str,
+    wanted: WantedAssignment,
+    gateway: Here,
+    person: ByTrader,
+    visit: From,
+    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+) -> Response:
+    """Tell of an early assignment, or be told why it cannot be: nothing has changed then. The same key with the same body books nothing more."""
+    if idempotency_key is None:
+        raise ProblemError(
+            400, "IDEMPOTENCY_KEY_REQUIRED", "give every letter a header Idempotency-Key of its own, and repeat it on a retry"
+        )
+    return Exact(await tell_assignment(gateway, person, visit, account_id, wanted, idempotency_key), CREATED)
+
+
 async def load_accounts(look: Look) -> Accounts:
     found: Accounts = await look.ask("execution", AccountsAsked(user_id=look.person.user_id))
     return found
@@ -140,7 +194,37 @@ ACCOUNTS = Page("/accounts", "accounts.html", {"accounts": load_accounts, "break
 
 @ROUTER.get("/accounts", include_in_schema=False)
 async def page(request: Request, gateway: Here, person: By) -> Response:
-    return await show(Look(request, gateway, person), ACCOUNTS)
+    return await show(Look(request, gateway, person, _values()), ACCOUNTS)
+
+
+def _values(wrong: str = "", told: str = "") -> dict[str, str]:
+    """wrong: what a letter was refused for; told: the letter that was booked. key: of the next one, whatever happens to its answer."""
+    return {"wrong": wrong, "told": told, "key": str(fresh_id())}
+
+
+@ROUTER.post("/accounts/{account_id}/assignments", include_in_schema=False)
+async def tell_on_page(
+    request: Request,
+    account_id: str,
+    gateway: Here,
+    person: ByTrader,
+    visit: From,
+    option: Annotated[str, Form(max_length=200)],
+    contracts: Annotated[str, Form(max_length=40)],
+    session: Annotated[str, Form(max_length=40)],
+    key: Annotated[str, Form(min_length=1, max_length=200)],
+) -> Response:
+    """The page again, with what was booked or with the reason why not."""
+    try:
+        wanted = WantedAssignment.model_validate({"option": option.strip(), "contracts": contracts, "session": session})
+        taken = await tell_assignment(gateway, person, visit, account_id, wanted, key)
+    except ValidationError as error:
+        wrong = "; ".join(f"{one['loc'][0]}: {one['msg']}" for one in error.errors())
+        return await show(Look(request, gateway, person, _values(wrong=wrong)), ACCOUNTS)
+    except Refused as error:
+        return await show(Look(request, gateway, person, _values(wrong=error.detail)), ACCOUNTS)
+    told = f"{wanted.contracts} of {wanted.option} after {wanted.session}: " + ("booked" if taken.booked else "was booked before")
+    return await show(Look(request, gateway, person, _values(told=told)), ACCOUNTS)
 
 
 @ROUTER.post("/accounts/breaks/{break_id}/accept", include_in_schema=False)

@@ -95,10 +95,9 @@ class PaperBroker:
             await self._open_venue().action_effective(action)
 
     async def assign(
-        self, account_id: AccountId, option: InstrumentId, underlying: InstrumentId, contracts: Quantity, at: datetime
+        self, account_id: AccountId, option: InstrumentId, underlying: InstrumentId, contracts: Quantity, at: datetime, told_as: str
     ) -> None:
-        """Let somebody exercise contracts that an account has sold, before their end; for tests. Raises ValueError where it has sold fewer."""
-        await self._open_venue().assign(Assigned(account_id, option, underlying, contracts, at))
+        await self._open_venue().assign(Assigned(account_id, option, underlying, contracts, at, told_as))
 
     async def actions_applied(self) -> frozenset[UUID]:
         return await self._open_venue().actions_applied()

@@ -39,13 +39,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """An assignment before the end, as a test or a person brings it about. at: event time, UTC."""
+    """An assignment before the end, as a test or a person brings it about. at: event time, UTC; told_as: the id that its execution gets."""
 
     account_id: AccountId
     option: InstrumentId
     underlying: InstrumentId
     contracts: Quantity
     at: datetime
+    told_as: str
 
 
 async def keep_contract(connection: Connection, instrument_id: InstrumentId, symbol: str) -> None:
@@ -125,7 +126,9 @@ async def end_contracts(connection: Connection, moment: Moment, closes: Mapping[
 
 
 async def assign(connection: Connection, wanted: Assigned, tariff: Tariff) -> None:
-    """Assign contracts that were sold, before their end. Raises ValueError where fewer were sold."""
+    """Assign contracts that were sold, before their end; told again it changes nothing. Raises ValueError where fewer were sold."""
+    if await connection.fetchval("select exists(select from execution where execution_id = $1)", wanted.told_as):
+        return
     held = await _held(connection, wanted.account_id, wanted.option)
     one = next((one for one in held if -one.quantity >= wanted.contracts), None)
     if one is None:
@@ -134,7 +137,7 @@ async def assign(connection: Connection, wanted: Assigned, tariff: Tariff) -> No
     end = delivered(one.terms, ContractEnding.ASSIGNMENT, wanted.contracts, one.deliverable, one.currency)
     books = _Books(connection, held, tariff)
     ended = Ended(one.instrument_id, wanted.underlying, one.terms.strike, end)
-    await books.enter(one, ended, wanted.at.date(), wanted.at, over=wanted.contracts == -one.quantity)
+    await books.enter(one, ended, wanted.at.date(), wanted.at, over=wanted.contracts == -one.quantity, told_as=wanted.told_as)
 
 
 async def _held(connection: Connection, account_id: AccountId | None = None, instrument_id: InstrumentId | None = None) -> list[Held]:
@@ -175,7 +178,7 @@ class _Books:
         shares = await _free_shares(self._connection, one.account_id, one.terms.underlying)
         return Money(cash, one.currency) - await bound_cash(self._connection, one.account_id, one.currency), shares + one.binds
 
-    async def enter(self, one: Held, ended: Ended, session: date, at: datetime, *, over: bool) -> None:
+    async def enter(self, one: Held, ended: Ended, session: date, at: datetime, *, over: bool, told_as: str = "") -> None:
         """Write that contracts ended: holdings, cash, and an execution that nobody ordered. over: none is left, what works for them is cancelled."""
         end, fee = ended.end, self._fee(ended.end)
         await self._connection.execute(
@@ -189,7 +192,7 @@ class _Books:
                insert into execution (execution_id, account_id, client_ref, instrument_id, side, quantity, price, fee, currency, session,
                executed_at, ended) values ($4, $1, $5, $2, $9, $10, $11, $12, $14, $15, $13, $17)""",
             one.account_id, one.instrument_id, ended.underlying,
-            short_token("contract end", one.account_id, one.instrument_id, at, end.how, length=16), f"END-{self.entered:04}",
+            told_as or short_token("contract end", one.account_id, one.instrument_id, at, end.how, length=16), f"END-{self.entered:04}",
             end.contracts.value * end.side.sign, end.shares.value * end.share_side.sign, (end.cash - fee).amount, end.side,
             end.contracts.value, end.price.value, fee.amount, at, one.currency, session, f"ENDED: {end.how}",
             ended_told(ended, one.terms.underlying), over,
