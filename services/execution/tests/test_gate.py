@@ -1,6 +1,7 @@
 """What the gate holds back: limits, halts, breaks, and the commands of somebody else."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,14 +10,15 @@ from services.execution.tests.desk import ACCOUNT, Desk
 from quantmatrix.common.contracts.asking.execution import OrderPreviewAsked
 from quantmatrix.common.contracts.commands import CancelOrder, SetTradingState
 from quantmatrix.common.contracts.lots import NamedLotPart
-from quantmatrix.common.contracts.prices import InstrumentListed
+from quantmatrix.common.contracts.prices import InstrumentListed, PricesWatermark
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import LotId, OrderState, OrderType, Side, TradingState, UserId
 from quantmatrix.common.runtime.errors import Refused
-from quantmatrix.common.testing.examples import INSTRUMENT, like
+from quantmatrix.common.testing.examples import CLOSED_AT, INSTRUMENT, SESSION, like
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.domain.orders import client_ref_of
 from quantmatrix.execution.testing import FakeBroker
 
 
@@ -204,6 +206,26 @@ async def test_an_order_in_doubt_is_not_sent_again_from_an_account_that_was_halt
 
     await desk.until(order, OrderState.CANCELLED)
     assert desk.broker.requests == []
+
+
+async def test_an_instrument_whose_prices_stay_away_is_sold_and_not_bought(desk: Desk, say: Saying, ask: Any) -> None:
+    """Its exchange has later prices, those of others; the gate and its preview say the same, and the broker hears of the sale alone."""
+    await desk.start()
+    bought = await desk.place(1, 10)
+    await desk.until(bought, OrderState.ACCEPTED)
+    desk.broker.fill(client_ref_of(bought), Quantity(10), Price(100))
+    await desk.until(bought, OrderState.FILLED)
+    await say(like(PricesWatermark, session=SESSION + timedelta(days=8), moment=CLOSED_AT + timedelta(days=8), covers={}))
+    await say.heard_by("execution", ask)
+    asked = OrderPreviewAsked(user_id=FIRST_ADMINISTRATOR, account_id=ACCOUNT, instrument=INSTRUMENT, side=Side.BUY, quantity=Quantity(1))
+
+    seen = await ask("execution", asked)
+    more = await desk.until(await desk.place(2, 1), OrderState.DENIED, OrderState.ACCEPTED)
+    out = await desk.until(await desk.place(3, 10, Side.SELL), OrderState.DENIED, OrderState.ACCEPTED)
+
+    assert (seen.code, seen.detail) == (more.code, more.detail) and more.code == "PRICE_STALE"
+    assert "2024-03-05 21:00Z, it is 2024-03-13 21:00Z" in str(more.detail)
+    assert out.state is OrderState.ACCEPTED and len(desk.broker.requests) == 2
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ LIMITS = Limits(
     position_notional_max=Money(80_000, "USD"),
     open_orders_max=3,
     price_collar_pct=Decimal(10),
+    price_age_days_max=7,
     short_allowed=False,
     tariff=TARIFF,
 )
@@ -39,6 +40,7 @@ STANDING = Standing(
     open_orders=0,
     open_breaks=0,
     price=Price(100),
+    priced_at=NOW,
     instrument_known=True,
     now=NOW,
 )
@@ -86,6 +88,17 @@ def test_limits_in_another_currency_open_no_risk_and_close_no_way_out() -> None:
     assert approved(intent(100, Side.SELL), euros, position=Quantity(100))
 
 
+def test_a_price_too_old_opens_no_risk_and_closes_no_way_out() -> None:
+    stale = {"priced_at": NOW - timedelta(days=8), "position": Quantity(100)}
+
+    assert approved(intent(), priced_at=NOW - timedelta(days=7))
+    assert (
+        denial(intent(), **stale).code == denial(intent(101, Side.SELL), replace(LIMITS, short_allowed=True), **stale).code == "PRICE_STALE"
+    )
+    assert approved(intent(100, Side.SELL), **stale)
+    assert denial(intent(), replace(LIMITS, price_age_days_max=1), priced_at=NOW - timedelta(days=2)).code == "PRICE_STALE"
+
+
 def test_a_stop_to_buy_is_worth_what_it_costs_once_it_is_touched() -> None:
     """460 at the last price of 100 are within 50,000, at the stop of 109 they are not; a stop to sell is worth the last price."""
     stop = {"order_type": OrderType.STOP, "stop_price": Price(109)}
@@ -116,7 +129,8 @@ def test_only_the_gate_makes_approved_orders() -> None:
         (intent(), {"trading_state": TradingState.REDUCING}, "TRADING_REDUCING", ("reduce",)),
         (intent(), {"open_breaks": 2}, "ACCOUNT_BREAK", ("2 open",)),
         (intent(expires_at=NOW - timedelta(minutes=1)), {}, "INTENT_EXPIRED", ("2024-03-05 20:59Z", "2024-03-05 21:00Z")),
-        (intent(), {"price": None}, "PRICE_UNKNOWN", ("ABC",)),
+        (intent(), {"price": None, "priced_at": None}, "PRICE_UNKNOWN", ("ABC",)),
+        (intent(), {"priced_at": NOW - timedelta(days=7, minutes=1)}, "PRICE_STALE", ("2024-02-27 20:59Z", "2024-03-05 21:00Z", "limit=7 days")),
         (intent(0), {}, "ORDER_QUANTITY", ("quantity=0",)),
         (intent(-5), {}, "ORDER_QUANTITY", ("quantity=-5",)),
         (intent(1_001), {}, "ORDER_QUANTITY", ("quantity=1001", "limit=1000")),

@@ -65,6 +65,7 @@ def limits_of(settings: ExecutionSettings) -> Limits:
         position_notional_max=Money(settings.position_notional_max, currency),
         open_orders_max=settings.open_orders_max,
         price_collar_pct=settings.price_collar_pct,
+        price_age_days_max=settings.price_age_days_max,
         short_allowed=settings.short_allowed,
         tariff=settings.tariff(),
     )

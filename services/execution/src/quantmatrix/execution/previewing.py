@@ -15,7 +15,8 @@ from quantmatrix.execution.store import ExecutionStore
 async def preview(asked: OrderPreviewAsked, connection: Connection, limits: Limits, now: datetime) -> OrderPreview:
     """Raises Refused for an account that is not the asker's."""
     intent = _intent(asked, now)
-    look = await ExecutionStore(connection).look(intent, now, limits.tariff)
+    store = ExecutionStore(connection)
+    look = await store.look(intent, await store.latest_moment(intent.instrument.instrument_id) or now, limits.tariff)
     if look is None or look.account.user_id != asked.user_id:
         no = unowned(intent)
         raise Refused(no.code, no.detail)
@@ -36,6 +37,7 @@ async def preview(asked: OrderPreviewAsked, connection: Connection, limits: Limi
             position_notional_max=limits.position_notional_max,
             open_orders_max=limits.open_orders_max,
             price_collar_pct=plain(limits.price_collar_pct),
+            price_age_days_max=limits.price_age_days_max,
             short_allowed=limits.short_allowed,
         ),
     )

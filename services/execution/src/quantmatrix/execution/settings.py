@@ -51,6 +51,12 @@ class ExecutionSettings(ServiceSettings):
     price_collar_pct: Decimal = Field(
         Decimal(10), gt=0, le=100, description="How far a price of an order may lie from the last price, in percent."
     )
+    price_age_days_max: int = Field(
+        7,
+        ge=1,
+        le=366,
+        description="Days that the last price of an instrument may lie before the latest prices of its exchange, for an order that opens risk.",
+    )
     short_allowed: bool = Field(False, description="Whether positions may go below zero.")
     reconcile_every_s: float = Field(60.0, gt=0, le=3_600, description="Seconds between comparisons with the brokers' books.")
     answer_timeout_s: float = Field(10.0, gt=0, le=120, description="Seconds to wait for a broker's answer before an order is unknown.")

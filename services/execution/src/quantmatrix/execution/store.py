@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 
-from quantmatrix.common.contracts.prices import InstrumentListed
+from quantmatrix.common.contracts.prices import InstrumentListed, PricesWatermark
 from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import (
     AccountId,
@@ -57,6 +57,10 @@ class Account:
     version: int
 
 
+Priced = tuple[Price, datetime]
+"""A price, and when it was."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """What the tables say about an intent. known: it became an order before."""
@@ -90,6 +94,16 @@ class ExecutionStore(Books):
 
     async def calendar_of(self, instrument: InstrumentId) -> str | None:
         found: str | None = await self._connection.fetchval("select calendar from instrument where instrument_id = $1", instrument)
+        return found
+
+    async def latest_moment(self, instrument: InstrumentId) -> datetime | None:
+        """The moment of the latest prices heard of an instrument's calendar; None before any."""
+        calendar = await self.calendar_of(instrument)
+        if calendar is None:
+            return None
+        found: datetime | None = await self._connection.fetchval(
+            "select moment from inbox where key = $1", PricesWatermark.key_for(calendar)
+        )
         return found
 
     async def first_time(self, action_id: UUID) -> bool:
@@ -154,9 +168,9 @@ class ExecutionStore(Books):
             "update account set trading_state = $2, version = version + 1 where account_id = $1", account_id, state
         )
 
-    async def look(self, intent: Intent, now: datetime, tariff: Tariff, latest: Price | None = None) -> Look | None:
+    async def look(self, intent: Intent, now: datetime, tariff: Tariff, latest: Priced | None = None) -> Look | None:
         """Everything that is asked about an intent before it may become an order; None when its account is not known.
-        latest: the instrument's last price where the table does not have it yet.
+        latest: the instrument's last price, and when it was, where the table does not have it yet.
 
         Nothing is locked. Orders and cash change on pages of the desk alone, which does one thing at a time, and in one process alone:
         what is stored on this look goes out with the lease's fence, which refuses it to a process that lost the lease meanwhile.
@@ -170,15 +184,13 @@ class ExecutionStore(Books):
               (select quantity from position where account_id = $1 and instrument_id = $2) as position,
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'BUY') as buys,
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'SELL') as sells,
-              (select count(*) from o) as open_orders,
-              (select array_agg(distinct n ->> 0) from o, jsonb_array_elements(o.lots) n) as named_lots,
+              (select count(*) from o) as open_orders, (select array_agg(distinct n ->> 0) from o, jsonb_array_elements(o.lots) n) as named_lots,
               (select array_agg((symbol, quantity - filled,
                  (quantity - filled) * multiplier * coalesce(limit_price, greatest(stop_price, reference_price)))) from o where side = 'BUY') as buying,
               ({_SHORTS}) as shorts,
               (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
-              (select price from mark where instrument_id = $2) as price,
-              (select count(*) from instrument where instrument_id = $2) as known
-            from a
+              (select (price, marked_at) from mark where instrument_id = $2) as marked,
+              (select count(*) from instrument where instrument_id = $2) as known from a
             """,
             intent.account_id,
             intent.instrument.instrument_id,
@@ -188,6 +200,7 @@ class ExecutionStore(Books):
         if row is None:
             return None
         account = _account(row)
+        price, priced_at = latest or row["marked"] or (None, None)
         standing = Standing(
             trading_state=account.trading_state,
             cash=account.cash,
@@ -197,7 +210,8 @@ class ExecutionStore(Books):
             working_sells=Quantity(row["sells"]),
             open_orders=row["open_orders"],
             open_breaks=row["breaks"],
-            price=_price(row["price"]) if latest is None else latest,
+            price=_price(price),
+            priced_at=priced_at,
             instrument_known=bool(row["known"]),
             now=now,
             named_lots=frozenset(LotId(UUID(one)) for one in row["named_lots"] or ()),
@@ -329,5 +343,5 @@ def _order(row: asyncpg.Record) -> Order:
     )
 
 
-def _price(value: Decimal | None) -> Price | None:
-    return None if value is None else Price(value)
+def _price(value: Decimal | Price | None) -> Price | None:
+    return Price(value) if isinstance(value, Decimal) else value

@@ -57,9 +57,10 @@ def marks(heard: Sequence[BarsClosed]) -> Write:
     return Write((_MARKS,), (list(last), prices, [one.session for one in whole], [one.closed_at for one in whole]))
 
 
-def latest(instrument: InstrumentId, heard: Sequence[BarsClosed]) -> Price | None:
-    """The last price of an instrument among bars that are still to be written; None where they have none of it."""
-    return next((bar.close for closed in reversed(heard) for bar in closed.bars if bar.instrument_id == instrument), None)
+def latest(instrument: InstrumentId, heard: Sequence[BarsClosed]) -> tuple[Price, datetime] | None:
+    """The last price of an instrument among bars that are still to be written, and when it was; None where they have none of it."""
+    found = ((bar.close, closed.closed_at) for closed in reversed(heard) for bar in closed.bars if bar.instrument_id == instrument)
+    return next(found, None)
 
 
 def nothing_unanswered() -> Write:

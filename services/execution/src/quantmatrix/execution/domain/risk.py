@@ -1,7 +1,7 @@
 """The risk gate: an intent becomes an approved order, or a denial with a code and its figures. Nothing else makes either."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -17,20 +17,24 @@ NONE = Quantity(0)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Hard limits of an account. Notional limits are in the account's currency. tariff: what its orders cost."""
+    """Hard limits of an account. Notional limits are in the account's currency. tariff: what its orders cost.
+
+    price_age_days_max: how old the last price may be, in days of event time, for an order that opens risk.
+    """
 
     order_quantity_max: Quantity
     order_notional_max: Money
     position_notional_max: Money
     open_orders_max: int
     price_collar_pct: Decimal
+    price_age_days_max: int
     short_allowed: bool
     tariff: Tariff
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the account looks like at this instant, working orders included. price: the last raw price of the instrument.
+    """What the account looks like at this instant, working orders included. price: the last raw price of the instrument; priced_at: when.
 
     reserved: what purchases under way may still take, commission included. named_lots: those that open orders name. shorts: by symbol
     what was sold without being held, or would be by sales under way, below zero. bound: the shares of the instrument that calls of these
@@ -46,6 +50,7 @@ class Standing:
     open_orders: int
     open_breaks: int
     price: Price | None
+    priced_at: datetime | None
     instrument_known: bool
     now: datetime
     named_lots: frozenset[LotId] = frozenset()
@@ -97,7 +102,9 @@ def assess(intent: Intent, standing: Standing, limits: Limits) -> ApprovedOrder 
         return Denial("LIMITS_CURRENCY", f"limits are in {limits.order_notional_max.currency}, the account holds {standing.cash.currency}")
     if price is None:
         return Denial("PRICE_UNKNOWN", f"no price of {intent.instrument.symbol} has been seen yet")
-    if denial := _size_says_no(intent, standing, limits, price, reducing=reducing):
+    if denial := _age_says_no(intent, standing, limits, reducing=reducing) or _size_says_no(
+        intent, standing, limits, price, reducing=reducing
+    ):
         return denial
     if denial := _price_says_no(intent, limits, price):
         return denial
@@ -159,6 +166,14 @@ def _calls_say_no(intent: Intent, standing: Standing) -> Denial | None:
     if intent.quantity <= left:
         return None
     return Denial("SHARES_BOUND", f"selling={intent.quantity} free={left} bound by sold calls={standing.bound}: buy the calls back first")
+
+
+def _age_says_no(intent: Intent, standing: Standing, limits: Limits, *, reducing: bool) -> Denial | None:
+    """Whoever opens risk knows what the instrument is worth now: event time decides, so a replay of the past is as fresh as it was then."""
+    if reducing or standing.priced_at is None or standing.now - standing.priced_at <= timedelta(days=limits.price_age_days_max):
+        return None
+    told = f"last={standing.price} of {standing.priced_at:%Y-%m-%d %H:%M}Z, it is {standing.now:%Y-%m-%d %H:%M}Z"
+    return Denial("PRICE_STALE", f"{told} limit={limits.price_age_days_max} days: wait for a price of {intent.instrument.symbol}")
 
 
 def _size_says_no(intent: Intent, standing: Standing, limits: Limits, price: Price, *, reducing: bool) -> Denial | None:

@@ -178,7 +178,7 @@ class BreaksAsked(Question[Breaks], frozen=True, kw_only=True):
 
 
 class OrderLimits(msgspec.Struct, frozen=True):
-    """The hard limits of the risk gate. price_collar_pct: percent from the last price, a decimal."""
+    """The hard limits of the risk gate. price_collar_pct: percent from the last price, a decimal; price_age_days_max: its age in days."""
 
     order_quantity_max: Quantity
     order_notional_max: Money
@@ -186,6 +186,7 @@ class OrderLimits(msgspec.Struct, frozen=True):
     open_orders_max: int
     price_collar_pct: str
     short_allowed: bool
+    price_age_days_max: int = 0
 
 
 class OrderPreview(msgspec.Struct, frozen=True):
