@@ -80,7 +80,9 @@ async def test_a_refused_permission_is_an_error_in_the_log_and_a_number(
     metrics, logged = Metrics(READER), tmp_path / "log"
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     configure_logs(service=READER, level="INFO", file=logged)
-    broker = make_broker(service=READER, url=bus.url, password=bus.password(READER), metrics=metrics, on_back=lambda: None)
+    broker = make_broker(
+        service=READER, url=bus.url, password=bus.password(READER), metrics=metrics, on_back=lambda: None, on_closed=lambda: None
+    )
     client = await broker.connect()
     try:
         await client.publish("fills.filled.A", b"forged")

@@ -7,13 +7,14 @@ import asyncpg
 import structlog
 
 from quantmatrix.common.runtime.database import connect
-from quantmatrix.common.runtime.errors import TRANSIENT, LeaseLost
+from quantmatrix.common.runtime.errors import TRANSIENT
 from quantmatrix.common.runtime.register import Fence
 
 log = structlog.get_logger(__name__)
 
 _LOCK = "select pg_try_advisory_lock(hashtext($1), hashtext(current_schema()))"
 _RAISE = "insert into lease as l (name, fence) values ($1, 1) on conflict (name) do update set fence = l.fence + 1 returning fence"
+_NOW = "select fence from lease where name = $1"
 RETRY_S = 0.25
 WATCH_S = 1.0
 
@@ -29,11 +30,15 @@ class Lease:
 
     async def acquire(self, standing_by: Callable[[], None] = lambda: None) -> None:
         """Wait until no other process holds the lease, then raise the fence. standing_by: called once it is known that one does."""
+        await self._lock(standing_by, _RAISE)
+        log.info("lease.held", fence=self._number)
+
+    async def _lock(self, standing_by: Callable[[], None], fence: str) -> None:
+        """Wait for the lock; the fence is what this statement then tells."""
         waiting_said = False
         while True:
             try:
-                if await self._tried():
-                    log.info("lease.held", fence=self._number)
+                if await self._locked(fence):
                     return
                 if not waiting_said:
                     log.info("lease.waiting", reason="another process owns this work; standing by")
@@ -43,12 +48,12 @@ class Lease:
                 log.warning("lease.no_database", error=repr(error))
             await asyncio.sleep(RETRY_S)
 
-    async def _tried(self) -> bool:
+    async def _locked(self, fence: str) -> bool:
         """One try. A connection that is not kept is ended here: it may have got the lock, and would keep everybody from it, us as well."""
         connection = await connect(self._url, service=self._service)
         try:
             if await connection.fetchval(_LOCK, "lease"):
-                self._number = await connection.fetchval(_RAISE, self._service)
+                self._number = await connection.fetchval(fence, self._service)
                 self._connection = connection
             return self._connection is connection
         finally:
@@ -56,7 +61,7 @@ class Lease:
                 await connection.close(timeout=1.0)
 
     async def watch(self) -> None:
-        """When the connection that holds the lock is gone, take the lease again; meanwhile the fence guards every page.
+        """When the connection that holds the lock is gone, take the lock again; meanwhile the fence guards every page.
 
         Raises LeaseLost when somebody else had it in between: what this process remembers is not how things stand.
         """
@@ -66,11 +71,13 @@ class Lease:
                 await self._take_again()
 
     async def _take_again(self) -> None:
-        """After a database restart nobody holds the lock; whoever comes first goes on with a higher fence."""
-        self._connection, before = None, self.fence
-        await self.acquire()
-        if self._number != before.number + 1:
-            raise LeaseLost(f"{self._service} was another process's work meanwhile: fence {self._number}, ours was {before.number}")
+        """After a database restart nobody holds the lock, and whoever comes first takes it. Where that is us the fence stays: pages are
+        under way that carry it.
+        """
+        self._connection, ours = None, self.fence
+        await self._lock(lambda: None, _NOW)
+        ours.refuse_other(self._number)
+        log.info("lease.held_again", fence=self._number)
 
     @property
     def fence(self) -> Fence:

@@ -52,7 +52,7 @@ LATE_S = 0.5
 BROKER_STOPS_S = 4.0
 DOORS_CLOSE_S = 2.0
 """How long requests under way have to be finished, or refused, when the service stops."""
-STARTING = "starting"
+STARTING, STOPPING = "starting", "stopping"
 asked_to_stop: ContextVar[asyncio.Event] = ContextVar("asked_to_stop")
 """The event that stops services started in this context; where there is none, SIGTERM and SIGINT stop them."""
 
@@ -126,6 +126,7 @@ class _Runner:
         self._lease = Lease(service=self._service, database_url=self._url) if exclusive else None
         self._catch_up: CatchUp | None = None
         self._not_ready: str | None = STARTING
+        self._bus_closed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         pool = await self._patiently(
@@ -137,6 +138,7 @@ class _Runner:
             password=self._settings.nats_password.get_secret_value(),
             metrics=self._metrics,
             on_back=self._bus_is_back,
+            on_closed=self._bus_closed.set,
         )
         try:
             client = await self._patiently("bus", broker.connect)
@@ -196,6 +198,7 @@ class _Runner:
             if self._catch_up is not None:
                 tasks.append(group.create_task(self._catch_up.run(), name="catch-up"))
             tasks.append(group.create_task(self._gauges(parts), name="gauges"))
+            tasks.append(group.create_task(self._end_without_bus(), name="bus"))
             if self._lease is not None:
                 tasks.append(group.create_task(self._lease.watch(), name="lease"))
             tasks += [group.create_task(task(), name=getattr(task, "__name__", "task")) for task in bus.background]
@@ -206,7 +209,7 @@ class _Runner:
             try:
                 await stop.wait()
             finally:  # also when one of the tasks failed
-                self._not_ready = "stopping"
+                self._not_ready = STOPPING
                 log.info("stopping")
                 await asked_to_end(doors, DOORS_CLOSE_S)
                 subscribing.cancel()
@@ -248,6 +251,12 @@ class _Runner:
     def _bus_is_back(self) -> None:
         if self._catch_up is not None:
             self._catch_up.now()
+
+    async def _end_without_bus(self) -> None:
+        """Raises ConnectionError when the connection to the bus was closed for good: a process that begins anew makes another."""
+        await self._bus_closed.wait()
+        if self._not_ready != STOPPING:
+            raise ConnectionError("the connection to the bus was closed for good; what the bus said stands in the log as bus.error")
 
     def _gap(self, key: str) -> None:
         if self._catch_up is not None:

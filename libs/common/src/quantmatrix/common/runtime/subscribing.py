@@ -33,6 +33,9 @@ log = structlog.get_logger(__name__)
 GIVE_BACK_S = 0.2
 GRACEFUL_S = 3.0
 RECONNECT_S = 0.2
+PING_S = 10.0
+PINGS_MAX = 2
+"""A server that has not answered so many of them is taken for gone; by default that takes the library six minutes."""
 
 
 async def _whole(message: NatsMessage) -> NatsMessage:
@@ -40,8 +43,13 @@ async def _whole(message: NatsMessage) -> NatsMessage:
     return message
 
 
-def make_broker(*, service: str, url: str, password: str, metrics: Metrics, on_back: Callable[[], None]) -> NatsBroker:
-    """A broker that reconnects for ever, reports the server's refusals, and keeps to its own inbox."""
+def make_broker(
+    *, service: str, url: str, password: str, metrics: Metrics, on_back: Callable[[], None], on_closed: Callable[[], None]
+) -> NatsBroker:
+    """A broker that reconnects as long as the library does, reports the server's refusals, and keeps to its own inbox.
+
+    on_closed: the connection is closed and nothing makes it again. The library takes most errors that the server tells for such an end.
+    """
 
     async def on_error(error: Exception) -> None:
         metrics.bus_errors.inc()
@@ -56,6 +64,10 @@ def make_broker(*, service: str, url: str, password: str, metrics: Metrics, on_b
         log.info("bus.back")
         on_back()
 
+    async def on_end() -> None:
+        metrics.bus_connected.set(0)
+        on_closed()
+
     return NatsBroker(
         url,
         security=SASLPlaintext(username=service, password=password),
@@ -66,6 +78,9 @@ def make_broker(*, service: str, url: str, password: str, metrics: Metrics, on_b
         error_cb=on_error,
         disconnected_cb=on_lost,
         reconnected_cb=on_reconnected,
+        closed_cb=on_end,
+        ping_interval=PING_S,  # type: ignore[arg-type]  # seconds as a float are taken
+        max_outstanding_pings=PINGS_MAX,
         allow_reconnect=True,
         graceful_timeout=GRACEFUL_S,
         logger=None,
