@@ -20,11 +20,12 @@ class Called:
 
 
 def called(folder: Path, *words: str, **settings: str) -> Called:
-    """One command, given in this folder, with these variables."""
+    """One command, given in this folder, with these variables, by nobody who could answer a question."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as here, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         here.chdir(folder)
         here.setattr("sys.argv", ["qm", *words])
+        here.setattr("sys.stdin", io.StringIO())
         for name, value in ({"HOME": str(folder)} | settings).items():
             here.setenv(name, value)
         try:

@@ -35,21 +35,21 @@ def answer(folder: Path, *words: str, stored: bool = False, **settings: str) -> 
     return json.loads(done.stdout)
 
 
-def here(folder: Path, *words: str, **settings: str) -> Called:
-    """The same without a process of its own, for what stores nothing and need not be repeated elsewhere."""
-    return called(folder, "backtest", *words, *(("--no-store",) if words[0] == "run" else ()), **settings)
+def here(folder: Path, *words: str, stored: bool = False, **settings: str) -> Called:
+    """The same without a process of its own, for what need not come from elsewhere."""
+    return called(folder, "backtest", *words, *(("--no-store",) if words[0] in ("run", "sweep") and not stored else ()), **settings)
 
 
-def told_here(folder: Path, *words: str, **settings: str) -> Any:
-    done = here(folder, *words, "--json", **settings)
+def told_here(folder: Path, *words: str, stored: bool = False, **settings: str) -> Any:
+    done = here(folder, *words, "--json", stored=stored, **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout)
 
 
 def test_a_run_on_real_bars_repeats_to_the_same_digest_and_writes_its_page(tmp_path: Path) -> None:
     first = answer(tmp_path, "run", "atr_matrix", *SHORT, "--report", "page.html")
-    again = answer(tmp_path, "run", "atr_matrix", *SHORT)
-    other = answer(tmp_path, "run", "atr_matrix", *SHORT, "--set", "stop_atr=2")
+    again = told_here(tmp_path, "run", "atr_matrix", *SHORT)
+    other = told_here(tmp_path, "run", "atr_matrix", *SHORT, "--set", "stop_atr=2")
 
     assert first == again
     assert first["fills"] > 10 and len(first["digest"]) == 64
@@ -111,17 +111,17 @@ def _weekday(day: str) -> int:
     ],
 )
 def test_what_is_wrong_is_told_in_a_sentence_and_ends_with_code_4(tmp_path: Path, words: tuple[str, ...], says: str) -> None:
-    unstored = ("--no-store",) if words[0] in ("run", "sweep") else ()
-    done = called(tmp_path, "backtest", *words, *unstored, "--json")
+    done = here(tmp_path, *words, "--json")
 
     assert done.returncode == 4, done.stdout + done.stderr
     assert says in json.loads(done.stdout)["error"]
 
 
-def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path) -> None:
+def test_a_strategy_of_the_slot_is_found_clean(tmp_path: Path, prepared: Prepared) -> None:
+    prepared.copy_to(tmp_path / ".qm")
     told = answer(tmp_path, "lookahead", "atr_matrix", "--symbols", "AAPL", "--cuts", "40")
 
-    again = answer(tmp_path, "repeat", str(told["id"]))
+    again = told_here(tmp_path, "repeat", str(told["id"]))
     assert told["decided"] > 0
     assert {name: told[name] for name in ("strategy", "cuts", "clean", "findings", "kind")} == {
         "strategy": "atr_matrix", "cuts": 40, "clean": True, "findings": [], "kind": "lookahead",
@@ -161,7 +161,7 @@ def test_a_sentence_that_sells_premium_names_the_preset(tmp_path: Path) -> None:
 def test_a_sweep_tries_every_combination_and_names_its_digests(tmp_path: Path) -> None:
     words = ("sweep", "moving_average_cross", *SHORT, "--grid", "fast=5,10", "--grid", "slow=40,60", "--set", "position_pct=40")
 
-    told = answer(tmp_path, *words)
+    told = told_here(tmp_path, *words)
 
     assert sorted((one["fast"], one["slow"]) for one in told["tried"]) == [(5, 40), (5, 60), (10, 40), (10, 60)]
     ratios = [one["sharpe"] for one in told["tried"]]
@@ -207,14 +207,14 @@ def test_tables_come_with_a_run(tmp_path: Path) -> None:
 def test_what_is_stored_is_listed_shown_repeated_compared_and_drawn_anew(tmp_path: Path, prepared: Prepared) -> None:
     prepared.copy_to(tmp_path / ".qm")
     first = answer(tmp_path, "run", "moving_average_cross", *SHORT, "--set", "fast=5", "--set", "slow=20", stored=True)
-    swept = answer(tmp_path, "sweep", "moving_average_cross", *SHORT, "--grid", "fast=5,8", "--grid", "slow=20,30", stored=True)
-    refused = qm(tmp_path, "run", "moving_average_cross", "--set", "fast=0", stored=True)
+    swept = told_here(tmp_path, "sweep", "moving_average_cross", *SHORT, "--grid", "fast=5,8", "--grid", "slow=20,30", stored=True)
+    refused = here(tmp_path, "run", "moving_average_cross", "--set", "fast=0", stored=True)
 
-    listed = answer(tmp_path, "list")["backtests"]
+    listed = told_here(tmp_path, "list")["backtests"]
     assert [(one["id"], one["kind"], one["state"]) for one in listed] == [(2, "sweep", "done"), (1, "run", "done")]
     assert refused.returncode == 4
 
-    shown = answer(tmp_path, "show", "1", "--report", "page.html", "--save", "out")
+    shown = told_here(tmp_path, "show", "1", "--report", "page.html", "--save", "out")
     assert shown == first and (tmp_path / "page.html").read_text(encoding="utf-8").count("<svg") == 2
     assert (tmp_path / "out" / "trades.csv").exists()
 
@@ -222,15 +222,15 @@ def test_what_is_stored_is_listed_shown_repeated_compared_and_drawn_anew(tmp_pat
         said = answer(tmp_path, "repeat", str(number))
         assert (said["same"], said["digest"], said["differs"]) == (True, digest, [])
 
-    rows = {one["name"]: one["values"] for one in answer(tmp_path, "compare", "1", "2")["rows"]}
+    rows = {one["name"]: one["values"] for one in told_here(tmp_path, "compare", "1", "2")["rows"]}
     assert rows["digest"] == [first["digest"][:12], swept["digest"][:12]]
 
-    spread = answer(tmp_path, "monte-carlo", "1", "--runs", "200", "--report", "luck.html")
+    spread = told_here(tmp_path, "monte-carlo", "1", "--runs", "200", "--report", "luck.html")
     assert spread["final"] == sorted(spread["final"]) and spread["runs"] == 200
     assert "<polygon" in (tmp_path / "luck.html").read_text(encoding="utf-8")
 
-    assert "there is no stored backtest 9" in qm(tmp_path, "show", "9").stderr
-    assert "backtest 2 is done" in qm(tmp_path, "resume", "2").stderr
+    assert "there is no stored backtest 9" in here(tmp_path, "show", "9").stderr
+    assert "backtest 2 is done" in here(tmp_path, "resume", "2").stderr
 
 
 def test_parameters_are_json_where_they_read_as_such() -> None:

@@ -17,9 +17,9 @@ from services.gateway.tests.browsing import (
     settled,
     violations,
 )
-from services.gateway.tests.running import Console, Desk
+from services.gateway.tests.running import Console, Desk, backtest_ended
 
-from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
+from quantmatrix.common.testing.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, NEEDS_CHROMIUM, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(45)]
 
@@ -50,11 +50,7 @@ async def _backtest(desk: Desk, **more: object) -> int:
     """The number of one that is done."""
     asked = {"strategy": "moving_average_cross", "symbols": ["AAPL"], "capital": "50000", "parameters": {"fast": 2, "slow": 6}, **more}
     number: int = (await desk.post("/api/v1/backtests/", asked)).json()["backtest_id"]
-
-    async def done() -> bool:
-        return (await desk.get(f"/api/v1/backtests/{number}")).json()["line"]["state"] == "done"
-
-    await wait_until(done, f"backtest {number} is done", within_s=GIVES_WAY_S, look_max_s=0.2)
+    assert await backtest_ended(desk, number) == "done"
     return number
 
 

@@ -2,20 +2,19 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
+from libs.operations.tests.called import called
 from services.gateway.tests.running import Desk
 
 from quantmatrix.common.contracts.asking.briefing import Holding, HoldingAlertsAsked
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
-from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
+from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.operations.output import Exit
 from quantmatrix.operations.testing import Servers
@@ -25,26 +24,15 @@ RUNS = "/api/v1/strategies/runs/"
 
 
 class Shell:
-    """qm as a process of its own, asking the services of this test."""
+    """qm, asking the services of this test; in a thread beside them, because a process for every command imports everything once more."""
 
-    def __init__(self, desk: Desk, servers: Servers) -> None:
-        self.desk = desk
-        told = {"QM_NATS_URL": servers.nats.url, "QM_NATS_OPERATOR_PASSWORD": servers.secrets.nats[OPERATOR_USER], "COLUMNS": "200"}
-        self._environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **told}
+    def __init__(self, desk: Desk, servers: Servers, folder: Path) -> None:
+        self.desk, self._folder = desk, folder
+        self._told = {"QM_NATS_URL": servers.nats.url, "QM_NATS_OPERATOR_PASSWORD": servers.secrets.nats[OPERATOR_USER], "COLUMNS": "200"}
 
     async def __call__(self, *words: str) -> tuple[int, str]:
-        """The exit code, and what was written on either stream."""
-        command = [sys.executable, "-m", "quantmatrix.operations", *words]
-        done = await asyncio.to_thread(
-            subprocess.run,
-            command,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=GIVES_WAY_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
+        """The exit code, and what was written on either stream. One command at a time."""
+        done = await asyncio.to_thread(called, self._folder, *words, **self._told)
         return done.returncode, done.stdout + done.stderr
 
     async def answer(self, *words: str) -> Any:
@@ -78,9 +66,9 @@ class Shell:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def qm(desk: Desk, servers: Servers) -> Shell:
+async def qm(desk: Desk, servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Shell:
     """The first run is stopped and its positions kept, so that the account's cash is free."""
-    shell = Shell(desk, servers)
+    shell = Shell(desk, servers, tmp_path_factory.mktemp("shell"))
     (first,) = (await shell.answer("runs", "list"))["runs"]
     assert (await shell("runs", "stop", first["run_id"], "--keep", "--reason", "room for others"))[0] == Exit.OK
     await shell.until(first["run_id"], "stopped")

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from services.signals.tests.floor import SESSIONS
+from services.signals.tests.stored.gate import HALF
 
 from quantmatrix.common.contracts.asking.backtests import (
     Backtest,
@@ -101,8 +102,12 @@ class Installation:
         found = await self.database.fetch("signals", "select count(*) as parts from backtest_part where backtest_id = $1", number)
         return int(found[0]["parts"])
 
-    async def has_begun(self, number: int) -> bool:
-        return await self.parts(number) > 0
+    async def half_way(self, number: int) -> None:
+        """Wait until it stands at the gate."""
+        await wait_until(lambda: self._is_half_way(number), f"backtest {number} is half-way", within_s=GIVES_WAY_S)
+
+    async def _is_half_way(self, number: int) -> bool:
+        return await self.parts(number) == HALF
 
 
 async def market_behind(database: FreshDatabase, bus: FreshBus) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from services.signals.tests.stored.gate import HALF, held_at_half
 from services.signals.tests.stored.installed import Installation, answers, market_behind
 
 from quantmatrix.common.runtime.asking import Ask
@@ -13,8 +14,7 @@ from quantmatrix.common.testing.process import ServiceProcess, StartProcess
 from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
-VALUES = 6
-SWEEP = "sweep atr_matrix --symbols AAPL,MSFT --grid stop_atr=1,1.25,1.5,1.75,2,2.25"
+SWEEP = "sweep atr_matrix --symbols AAPL,MSFT --from 2003-04-01 --to 2004-03-31 --grid stop_atr=1,1.25,1.5,1.75,2,2.25"
 pytestmark = pytest.mark.long(60)
 
 
@@ -40,10 +40,6 @@ async def told(here: Installation, words: str) -> dict[str, Any]:
     return found
 
 
-async def half_way(here: Installation, number: int) -> None:
-    await wait_until(lambda: here.has_begun(number), "a combination is finished", within_s=GIVES_WAY_S, look_max_s=0.01)
-
-
 async def stored_parts(here: Installation, number: int) -> set[tuple[Any, ...]]:
     rows = await here.database.fetch("signals", "select p.*, xmin::text as written from backtest_part p where backtest_id = $1", number)
     return {tuple(str(value) for value in row) for row in rows}
@@ -51,10 +47,11 @@ async def stored_parts(here: Installation, number: int) -> set[tuple[Any, ...]]:
 
 async def test_a_killed_sweep_is_resumed_with_what_it_had_and_comes_to_the_same_digest(here: Installation) -> None:
     whole = await told(here, f"{SWEEP} --workers 1")
-    doomed = await command(here, f"{SWEEP} --workers 1")
-    await half_way(here, whole["id"] + 1)
-    await doomed.kill()
-    had = await stored_parts(here, whole["id"] + 1)
+    async with held_at_half(here.database):
+        doomed = await command(here, f"{SWEEP} --workers 1")
+        await here.half_way(whole["id"] + 1)
+        await doomed.kill()
+        had = await stored_parts(here, whole["id"] + 1)
     refused = await command(here, f"resume {whole['id'] + 1}")
     assert await refused.ended(within_s=GIVES_WAY_S) == 4
     assert "still at work" in refused.written()
@@ -63,7 +60,7 @@ async def test_a_killed_sweep_is_resumed_with_what_it_had_and_comes_to_the_same_
 
     resumed = await told(here, f"resume {whole['id'] + 1} --workers 1")
 
-    assert 0 < len(had) < VALUES
+    assert len(had) == HALF
     assert had <= await stored_parts(here, whole["id"] + 1), "a finished combination was written again"
     assert resumed["digest"] == whole["digest"] and resumed["tried"] == whole["tried"]
 
@@ -71,14 +68,13 @@ async def test_a_killed_sweep_is_resumed_with_what_it_had_and_comes_to_the_same_
 async def test_a_sweep_by_workers_that_a_person_stops_is_resumed_by_workers_with_the_same_digest(here: Installation) -> None:
     whole = await told(here, f"{SWEEP} --workers 1")
     await here.worker()
-    stopped = await command(here, f"{SWEEP} --by-workers")
     number = whole["id"] + 1
-    await half_way(here, number)
-    stopped.send(signal.SIGINT)
-    assert await stopped.ended(within_s=GIVES_WAY_S) != 0
-    had = await here.parts(number)
+    async with held_at_half(here.database):
+        stopped = await command(here, f"{SWEEP} --by-workers")
+        await here.half_way(number)
+        stopped.send(signal.SIGINT)
+        assert await stopped.ended(within_s=GIVES_WAY_S) != 0
 
     resumed = await told(here, f"resume {number} --by-workers")
 
-    assert 0 < had < VALUES
     assert resumed["digest"] == whole["digest"] and resumed["tried"] == whole["tried"]

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from services.signals.tests.stored.gate import held_at_half
 from services.signals.tests.stored.installed import PARTS, Installation, answers, market_behind
 
 from quantmatrix.common.runtime.asking import Ask
@@ -27,16 +28,16 @@ async def test_one_that_is_killed_leaves_its_backtest_to_the_other(
 ) -> None:
     here = Installation(database, bus, ask, start_process)
     whole = await here.ended(await here.ordered())
-    number = await here.ordered()
-    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=GIVES_WAY_S, look_max_s=0.01)
-    (doomed,) = [one for one in two if children_of(one.pid)]
-    hands = children_of(doomed.pid)
+    async with held_at_half(database):
+        number = await here.ordered()
+        await here.half_way(number)
+        (doomed,) = [one for one in two if children_of(one.pid)]
+        hands = children_of(doomed.pid)
+        await doomed.kill()
 
-    await doomed.kill()
-    left = await here.parts(number)
     found = await here.ended(number)
 
-    assert 0 < left < PARTS and (found.line.state, found.line.error) == ("done", None)
+    assert (found.line.state, found.line.error) == ("done", None)
     assert found.line.digest == whole.line.digest and found.tried == whole.tried
     await wait_until(lambda: not any(is_alive(hand) for hand in hands), "its process ended with it")
     rows = await database.fetch("signals", "select backtest_id, tries from backtest order by 1")
@@ -47,11 +48,12 @@ async def test_one_that_is_asked_to_stop_puts_its_backtest_back(
     two: list[ServiceProcess], database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess
 ) -> None:
     here = Installation(database, bus, ask, start_process)
-    number = await here.ordered()
-    await wait_until(lambda: here.has_begun(number), "a part is there", within_s=GIVES_WAY_S, look_max_s=0.01)
-    (stopping,) = [one for one in two if children_of(one.pid)]
+    async with held_at_half(database):
+        number = await here.ordered()
+        await here.half_way(number)
+        (stopping,) = [one for one in two if children_of(one.pid)]
+        assert await stopping.stop() == 0
 
-    assert await stopping.stop() == 0
     found = await here.ended(number)
 
     assert (found.line.state, len(found.tried)) == ("done", PARTS)
