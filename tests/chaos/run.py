@@ -56,34 +56,56 @@ def killed(seed: int, every_s: float, kills_max: int | None = None) -> Disturbed
 
 async def power_cut(places: Places, options: Options) -> Row:
     """Everything is killed at once, both servers too, thrice on the way; then all is started again."""
-    for share in (0.2, 0.5, 0.8):
-        supervisor = await _run_until(places, options, share)
-        await supervisor.kill_everything()
+    await _cut(places, options, 0.2, 0.5, 0.8)
     async with replayed(places, options) as done:
         return Row("everything killed at once, three times", done.result)
 
 
 async def emptied_while_down(places: Places, options: Options) -> Row:
-    supervisor = await _run_until(places, options, 0.4)
-    await supervisor.stop()
-    shutil.rmtree(places.nats)
+    await _emptied_while_down(places, options, 0.4)
     async with replayed(places, options) as done:
         return Row("the bus's folder emptied while all is down", done.result)
 
 
 async def emptied_while_running(places: Places, options: Options) -> Row:
-    supervisor = await _run_until(places, options, 0.3)
-    restarts = 0
-    try:
-        for share in (0.5, 0.7):
-            shutil.rmtree(places.nats, ignore_errors=True)
-            await _until(supervisor, share)
-        restarts = supervisor.restarts
-    finally:
-        await supervisor.stop()
+    restarts = await _emptied_while_running(places, options, 0.3, 0.5, 0.7)
     async with replayed(places, options) as done:
         done.result.restarts += restarts
         return Row("the bus's folder emptied while it runs, twice", done.result)
+
+
+async def cut_and_emptied(places: Places, options: Options) -> Row:
+    """All of these on one way: no replay and few starts more than one of them takes."""
+    await _cut(places, options, 0.1, 0.3)
+    await _emptied_while_down(places, options, 0.5)
+    restarts = await _emptied_while_running(places, options, 0.6, 0.7, 0.85)
+    async with replayed(places, options) as done:
+        done.result.restarts += restarts
+        return Row("everything killed at once and the bus's folder emptied, down and running", done.result)
+
+
+async def _cut(places: Places, options: Options, *shares: float) -> None:
+    for share in shares:
+        supervisor = await _run_until(places, options, share)
+        await supervisor.kill_everything()
+
+
+async def _emptied_while_down(places: Places, options: Options, share: float) -> None:
+    supervisor = await _run_until(places, options, share)
+    await supervisor.stop()
+    shutil.rmtree(places.nats)
+
+
+async def _emptied_while_running(places: Places, options: Options, first: float, *shares: float) -> int:
+    """Empty it at the first share of the way and at each but the last. Returns how often something was started again."""
+    supervisor = await _run_until(places, options, first)
+    try:
+        for share in shares:
+            shutil.rmtree(places.nats, ignore_errors=True)
+            await _until(supervisor, share)
+        return supervisor.restarts
+    finally:
+        await supervisor.stop()
 
 
 async def _run_until(places: Places, options: Options, share: float) -> Supervisor:

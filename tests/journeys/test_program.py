@@ -26,8 +26,8 @@ from quantmatrix.operations.places import Places
 from quantmatrix.operations.servers.nats import free_port
 from quantmatrix.operations.testing import Prepared
 
-pytestmark = [pytest.mark.servers, pytest.mark.long(50)]
-SHORT = {"QM_MARKET_REPLAY_TO": "2000-12-29", "QM_MARKET_REPLAY_PACE_S": "0"}
+pytestmark = [pytest.mark.servers, pytest.mark.long(40)]
+SHORT = {"QM_MARKET_REPLAY_FROM": "2000-08-01", "QM_MARKET_REPLAY_TO": "2000-10-31", "QM_MARKET_REPLAY_PACE_S": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -135,13 +135,13 @@ async def test_poison_is_parked_and_the_others_flow_on(running: Up, body: bytes,
     assert because.lower() in parked["error"].lower()
     shown = answer(running.home, "parked", "show", parked["id"])
     assert shown["subject"] == "fills.filled.DU0000001"
-    again = qm(running.home, "parked", "replay", parked["id"], "--json")
+    again = qm_here(running.home, "parked", "replay", parked["id"], "--json")
     assert again.returncode != 0, "what is malformed stays malformed"
     assert answer(running.home, "parked", "show", parked["id"])["state"] == "parked"
     for one in new:
         assert answer(running.home, "parked", "drop", one)["state"] == "dropped"
-    assert qm(running.home, "parked", "drop", parked["id"], "--json").returncode == 1
-    assert qm(running.home, "parked", "drop", "portfolio:999999", "--json").returncode == 2
+    assert qm_here(running.home, "parked", "drop", parked["id"], "--json").returncode == 1
+    assert qm_here(running.home, "parked", "drop", "portfolio:999999", "--json").returncode == 2
     assert answer(running.home, "check")["ok"]
 
 
@@ -160,10 +160,10 @@ def test_a_killed_service_comes_back(running: Up) -> None:
 
 
 def test_the_logs_are_there(running: Up) -> None:
-    done = qm(running.home, "logs", "market", "-n", "5", "--json")
+    done = qm_here(running.home, "logs", "market", "-n", "5", "--json")
     assert done.returncode == 0
     assert all(json.loads(line)["service"] == "market" for line in done.stdout.splitlines())
-    assert qm(running.home, "logs", "nobody").returncode == 2
+    assert qm_here(running.home, "logs", "nobody").returncode == 2
 
 
 def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(tmp_path: Path, prepared: Prepared) -> None:
@@ -177,7 +177,7 @@ def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(tmp_path: P
         up.start()
         until_replay(up.home, lambda status: status.sessions_done >= reached)
         assert qm(up.home, "down").returncode == 0
-        assert qm(up.home, "status").returncode == 3
+        assert qm_here(up.home, "status").returncode == 3
     finally:
         up.end()
 

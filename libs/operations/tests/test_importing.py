@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+from libs.operations.tests.called import Called, called
 
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.runtime.asking import Ask, ServiceSilent
@@ -21,7 +19,6 @@ from quantmatrix.operations.testing import FreshDatabase, Prepared
 from quantmatrix.portfolio.importing import File
 from quantmatrix.portfolio.statement_imports import Wish, import_files
 
-DEADLINE_S = 120
 PLAIN = """date,kind,currency,id,account,symbol,quantity,price,fee
 2024-03-01,trade,USD,t1,mine,ABC,10,100,1
 2024-03-05,trade,USD,t2,mine,ABC,-10,110,1
@@ -29,10 +26,8 @@ PLAIN = """date,kind,currency,id,account,symbol,quantity,price,fee
 """
 
 
-def qm(folder: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "quantmatrix.operations", "import", *words]
-    environment = dict(os.environ) | {"QM_HOME": str(folder / "home")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=DEADLINE_S, check=False)
+def qm(folder: Path, *words: str) -> Called:
+    return called(folder, "import", *words, QM_HOME=str(folder / "home"))
 
 
 def test_one_object_a_line_in_the_order_of_the_files_without_a_running_installation(tmp_path: Path) -> None:

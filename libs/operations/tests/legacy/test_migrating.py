@@ -1,16 +1,14 @@
 """qm migrate-legacy as a person uses it: the same report dry or not, whole or not at all, and taken back exactly."""
 
 import json
-import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+from libs.operations.tests.called import Called, called
 from libs.operations.tests.legacy.making import crypto, execution, fill, order, stocks, write
 
 from quantmatrix.operations.legacy.cells import LegacyError
@@ -32,13 +30,11 @@ def migrate(tmp_path: Path, path: Path, *, dry_run: bool = False) -> Outcome:
     return migrate_legacy(str(path), tmp_path / "data", Choices(), dry_run=dry_run)
 
 
-def qm(tmp_path: Path, *words: str) -> "subprocess.CompletedProcess[str]":
-    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "QM_HOME": str(tmp_path / "data")}
-    command = [sys.executable, "-m", "quantmatrix.operations", *words]
-    return subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+def qm(tmp_path: Path, *words: str) -> Called:
+    return called(tmp_path, *words, QM_HOME=str(tmp_path / "data"))
 
 
-def as_json(done: "subprocess.CompletedProcess[str]") -> Mapping[str, Any]:
+def as_json(done: Called) -> Mapping[str, Any]:
     found: Mapping[str, Any] = json.loads(done.stdout)
     return found
 
