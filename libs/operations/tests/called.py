@@ -2,10 +2,12 @@
 
 import contextlib
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 
 from quantmatrix.operations.__main__ import main
 
@@ -19,10 +21,17 @@ class Called:
     stderr: str
 
 
-def called(folder: Path, *words: str, **settings: str) -> Called:
-    """One command, given in this folder, with these variables, by nobody who could answer a question."""
+def called(folder: Path, *words: str, logs_stay: bool = False, **settings: str) -> Called:
+    """One command, given in this folder, with these variables, by nobody who could answer a question.
+
+    logs_stay: whether services run in this process, whose logs the command leaves alone.
+    """
     out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as here, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with pytest.MonkeyPatch.context() as here, _logs_as_before(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        if logs_stay:
+            here.setattr(structlog, "configure", lambda **_: None)
+        else:
+            structlog.reset_defaults()
         here.chdir(folder)
         here.setattr("sys.argv", ["qm", *words])
         here.setattr("sys.stdin", io.StringIO())
@@ -33,3 +42,13 @@ def called(folder: Path, *words: str, **settings: str) -> Called:
         except SystemExit as end:
             return Called(int(end.code or 0), out.getvalue(), err.getvalue())
     raise AssertionError("qm ends with an exit code")
+
+
+@contextlib.contextmanager
+def _logs_as_before() -> Iterator[None]:
+    """What a command says of logs is said of this process: it holds for the command and no longer."""
+    configure, were, was_configured = structlog.configure, structlog.get_config(), structlog.is_configured()
+    try:
+        yield
+    finally:
+        configure(**were) if was_configured else structlog.reset_defaults()

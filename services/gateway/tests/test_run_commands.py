@@ -32,7 +32,7 @@ class Shell:
 
     async def __call__(self, *words: str) -> tuple[int, str]:
         """The exit code, and what was written on either stream. One command at a time."""
-        done = await asyncio.to_thread(called, self._folder, *words, **self._told)
+        done = await asyncio.to_thread(lambda: called(self._folder, *words, logs_stay=True, **self._told))
         return done.returncode, done.stdout + done.stderr
 
     async def answer(self, *words: str) -> Any:
