@@ -1,11 +1,19 @@
 """The register's copy in memory: what only asked to be counted stays counted when the tables are read again."""
 
+import pytest
+
+from quantmatrix.common.contracts.message import UNSAID
+from quantmatrix.common.runtime.database import Own
+from quantmatrix.common.runtime.errors import TryLater
 from quantmatrix.common.runtime.keys import KeysHeard
-from quantmatrix.common.runtime.register import Register
+from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.runtime.register import PLACES, Register
+from quantmatrix.common.runtime.writing import joined
 from quantmatrix.common.testing.tiny import fill
 from quantmatrix.operations.testing import FreshDatabase
 
 SERVICE = "portfolio"
+KEY = "execution/orders.A"
 
 
 async def test_what_was_counted_in_memory_survives_a_second_look_at_the_tables(database: FreshDatabase) -> None:
@@ -62,3 +70,40 @@ async def test_what_the_tables_have_lost_is_heard_again(database: FreshDatabase)
 
     assert register.standing("execution/orders.A").seq == 2
     assert register.standing("execution/orders.B").seq == 1
+
+
+@pytest.mark.parametrize("before", [0, 1], ids=["new keys", "keys that stand already"])
+async def test_a_page_of_one_statement_that_another_process_overtook_is_refused_whole(database: FreshDatabase, before: int) -> None:
+    connection = await database.connect(SERVICE)
+    ours, others = Register(KeysHeard({})), Register(KeysHeard({}))
+    await others.load(connection)
+    for account in "AB" * before:
+        await _settled(others, connection, account, 0)
+    await ours.load(connection)
+    await _settled(others, connection, "A", before)
+    said, heard = [*"AB" * before, "A"], 2 * before + 1
+
+    with pytest.raises(TryLater):
+        await _settled(ours, connection, "B", before)
+
+    assert await _stored(connection) == (said, heard)
+    await ours.load(connection)
+    await _settled(ours, connection, "B", before)
+    assert await _stored(connection) == ([*said, "B"], heard + 1)
+
+
+async def _stored(connection: Own) -> tuple[list[str], int]:
+    """The accounts of what was said, in order, and how far the key was heard."""
+    row = await connection.fetchrow("select (select array_agg(right(key, 1) order by id) from outbox), seq from inbox where key = $1", KEY)
+    assert row is not None
+    return row[0], row[1]
+
+
+async def _settled(register: Register, connection: Own, account: str, number: int) -> None:
+    """Hear the next number of a key and say one message, on a page of one statement."""
+    view = register.view()
+    view.advance(KEY, register.standing(KEY).seq + 1, fill(account, number))
+    page = Page(connection, UNSAID, view)
+    page.say(fill(account, number), identity=(account, number))
+    _, numbered = await register.settle(connection, view, page.said, None, joined([], PLACES))
+    register.keep(view, numbered)

@@ -77,6 +77,13 @@ def test_any_other_spelling_is_refused(text: str) -> None:
         parse_decimal(text)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=st.from_regex(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,12})?", fullmatch=True))
+def test_whatever_is_spelled_plainly_is_admitted(kind: type[Quantity] | type[Price], text: str) -> None:
+    assert kind.parse(text) == kind(Decimal(text))
+    assert Fraction(kind.parse(text).value) == Fraction(text)
+
+
 @pytest.mark.parametrize("wrong", [1.5, 1, None, True, Decimal(1), b"1", ["1"]])
 def test_only_text_is_parsed(wrong: object) -> None:
     with pytest.raises(NotExactError, match="expected a decimal as a string"):

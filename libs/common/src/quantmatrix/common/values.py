@@ -101,7 +101,8 @@ class _Exact:
 
     @classmethod
     def parse(cls, text: object) -> Self:
-        return cls(parse_decimal(text))
+        """Raises NotExactError; whatever is spelled plainly is admitted."""
+        return cls._of(parse_decimal(text))
 
     @classmethod
     def _of(cls, admitted: Decimal) -> Self:

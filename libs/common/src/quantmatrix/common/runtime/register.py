@@ -7,6 +7,7 @@ true any more is noticed by the database, never believed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -17,36 +18,38 @@ from quantmatrix.common.contracts.message import Message, Watermark
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.runtime.errors import LeaseLost, TryLater
 from quantmatrix.common.runtime.keys import KeysHeard
-from quantmatrix.common.runtime.outbox import Counter, Numbered, OutboxRow, number
+from quantmatrix.common.runtime.outbox import Counter, Draft, Numbered, OutboxRow, number
 from quantmatrix.common.runtime.writing import Joined
 
-_SETTLE = """
+_HEARD = """
 with heard as (
     select * from unnest($1::text[], $2::bigint[], $3::bigint[], $4::uuid[], $5::timestamptz[], $6::date[], $7::bigint[])
         as n (key, expected, seq, message_id, moment, session, stopped_by)
 ), heard_moved as (
     update inbox i set seq = n.seq, message_id = n.message_id, moment = n.moment, session = n.session, stopped_by = n.stopped_by
     from heard n where i.key = n.key and i.seq = n.expected returning 1
-), heard_first as (
+)"""
+_HEARD_FIRST = """, heard_first as (
     insert into inbox (key, seq, message_id, moment, session, stopped_by)
     select key, seq, message_id, moment, session, stopped_by from heard where expected = 0 on conflict do nothing returning 1
-), said as (
+)"""
+_SAID = """, said as (
     select * from unnest($8::text[], $9::bigint[], $10::bigint[], $11::bigint[]) as n (key, expected, seq, covered)
 ), said_moved as (
     update outbox_key k set seq = n.seq, covered = n.covered from said n where k.key = n.key and k.seq = n.expected returning 1
-), said_first as (
+)"""
+_SAID_FIRST = """, said_first as (
     insert into outbox_key (key, seq, covered) select key, seq, covered from said where expected = 0 on conflict do nothing returning 1
-), stored as (
+)"""
+_STORED = """, stored as (
     insert into outbox (key, seq, family, subject, type, message_id, caused_by, trace, occurred_at, payload)
     select * from unnest($12::text[], $13::bigint[], $14::text[], $15::text[], $16::text[], $17::uuid[], $18::uuid[], $19::uuid[],
                          $20::timestamptz[], $21::bytea[]) returning id
 ), waiting as (
     insert into outbox_waiting (id) select id from stored
 ), outcome as materialized (
-    select (select count(*) from heard_moved) + (select count(*) from heard_first) as heard,
-           (select count(*) from said_moved) + (select count(*) from said_first) as said,
-           (select array_agg(id order by id) from stored) as ids,
-           (select fence from lease where name = $22 for share) as fence
+    select (select count(*) from heard_moved){heard_first} as heard, (select count(*) from said_moved){said_first} as said,
+           (select array_agg(id) from stored) as ids, (select fence from lease where name = $22 for share) as fence
 )"""
 _ANSWER = """
 select *, 1 / case when not $23::boolean or (heard = $24::bigint and said = $25::bigint and fence is not distinct from $26::bigint
@@ -55,7 +58,14 @@ select *, 1 / case when not $23::boolean or (heard = $24::bigint and said = $25:
 """Without a transaction around it the statement itself refuses to be made: what it divides by is zero when anything is not as expected."""
 PLACES = 26
 """How many arguments come before those of writes."""
-_ALONE = _SETTLE + _ANSWER.format(insists="")
+
+
+@cache
+def _settling(first: bool, pieces: str = "", insists: str = "") -> str:
+    """first: whether any key is heard or said for the first time; what is not in the statement need not be prepared each time it runs."""
+    counted = {one: f" + (select count(*) from {one})" if first else "" for one in ("heard_first", "said_first")}
+    parts = (_HEARD, _HEARD_FIRST if first else "", _SAID, _SAID_FIRST if first else "", _STORED.format(**counted), pieces)
+    return "".join(parts) + _ANSWER.format(insists=insists)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,38 +189,30 @@ class Register:
         heard = {key: one for key, one in standings.items() if one.seq != self._stored.get(key, 0) or key in view.moved}
         numbered = number(said, self._said)
         drafts = numbered.drafts
-        messages = [draft.message for draft in drafts]
+        heard_at = [self._stored.get(key, 0) for key in heard]
+        said_at = [(self._said.get(key) or Counter()).seq for key in numbered.counters]
         arguments = (
             list(heard),
-            [self._stored.get(key, 0) for key in heard],
+            heard_at,
             [one.seq for one in heard.values()],
             [one.message_id for one in heard.values()],
             [one.moment for one in heard.values()],
             [one.session for one in heard.values()],
             [one.stopped_by for one in heard.values()],
             list(numbered.counters),
-            [(self._said.get(key) or Counter()).seq for key in numbered.counters],
+            said_at,
             [counter.seq for counter in numbered.counters.values()],
             [counter.covered for counter in numbered.counters.values()],
-            [draft.key for draft in drafts],
-            [draft.seq for draft in drafts],
-            [message.FAMILY for message in messages],
-            [message.subject() for message in messages],
-            [type(message).__name__ for message in messages],
-            [message.head.message_id for message in messages],
-            [message.head.caused_by for message in messages],
-            [message.head.trace for message in messages],
-            [message.head.occurred_at for message in messages],
-            [draft.payload for draft in drafts],
+            *_columns(drafts),
             fence.name if fence else "",
             writes is not None,
             len(heard),
             len(numbered.counters),
             fence.number if fence else None,
         )
-        row = await self._settled(connection, arguments, fence, writes)
+        row = await self._settled(connection, 0 in heard_at or 0 in said_at, arguments, fence, writes)
         self._check(row, len(heard), len(numbered.counters), fence)
-        ids = (row["ids"] if row else None) or []
+        ids = sorted((row["ids"] if row else None) or ())
         rows = [
             OutboxRow(row_id, d.key, d.seq, d.message.FAMILY, d.message.subject(), d.message.head.message_id, d.payload)
             for row_id, d in zip(ids, drafts, strict=True)
@@ -219,14 +221,12 @@ class Register:
         return rows, numbered
 
     async def _settled(
-        self, connection: Connection, arguments: tuple[Any, ...], fence: Fence | None, writes: Joined | None
+        self, connection: Connection, first: bool, arguments: tuple[Any, ...], fence: Fence | None, writes: Joined | None
     ) -> asyncpg.Record | None:
         if writes is None:
-            return await connection.fetchrow(_ALONE, *arguments)
+            return await connection.fetchrow(_settling(first), *arguments)
         try:
-            return await connection.fetchrow(
-                _SETTLE + writes.pieces + _ANSWER.format(insists=writes.insists), *arguments, *writes.arguments
-            )
+            return await connection.fetchrow(_settling(first, writes.pieces, writes.insists), *arguments, *writes.arguments)
         except asyncpg.DivisionByZeroError:
             self.doubtful = True
         if fence is not None:
@@ -249,3 +249,20 @@ class Register:
     def doubt(self) -> None:
         """The copy may be wrong (a commit without an answer, a roll-back): read the tables before trusting it."""
         self.doubtful = True
+
+
+def _columns(drafts: Sequence[Draft]) -> tuple[list[Any], ...]:
+    """What is said, as columns of the outbox."""
+    messages = [draft.message for draft in drafts]
+    return (
+        [draft.key for draft in drafts],
+        [draft.seq for draft in drafts],
+        [message.FAMILY for message in messages],
+        [message.subject() for message in messages],
+        [type(message).__name__ for message in messages],
+        [message.head.message_id for message in messages],
+        [message.head.caused_by for message in messages],
+        [message.head.trace for message in messages],
+        [message.head.occurred_at for message in messages],
+        [draft.payload for draft in drafts],
+    )
