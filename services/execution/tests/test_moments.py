@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any, cast
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,15 +46,19 @@ def bars(closes: dict[str, int]) -> BarsClosed:
 def test_of_all_bars_of_a_page_the_last_price_of_each_instrument_stays(heard: list[dict[str, int]]) -> None:
     """As if each had been written by itself, in the order they were heard; zero is a price."""
     one_by_one: dict[str, int] = {}
-    for closes in heard:
+    closed_at = {}
+    told = []
+    for number, closes in enumerate(heard):
+        closed = bars(closes)
+        told.append(msgspec.structs.replace(closed, closed_at=closed.closed_at + timedelta(days=number)))
         one_by_one |= closes
-    told = [bars(closes) for closes in heard]
+        closed_at |= dict.fromkeys(closes, told[-1].closed_at)
 
     instruments, prices, *_ = marks(told).arguments
 
     assert dict(zip(instruments, prices, strict=True)) == one_by_one
     assert {one: price for one in "ABCD" if (price := latest(InstrumentId(one), told)) is not None} == {
-        one: Price(close) for one, close in one_by_one.items()
+        one: (Price(close), closed_at[one]) for one, close in one_by_one.items()
     }
 
 
