@@ -3,10 +3,13 @@
 import json
 import math
 
+import msgspec
 import pytest
 from tests.contracts.paths import at, changed, exact_places, name_of
 
-from quantmatrix.common.contracts.codec import BYTES_MAX, MalformedMessageError, decode, encode
+from quantmatrix.common.contracts.asking.messaging import OutboxPage, StoredMessage
+from quantmatrix.common.contracts.asking.question import Reply
+from quantmatrix.common.contracts.codec import MESSAGE_BYTES_MAX, MalformedMessageError, decode, decode_as, encode
 from quantmatrix.common.contracts.fills import OrderFilled
 from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.contracts.parked import MessageParked
@@ -89,4 +92,16 @@ def test_a_statistic_that_is_no_number_never_leaves_its_writer(wrong: float) -> 
 
 def test_a_message_too_large_for_the_bus_never_leaves_its_writer() -> None:
     with pytest.raises(ValueError, match="the bus takes"):
-        encode(like(MessageParked, error="x" * BYTES_MAX))
+        encode(like(MessageParked, error="x" * MESSAGE_BYTES_MAX))
+
+
+def test_the_largest_message_fits_into_the_answer_to_whoever_missed_it() -> None:
+    """Otherwise it could be said and never be fetched, and its key would stand still for ever."""
+    rest = len(encode(like(MessageParked, error="")))
+    largest = encode(like(MessageParked, error="x" * (MESSAGE_BYTES_MAX - rest)))
+
+    page = OutboxPage((StoredMessage("market/parked", 1, "parked.market", largest),), more=False)
+    answer = encode(Reply(answer=msgspec.Raw(encode(page))))
+
+    assert len(largest) == MESSAGE_BYTES_MAX
+    assert decode_as(OutboxPage, bytes(decode_as(Reply, answer).answer)) == page

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any, cast
 
+import pytest
 from nats.errors import NoRespondersError
 
 from quantmatrix.common.contracts.asking.messaging import OutboxHeads, OutboxHeadsAsked, OutboxPage, OutboxReadAsked
+from quantmatrix.common.runtime import catchup
 from quantmatrix.common.runtime.catchup import CatchUp
 from quantmatrix.common.runtime.delivery import Delivery
 from quantmatrix.common.runtime.keys import KeysHeard
@@ -56,8 +58,27 @@ class _Lost:
         return OutboxHeads({KEY: 1} if owner == OWNER and self.compared.count(OWNER) > 1 else {})
 
 
+class _Endless:
+    """An owner who always has more."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.again = asyncio.Event()
+
+    async def ask(self, _: str, question: OutboxHeadsAsked | OutboxReadAsked) -> OutboxHeads | OutboxPage:
+        self.asked.append(type(question).__name__)
+        if isinstance(question, OutboxReadAsked):
+            return OutboxPage((), more=True)
+        if len(self.asked) > 1:
+            self.again.set()
+        return OutboxHeads({KEY: 1})
+
+
 class _NothingToTake:
     """A desk for answers without messages."""
+
+    async def quiet(self) -> None:
+        await asyncio.sleep(0)
 
     def take_all(self, deliveries: Iterable[Delivery]) -> None:
         assert not list(deliveries)
@@ -102,3 +123,16 @@ async def test_what_is_missed_while_an_owner_answers_is_looked_for_again() -> No
         await ended([running])
 
     assert owner.looks == 2
+
+
+async def test_more_than_is_fetched_at_a_time_is_gone_on_with_and_does_not_wait_for_the_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catchup, "PAGES_MAX", 2)
+    owner = _Endless()
+    running = asyncio.ensure_future(_catch_up(owner.ask, HEARD, every_s=FOR_EVER_S).run())
+    try:
+        async with asyncio.timeout(SOON_S):
+            await owner.again.wait()
+    finally:
+        await ended([running])
+
+    assert owner.asked[:4] == ["OutboxHeadsAsked", "OutboxReadAsked", "OutboxReadAsked", "OutboxHeadsAsked"]

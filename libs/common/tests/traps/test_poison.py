@@ -123,7 +123,7 @@ async def test_an_answer_too_large_for_the_bus_parks_its_cause_and_the_others_fl
 
     [parked] = await _parked(pair)
     assert (parked.key, parked.seq) == ("execution/fills.B", 1)
-    assert "the bus takes 900000" in parked.error
+    assert "the bus takes 5000000" in parked.error
     assert await pair.all_booked("A", 2) == [1, 2]
     assert await pair.booked("B") == []
 

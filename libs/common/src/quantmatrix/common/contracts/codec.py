@@ -9,8 +9,10 @@ from quantmatrix.common.contracts.message import Message
 from quantmatrix.common.values import CurrencyMismatchError, Money, NotExactError, Price, Quantity, plain
 
 _T = TypeVar("_T")
-BYTES_MAX = 900_000
-"""A message stays below the bus's limit of 1 MiB, head room for headers included."""
+BYTES_MAX = 7_500_000
+"""What is asked and answered stays below the bus's limit of 8 MiB, head room for headers included."""
+MESSAGE_BYTES_MAX = 5_000_000
+"""A message has to fit into its owner's answer to whoever missed it, and is a third larger there."""
 
 
 class MalformedMessageError(ValueError):
@@ -51,8 +53,9 @@ _decoders = {name: msgspec.json.Decoder(message, dec_hook=decode_hook) for name,
 def encode(message: msgspec.Struct) -> bytes:
     """A message, a question or an answer as JSON. Raises ValueError when it is too large for the bus."""
     body = _encoder.encode(message)
-    if len(body) > BYTES_MAX:
-        raise ValueError(f"{type(message).__name__} has {len(body)} bytes, the bus takes {BYTES_MAX}")
+    bytes_max = MESSAGE_BYTES_MAX if isinstance(message, Message) else BYTES_MAX
+    if len(body) > bytes_max:
+        raise ValueError(f"{type(message).__name__} has {len(body)} bytes, the bus takes {bytes_max}")
     return body
 
 

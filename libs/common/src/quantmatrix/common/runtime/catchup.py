@@ -108,6 +108,8 @@ class CatchUp:
             if not page.more:
                 break
             await self._desk.quiet()
+        else:
+            self._urgent.add(owner)  # there is more, and other owners have their turn first
         if fetched:
             self._metrics.caught_up.inc(fetched)
             log.info("caught_up", owner=owner, messages=fetched)

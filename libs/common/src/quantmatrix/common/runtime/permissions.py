@@ -60,7 +60,7 @@ def server_configuration(*, listen: str, monitor: str | None, store_dir: str, du
     lines = [
         f"listen: {_quoted(listen)}",
         *([f"http: {_quoted(monitor)}"] if monitor else []),
-        "max_payload: 1MB",
+        "max_payload: 8MB",
         "jetstream {",
         f"  store_dir: {_quoted(store_dir)}",
         "  max_memory_store: 256MB",
