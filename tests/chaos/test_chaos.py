@@ -7,7 +7,7 @@ from tests.chaos.run import Row, cut_and_emptied, killed, run_one, undisturbed, 
 from quantmatrix.operations.demo import Options
 from quantmatrix.operations.testing import Prepared
 
-pytestmark = [pytest.mark.servers, pytest.mark.chaos, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(80)]
+pytestmark = [pytest.mark.servers, pytest.mark.chaos, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(65)]
 OPTIONS = Options(first="2003-04-01", last="2003-09-30")
 """What lies before is history, so there is something to decide from the first day on."""
 KILLS_MAX = 8

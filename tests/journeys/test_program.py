@@ -26,7 +26,7 @@ from quantmatrix.operations.places import Places
 from quantmatrix.operations.servers.nats import free_port
 from quantmatrix.operations.testing import Prepared
 
-pytestmark = [pytest.mark.servers, pytest.mark.long(40)]
+pytestmark = [pytest.mark.servers, pytest.mark.long(35)]
 SHORT = {"QM_MARKET_REPLAY_FROM": "2000-08-01", "QM_MARKET_REPLAY_TO": "2000-10-31", "QM_MARKET_REPLAY_PACE_S": "0"}
 
 

@@ -21,7 +21,7 @@ from quantmatrix.operations.demo import Options, Replayed, replayed
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.testing import Prepared
 
-pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(45)]
+pytestmark = [pytest.mark.servers, pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(35)]
 LAST = date(2013, 3, 1) if "QM_TEST_ALL_YEARS" in os.environ else date(2005, 3, 31)
 
 

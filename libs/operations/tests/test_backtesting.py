@@ -18,7 +18,7 @@ from quantmatrix.operations.backtests import parameters_of
 from quantmatrix.operations.testing import Prepared
 from quantmatrix.signals.backtest.history import BacktestError
 
-pytestmark = pytest.mark.long(35)
+pytestmark = pytest.mark.long(25)
 SHORT = ("--symbols", "AAPL,MSFT", "--from", "2003-04-01", "--to", "2004-03-31")
 
 

@@ -14,8 +14,9 @@ from libs.operations.tests.called import called
 from services.signals.tests.stored.broken import LOOP, RAISE, spoil_slot
 
 from quantmatrix.common.calendars import TradingCalendar
+from quantmatrix.operations.testing import Prepared
 
-pytestmark = pytest.mark.long(15)
+pytestmark = pytest.mark.long(25)
 SESSIONS = [session.day for session in TradingCalendar().sessions(date(1990, 1, 2), date(2012, 12, 31))][:5_050]
 AAPL = ("--symbols", "AAPL")
 HEAD = "symbol,date,open,high,low,close,volume\n"
@@ -77,7 +78,8 @@ def test_a_look_ahead_check_names_who_peeks_raises_or_never_comes_back(tmp_path:
     assert endless.startswith("endless did not come back from AAPL, bar 3 of ") and endless.endswith(" and was stopped")
 
 
-def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_path: Path) -> None:
+def test_a_sweep_names_the_combination_and_stores_what_ended_well_beside_it(tmp_path: Path, prepared: Prepared) -> None:
+    prepared.copy_to(tmp_path / ".qm")
     well = json.loads(qm(tmp_path, "run", "moving_average_cross", *AAPL, "--to", "2001-12-31").stdout)
     endless = told(tmp_path, 5, "sweep", "endless", *AAPL, "--grid", "fast=5,6", "--workers", "2", "--bar-limit-s", "0.5")
     raises = told(tmp_path, 4, "sweep", "raises", "--grid", "fast=5", "--workers", "1", **many_bars(tmp_path))

@@ -19,7 +19,7 @@ from quantmatrix.common.values import Money, Quantity
 from quantmatrix.operations.output import Exit
 from quantmatrix.operations.testing import Servers
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(30)]
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.long(10)]
 RUNS = "/api/v1/strategies/runs/"
 
 

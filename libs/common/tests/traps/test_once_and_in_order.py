@@ -17,6 +17,7 @@ from quantmatrix.common.testing.tiny import READER, SPEAKER, Books, fill
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus, Servers
 
+pytestmark = pytest.mark.long(15)
 ACCOUNTS = ("A", "B", "C")
 
 

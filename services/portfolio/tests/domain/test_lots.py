@@ -16,6 +16,7 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.book import Book, cash_moved, rebuilt, with_fill, with_split
 from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, book_fill
 
+pytestmark = pytest.mark.long(15)
 STOCK = Instrument(InstrumentId("ABC"), "ABC", AssetClass.STOCK, "USD", Quantity(1))
 OPTION = replace(STOCK, asset_class=AssetClass.OPTION, multiplier=Quantity(100))
 DAY = date(2024, 1, 2)

@@ -15,7 +15,7 @@ from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
 SWEEP = "sweep atr_matrix --symbols AAPL,MSFT --from 2003-04-01 --to 2004-03-31 --grid stop_atr=1,1.25,1.5,1.75,2,2.25"
-pytestmark = pytest.mark.long(60)
+pytestmark = pytest.mark.long(30)
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from quantmatrix.common.testing.process import ServiceProcess, StartProcess, chi
 from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
+pytestmark = pytest.mark.long(25)
+
 
 @pytest.fixture
 async def two(database: FreshDatabase, bus: FreshBus, ask: Ask, start_process: StartProcess) -> AsyncIterator[list[ServiceProcess]]:

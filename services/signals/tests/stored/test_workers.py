@@ -24,6 +24,7 @@ from quantmatrix.common.testing.process import ServiceProcess, StartProcess, chi
 from quantmatrix.common.testing.waiting import GIVES_WAY_S, WITHIN_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
+pytestmark = pytest.mark.long(35)
 WINDOWS = WindowsWanted(inside=200, outside=60)
 
 
