@@ -156,6 +156,31 @@ async def test_zen_hides_amounts_and_the_theme_is_remembered(desk: Desk, chromiu
         assert await amount.evaluate("(cell) => getComputedStyle(cell).filter") == "none"
 
 
+async def test_gains_and_losses_in_other_colours_are_remembered_and_readable(desk: Desk, chromium: Browser) -> None:
+    async with browser(DESK, "light", chromium) as context:
+        page = await context.new_page()
+        await log_in(page, desk)
+        await page.goto(desk.url + "/positions")
+        figures = page.locator("#closings .up, #closings .down")
+        before = await figures.first.evaluate(_INK)
+        switch = page.get_by_role("button", name="Gains in blue, losses in orange")
+        await switch.click()
+        await expect(switch).to_have_attribute("aria-pressed", "true")
+        assert await figures.first.evaluate(_INK) != before
+        await page.goto(desk.url + "/orders")
+        await expect(switch).to_have_attribute("aria-pressed", "true")
+        assert await violations(page) == []
+        await page.get_by_role("button", name="Switch between light and dark").click()
+        assert await colour_violations(page) == []
+        await switch.click()
+        await page.goto(desk.url + "/positions")
+        await page.get_by_role("button", name="Switch between light and dark").click()
+        assert await figures.first.evaluate(_INK) == before
+
+
+_INK = "(figure) => getComputedStyle(figure).color"
+
+
 async def test_the_inbox_is_read_with_one_press(desk: Desk, chromium: Browser) -> None:
     async with browser(PHONE, "dark", chromium) as context:
         page = await context.new_page()
@@ -196,7 +221,7 @@ async def test_days_are_walked_from_the_overview_back_and_forth(desk: Desk, chro
 
 
 async def test_advice_is_asked_for_with_bounds_of_ones_own(desk: Desk, chromium: Browser) -> None:
-    """The aggressive rule buys 20 percent of a growth holding at a loss of 16; the bound cuts it. December begins on a Tuesday."""
+    """The aggressive rule buys 20 percent of a growth holding at a loss of 16; the bound cuts it. December begins on a Tuesday, its week on Monday."""
     async with browser(PHONE, "light", chromium) as context:
         page = await context.new_page()
         seen = Seen(page, desk)
@@ -216,6 +241,9 @@ async def test_advice_is_asked_for_with_bounds_of_ones_own(desk: Desk, chromium:
         await expect(row.locator("td").nth(2)).to_have_text("15 %")
         await expect(row.locator("td").nth(1)).to_have_text("buy")
         await expect(page.get_by_text("look again on 2026-12-01")).to_be_visible()
+        await page.get_by_label("Looked at").select_option("weekly")
+        await page.get_by_role("button", name="Ask").click()
+        await expect(page.get_by_text("look again on 2026-11-30")).to_be_visible()
         await page.goto(desk.url + "/scans/advice?market_cap=60e9")
         await expect(page.get_by_role("alert")).to_have_text("the gain is missing")
         await page.goto(desk.url + "/scans/advice?market_cap=60e9&unrealised_pct=1&s.max_position_increase=26")

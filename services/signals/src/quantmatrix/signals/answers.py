@@ -77,12 +77,14 @@ class Answers:
 def inputs_of(model: type[BaseModel]) -> tuple[Input, ...]:
     """The parameters of a model as a form draws them, from the model's own schema."""
     schema = model.model_json_schema()
-    return tuple(_input(name, told, model) for name, told in schema["properties"].items())
+    named = schema.get("$defs", {})
+    return tuple(_input(name, told, named, model) for name, told in schema["properties"].items())
 
 
-def _input(name: str, told: Mapping[str, Any], model: type[BaseModel]) -> Input:
+def _input(name: str, told: Mapping[str, Any], named: Mapping[str, Any], model: type[BaseModel]) -> Input:
+    """named: the kinds that the schema describes once and refers to, as choices of an enumeration."""
     kinds = [one for one in told.get("anyOf", [told]) if one.get("type") != "null"]
-    one = kinds[0]
+    one = named[kinds[0]["$ref"].rpartition("/")[2]] if "$ref" in kinds[0] else kinds[0]
     bounds = {word: one.get(word) for word in ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")}
     least = bounds["minimum"] if bounds["minimum"] is not None else bounds["exclusiveMinimum"]
     most = bounds["maximum"] if bounds["maximum"] is not None else bounds["exclusiveMaximum"]

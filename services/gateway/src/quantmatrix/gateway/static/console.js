@@ -11,6 +11,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.querySelector('[data-toggle="zen"]')?.setAttribute("aria-pressed", String(root.dataset.zen === "on"));
+document.querySelector('[data-toggle="colours"]')?.setAttribute("aria-pressed", String(root.dataset.colours === "blue-orange"));
 
 // A session that has ended: the next part of a page that is asked for leads to the login.
 document.addEventListener("htmx:after:request", (event) => {

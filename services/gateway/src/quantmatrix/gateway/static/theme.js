@@ -1,4 +1,4 @@
-// Before the first paint: the person's choice of theme and of hidden amounts; without one, the system decides. The two
+// Before the first paint: the person's choice of theme, hidden amounts and colours; without one, the system decides. The
 // switches listen from here too, so that none of the first presses on a page is lost while its modules still load.
 (() => {
   const root = document.documentElement;
@@ -25,12 +25,21 @@
       remember("qm-zen", on ? "on" : "off");
       button.setAttribute("aria-pressed", String(on));
     },
+    colours(button) {
+      const on = root.dataset.colours !== "blue-orange";
+      if (on) root.dataset.colours = "blue-orange";
+      else delete root.dataset.colours;
+      remember("qm-colours", on ? "blue-orange" : "green-red");
+      button.setAttribute("aria-pressed", String(on));
+      document.dispatchEvent(new Event("qm-theme"));
+    },
   };
 
   try {
     const theme = localStorage.getItem("qm-theme");
     if (theme === "light" || theme === "dark") root.dataset.theme = theme;
     if (localStorage.getItem("qm-zen") === "on") root.dataset.zen = "on";
+    if (localStorage.getItem("qm-colours") === "blue-orange") root.dataset.colours = "blue-orange";
   } catch {
     // Storage may be switched off: the system's theme is used then.
   }
