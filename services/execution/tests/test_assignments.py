@@ -74,7 +74,7 @@ async def test_a_letter_is_booked_once_at_the_venue_and_here(sold: Any, database
         ({"session": NEXT + timedelta(days=1)}, "ASSIGNMENT_IMPOSSIBLE", f"the latest session is {NEXT}"),
         ({"session": date(2024, 3, 9)}, "ASSIGNMENT_IMPOSSIBLE", "2024-03-09 is no session"),
         ({"session": date(2024, 3, 11)}, "ASSIGNMENT_IMPOSSIBLE", "ended on 2024-03-08"),
-        ({"option": "ABC"}, "INSTRUMENT_UNKNOWN", "no option that is listed here"),
+        ({"option": "ABC"}, "OPTION_UNKNOWN", "no option that is listed here"),
         ({"account_id": AccountId("NOBODYS")}, "ACCOUNT_UNKNOWN", "no account NOBODYS"),
         ({"user_id": UserId(derived_id("user", "somebody else"))}, "ACCOUNT_UNKNOWN", "no account"),
     ],

@@ -31,6 +31,7 @@ OPEN: Mapping[str, Any] = {
     "new": "another password of somebody", "key": "a key", "amount": "1", "csv": "AAPL,Tech", "text": "AAPL,Tech", "sector": "Tech",
     "size_usd": "100", "side": "SELL", "pace_s": 1, "market_cap": 1, "unrealised_pct": 1, "since": "2004-01-02", "method": "fifo", "capital": "1000",
     "sentence": "run ATR Matrix on paper, $10k", "symbols": ["AAPL"], "wanted": "{}", "origin": "realised", "year": 2004,
+    "option": "AAPL  040618C00030000", "contracts": 1,
 }  # fmt: skip
 """Values that belong to nobody, for parameters that need one."""
 ARRIVAL: Mapping[str, Any] = {

@@ -118,7 +118,7 @@ async def _sold(connection: Connection, account_id: AccountId, asked: Assignment
         asked.session,
     )
     if row is None:
-        raise Refused("INSTRUMENT_UNKNOWN", f"no option that is listed here has the symbol {asked.option}")
+        raise Refused("OPTION_UNKNOWN", f"no option that is listed here has the symbol {asked.option}")
     underlying = await connection.fetchval(
         "select instrument_id from instrument where symbol = $1 and asset_class <> 'option' order by instrument_id limit 1",
         terms_of(row["symbol"]).underlying,
