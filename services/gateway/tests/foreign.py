@@ -4,8 +4,9 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeGuard, get_args, get_origin
 
 import asyncpg
 import httpx
@@ -34,6 +35,8 @@ OPEN: Mapping[str, Any] = {
     "option": "AAPL  040618C00030000", "contracts": 1,
 }  # fmt: skip
 """Values that belong to nobody, for parameters that need one."""
+SIMPLEST = "x"
+"""For a text that is placed nowhere: a route may not understand it."""
 ARRIVAL: Mapping[str, Any] = {
     "what": "arrival", "origin": "transfer", "quantity": "1", "basis": None, "acquired_on": None, "session": "2004-04-30",
     "at": "2004-04-30T16:00:00Z",
@@ -126,7 +129,7 @@ def _body(parts: list[Dependant], owned: Mapping[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _is_model(kind: Any) -> bool:
+def _is_model(kind: Any) -> TypeGuard[type[BaseModel]]:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
@@ -157,7 +160,7 @@ def _filled(model: type[BaseModel], owned: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _value(name: str, kind: Any, owned: Mapping[str, Any]) -> Any:
-    """Somebody's id, a value that belongs to nobody, or the first of a closed choice; a name that is neither must be placed above."""
+    """Somebody's id, a value that belongs to nobody, or the first of a closed choice; otherwise the simplest of its type."""
     if name == "lots":
         return f"{owned[name]} 1" if kind is str else [{"lot_id": owned[name], "quantity": "1"}]
     if name in OWNED:
@@ -169,7 +172,7 @@ def _value(name: str, kind: Any, owned: Mapping[str, Any]) -> Any:
         return choices[0]
     if kind is bool:
         return False
-    raise LookupError(f"no value for the parameter {name!r}: place it in OWNED when it names what belongs to somebody, otherwise in OPEN")
+    return 1 if kind in (int, float, Decimal) else SIMPLEST
 
 
 def _is_enum(kind: Any) -> bool:
@@ -179,7 +182,7 @@ def _is_enum(kind: Any) -> bool:
 def told(answer: httpx.Response, call: Called) -> str:
     """What an answer says, but for the ids that the request named itself and for what every answer has of its own."""
     text = re.sub(r'"instance": ?"[^"]*"', "", answer.text)
-    text = re.sub(r'X-CSRF-Token": ?"[^"]*"|name="csrf" value="[^"]*"', "", text)
+    text = re.sub(r'X-CSRF-Token": ?"[^"]*"|name="(csrf|key)" value="[^"]*"', "", text)
     for one in call.named:
         text = re.sub(rf"(?<![\w-]){re.escape(one)}(?![\w-])", "…", text)
     return text
