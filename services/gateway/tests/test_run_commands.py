@@ -264,6 +264,34 @@ async def test_what_is_held_is_told_of_at_its_cost(qm: Shell) -> None:
     assert {one for one in told if one[1] in ("STOP_LOSS", "PROFIT_TAKING", "MA_ALIGNMENT")} == expected
 
 
+async def test_every_method_of_the_atr_is_told_of_a_symbol_and_of_a_portfolio(qm: Shell) -> None:
+    found = await qm.answer("atr", "AAPL", "NOPE")
+    over_http = (await qm.desk.get("/api/v1/market/atr?symbol=AAPL&symbol=NOPE")).json()
+    page = (await qm.desk.get("/symbols/AAPL?part=moves")).text
+    code, table = await qm("atr", "AAPL", "NOPE", "--days", "5")
+    held = (await qm.desk.get("/api/v1/portfolio/summary")).json()
+    whole = await qm.answer("atr")
+    whole_over_http = (await qm.desk.get("/api/v1/portfolio/atr")).json()
+    in_words = await qm("atr")
+
+    (one,) = found["readings"]
+    assert over_http == found and found["unread"] == [{"symbol": "NOPE", "why": "it is not listed here"}]
+    assert (one["status"], one["options"]["status"], one["matrix"]["status"]) == ("ok",) * 3
+    assert one["enhanced"]["rating"].capitalize() in page.title() and f"{one['options']['expected_move']:,.2f}" in page
+    assert code == Exit.OK and f"{one['matrix']['atr_distance']:.2f}" in table and "NOPE could not be read" in table
+    assert whole == whole_over_http and whole["positions"]
+    quantities = {each["instrument"]["symbol"]: float(each["quantity"]) for each in held["positions"]}
+    assert {each["symbol"]: each["amount"] for each in whole["positions"]} == pytest.approx(
+        {each["symbol"]: quantities[each["symbol"]] * each["atr"] for each in whole["positions"]}
+    )
+    assert whole["gross"] == pytest.approx(sum(each["amount"] for each in whole["positions"]))
+    assert whole["diversified"] is None or whole["diversified"] <= whole["gross"] * 1.000001
+    assert whole["gross_pct"] == pytest.approx(100 * whole["gross"] / float(whole["value"]["amount"]))
+    assert in_words[0] == Exit.OK and "Gross" in in_words[1] and "If every stop is hit" in in_words[1]
+    for query in ("trading_days=0", "trading_days=253"):
+        assert (await qm.desk.get(f"/api/v1/market/atr?{query}")).status_code == 422
+
+
 async def test_a_holding_of_which_nothing_can_be_told_stops_no_other(qm: Shell) -> None:
     dear = Holding("AAPL", Quantity(10), Money(1_000_000, "USD"))
     others = (

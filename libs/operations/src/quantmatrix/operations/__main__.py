@@ -38,6 +38,7 @@ COMMANDS = (
     Command("morning", "briefing", "morning_command"),
     Command("holdings", "briefing", "holdings_command"),
     Command("advise", "scanning", "advise_command"),
+    Command("atr", "moving", "atr_command"),
     Command("lots", "lots"),
     Command("assigned", "assigning", "assigned_command"),
     Command("report", "reports", "report_command"),

@@ -21,6 +21,7 @@ from quantmatrix.common.contracts.asking.ledger import LedgerDigest, LedgerDiges
 from quantmatrix.common.contracts.asking.runs import FollowUpsAsked, ProposalAsked, RunDetailsAsked, StrategiesAsked, VerdictsAsked
 from quantmatrix.common.contracts.asking.scans import AdviceAsked, ScanAsked, WatchlistAsked
 from quantmatrix.common.contracts.asking.signals import ChartAsked, Runs, RunsAsked, RunSummary, Signals, SignalsAsked
+from quantmatrix.common.contracts.asking.volatility import AtrAsked, PortfolioAtrAsked
 from quantmatrix.common.contracts.asking.work import CrewAsked, JobBeat, JobDataAsked, JobDone
 from quantmatrix.common.contracts.codec import decode_as
 from quantmatrix.common.contracts.commands import ChangeRun, FundRun, StartRun
@@ -136,17 +137,26 @@ def bus(
             Answers(ProposalAsked, handlers.starting.proposal),
             Answers(VerdictsAsked, handlers.answers.verdicts),
             Answers(FollowUpsAsked, handlers.answers.follow_ups),
-            Answers(ScanAsked, handlers.scanning.scanned),
-            Answers(WatchlistAsked, handlers.scanning.watchlist),
-            Answers(MorningAsked, handlers.scanning.morning),
-            Answers(HoldingAlertsAsked, handlers.scanning.holding_alerts),
-            Answers(AdviceAsked, handlers.scanning.advice),
+            *scans(handlers),
             Answers(ChartAsked, charts.chart),
             Answers(LedgerDigestAsked, ledger_digest),
             *stored.answers,
         ),
         does=stored.does,
         background=(*background, *stored.background),
+    )
+
+
+def scans(handlers: Handlers) -> tuple[Answers[Any], ...]:
+    """What is read of a universe, of one instrument and of what is held. Nothing is traded on it."""
+    return (
+        Answers(ScanAsked, handlers.scanning.scanned),
+        Answers(WatchlistAsked, handlers.scanning.watchlist),
+        Answers(MorningAsked, handlers.scanning.morning),
+        Answers(HoldingAlertsAsked, handlers.scanning.holding_alerts),
+        Answers(AdviceAsked, handlers.scanning.advice),
+        Answers(AtrAsked, handlers.moving.readings),
+        Answers(PortfolioAtrAsked, handlers.moving.portfolio),
     )
 
 

@@ -19,6 +19,7 @@ from quantmatrix.signals.domain.memory import after_adjustment
 from quantmatrix.signals.domain.series import RawBar, Split
 from quantmatrix.signals.engines import Engines
 from quantmatrix.signals.ledgers import LedgerStore
+from quantmatrix.signals.moving import Moving
 from quantmatrix.signals.optioning import Contracts, options_of
 from quantmatrix.signals.ports import OptionChains, Strategy
 from quantmatrix.signals.scanning import Scanning
@@ -42,6 +43,7 @@ class Handlers:
         self.starting = Starting(self._engines, slate)
         self.answers = Answers(self._engines)
         self.scanning = Scanning(slate, slate.history)
+        self.moving = Moving(self.scanning, chains)
         self._known: dict[str, list[KnownInstrument]] = {}
         self.at_work = AtWork()
         self._looked: tuple[Page, Looked] | None = None

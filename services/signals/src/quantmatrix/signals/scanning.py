@@ -57,11 +57,13 @@ _PRICES = ("open", "high", "low", "close")
 
 
 @dataclass(frozen=True, slots=True)
-class _Universe:
-    """Series by symbol, and why those that are missing are."""
+class Universe:
+    """Series by symbol in today's units, what they were divided by, and why those that are missing are. listed: every symbol's own id."""
 
     bars: Mapping[str, pl.DataFrame]
+    factors: Mapping[str, float]
     failed: Mapping[str, str]
+    listed: Mapping[str, InstrumentId]
 
     def batch(self, symbols: Sequence[str]) -> Mapping[str, pl.DataFrame]:
         return {symbol: self.bars[symbol] for symbol in symbols}
@@ -84,7 +86,7 @@ class Scanning:
         if wanted is None:
             raise Refused("PRESET_UNKNOWN", f"there is no preset {asked.preset!r}; there is {', '.join(PRESETS)}")
         wanted = _filtered(wanted, asked.filters)
-        universe = await self._universe(asked.symbols, connection)
+        universe = await self.universe(asked.symbols, connection)
         found = await asyncio.to_thread(scan, universe.bars, universe.batch, wanted)
         return Scanned(
             preset=asked.preset,
@@ -98,7 +100,7 @@ class Scanning:
 
     async def watchlist(self, asked: WatchlistAsked, connection: Connection) -> Watchlist:
         """The best of a universe by watchlist score. Nothing here says what people think of a symbol, so no sentiment is known."""
-        universe = await self._universe(asked.symbols, connection)
+        universe = await self.universe(asked.symbols, connection)
         found = await asyncio.to_thread(watch, universe.bars, universe.batch)
         return Watchlist(
             scanned=len(found.figures),
@@ -109,8 +111,8 @@ class Scanning:
 
     async def morning(self, asked: MorningAsked, connection: Connection) -> Morning:
         """The figures of a morning's letter, from the scan of the schedule over all that is listed."""
-        universe = await self._universe((), connection, asked.before)
-        indices = await self._universe(INDICES, connection, asked.before)
+        universe = await self.universe((), connection, asked.before)
+        indices = await self.universe(INDICES, connection, asked.before)
         found = await asyncio.to_thread(scan, universe.bars, universe.batch, PRESETS[MORNING_PRESET])
         seen = await asyncio.to_thread(scan, indices.bars, indices.batch, PRESETS["all"])
         readings = {one.symbol: one for one in seen.hits}
@@ -134,7 +136,7 @@ class Scanning:
         unpriced = {one.symbol: "nobody knows what it cost" for one in asked.holdings if one.symbol not in costs}
         if not costs:
             return HoldingAlerts((), 0, tuple(Unread(*one) for one in sorted(unpriced.items())))
-        universe = await self._universe(tuple(costs), connection)
+        universe = await self.universe(tuple(costs), connection)
         found = await asyncio.to_thread(scan, universe.bars, universe.batch, PRESETS["all"])
         told = [alert for one in found.hits for alert in alerts_of(one, costs[one.symbol])]
         unread = (*universe.with_unread(found.unread), *(Unread(*one) for one in unpriced.items()))
@@ -144,19 +146,23 @@ class Scanning:
             unread=tuple(sorted(unread, key=lambda one: one.symbol)),
         )
 
-    async def _universe(self, named: Sequence[str], connection: Connection, before: date | None = None) -> "_Universe":
+    async def universe(self, named: Sequence[str], connection: Connection, before: date | None = None) -> "Universe":
         """The series of the symbols that are named, or of all that is listed, up to a session. Raises Refused for too many."""
         if len(named) > SYMBOLS_MAX:
             raise Refused("SCAN_TOO_LARGE", f"{len(named)} symbols, at most {SYMBOLS_MAX}")
         known = await SignalsStore(connection).instruments_by_id()
         listed = {one.instrument.symbol: own for own, one in sorted(known.items()) if one.underlying is None}
         symbols = dict.fromkeys([one.strip().upper() for one in named] or sorted(listed))
-        bars, failed = await self._bars({symbol: listed[symbol] for symbol in symbols if symbol in listed}, before)
-        return _Universe(bars, {**failed, **{symbol: "it is not listed here" for symbol in symbols if symbol not in listed}})
+        bars, factors, failed = await self._bars({symbol: listed[symbol] for symbol in symbols if symbol in listed}, before)
+        unlisted = {symbol: "it is not listed here" for symbol in symbols if symbol not in listed}
+        return Universe(bars, factors, {**failed, **unlisted}, listed)
 
-    async def _bars(self, instruments: Mapping[str, InstrumentId], before: date | None) -> tuple[dict[str, pl.DataFrame], dict[str, str]]:
+    async def _bars(
+        self, instruments: Mapping[str, InstrumentId], before: date | None
+    ) -> tuple[dict[str, pl.DataFrame], dict[str, float], dict[str, str]]:
         """The series in today's units (those of the day `before`) by symbol, and the symbols whose history cannot be had with the reason."""
         found: dict[str, pl.DataFrame] = {}
+        factors: dict[str, float] = {}
         failed: dict[str, str] = {}
         for symbol, own in instruments.items():
             series = self._slate.series(own)
@@ -169,7 +175,8 @@ class Scanning:
             if before is not None:
                 frame, today = frame.filter(pl.col("session") < before), series.factor_until(before)
             found[symbol] = frame.with_columns(*(pl.col(name) / today for name in _PRICES), pl.col("volume") * today)
-        return found, failed
+            factors[symbol] = today
+        return found, factors, failed
 
     async def advice(self, asked: AdviceAsked, _: Connection) -> Advice:
         """What the rules say. Raises Refused for a style that there is not, and for figures that are none."""

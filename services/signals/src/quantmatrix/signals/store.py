@@ -172,6 +172,15 @@ class SignalsStore:
             holding.cost.amount if holding.cost is not None else None,
         )  # fmt: skip
 
+    async def stops_of(self, user_id: UserId) -> list[tuple[InstrumentId, Quantity, float]]:
+        """What the runs of a user hold long with a stop: units, and the stop's level on the series."""
+        rows = await self._connection.fetch(
+            """select h.instrument_id, h.quantity, h.stop_level from holding h join run r using (run_id)
+               where r.user_id = $1 and r.state <> 'stopped' and h.quantity > 0 and h.stop_level is not null order by h.run_id, h.instrument_id""",
+            user_id,
+        )
+        return [(InstrumentId(row["instrument_id"]), Quantity(row["quantity"]), row["stop_level"]) for row in rows]
+
     async def working_order(self, order_id: OrderId) -> WorkingOrder | None:
         row = await self._connection.fetchrow("select * from working where order_id = $1", order_id)
         return working_of(row) if row else None

@@ -24,6 +24,7 @@ from quantmatrix.common.contracts.asking import (
     statements,
     supervisor,
     taxes,
+    volatility,
 )
 from quantmatrix.common.contracts.asking.question import Question
 from quantmatrix.common.runtime.asking import DEADLINE_S
@@ -38,6 +39,7 @@ _MODULES = (
     signals,
     runs,
     scans,
+    volatility,
     briefing,
     days,
     backtests,

@@ -12,6 +12,7 @@ from quantmatrix.common.contracts.asking.execution import FillSummary
 from quantmatrix.common.contracts.asking.market import BarColumns, BarsAsked, Instruments, InstrumentsAsked, ListedInstrument
 from quantmatrix.common.contracts.asking.portfolio import Lots, LotsAsked, LotSummary, Portfolio, PortfolioAsked, PositionSummary
 from quantmatrix.common.contracts.asking.signals import Chart, ChartAsked
+from quantmatrix.common.contracts.asking.volatility import AtrReadings
 from quantmatrix.common.contracts.signals import SignalRaised
 from quantmatrix.common.names import InstrumentId
 from quantmatrix.gateway.context import By, Gateway, Here
@@ -23,6 +24,7 @@ from quantmatrix.gateway.people import Person
 from quantmatrix.gateway.problems import ProblemError
 from quantmatrix.gateway.routes.orders import fills_of
 from quantmatrix.gateway.routes.signals import signals_of
+from quantmatrix.gateway.routes.volatility import readings_of
 
 ROUTER = APIRouter()
 FILLS_SHOWN = 200
@@ -93,6 +95,10 @@ async def load_levels(look: Look) -> Chart:
     return found
 
 
+async def load_moves(look: Look) -> AtrReadings:
+    return await readings_of(look.gateway, (look.values["listed"].instrument.symbol,))
+
+
 async def load_holding(look: Look) -> Holding:
     instrument: InstrumentId = look.values["listed"].instrument.instrument_id
     portfolio: Portfolio
@@ -118,7 +124,7 @@ SYMBOLS = Page("/symbols", "symbols.html", {"all": load_all})
 SYMBOL = Page(
     "/symbols/one",
     "symbol.html",
-    {"all": load_all, "levels": load_levels, "holding": load_holding, "signals": load_signals, "fills": load_fills},
+    {"all": load_all, "levels": load_levels, "moves": load_moves, "holding": load_holding, "signals": load_signals, "fills": load_fills},
 )
 
 
