@@ -8,19 +8,22 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from quantmatrix.common.testing.process import is_alive
 from quantmatrix.common.testing.waiting import WITHIN_S, wait_until
+from quantmatrix.operations.places import Places
 from quantmatrix.operations.processes import Child
-from quantmatrix.operations.servers.nats import OUTGOING_FROM, PORTS, free_port
+from quantmatrix.operations.servers.nats import OUTGOING_FROM, PORTS, NatsServer, free_port
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)"
 PARENT = """
 import asyncio, sys
 from pathlib import Path
+from quantmatrix.operations.places import Places
 from quantmatrix.operations.processes import Child
 async def main():
     child = Child("child", [sys.executable, "-c", "import time; time.sleep(600)"], {}, Path(sys.argv[1]))
@@ -130,3 +133,23 @@ def test_a_free_port_is_none_that_is_taken_or_that_an_outgoing_connection_may_ge
 
         assert taken.getsockname()[1] not in found and len({first, *found}) == 21
     assert all(OUTGOING_FROM - PORTS <= one < OUTGOING_FROM for one in found)
+
+
+async def test_a_bus_whose_port_was_taken_after_the_look_takes_another_one(tmp_path: Path) -> None:
+    """Between the look and the start lies the time in which a database is made: others look for ports as well."""
+    places = Places(tmp_path / "data")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        server = NatsServer(places, places.open(), ports=chain([port, free_port(), free_port(), port], iter(free_port, 0)).__next__)
+        try:
+            await server.start()
+            first = server.port
+            await server.child.stop()
+            await server.start()
+        finally:
+            await server.child.stop()
+            places.close()
+
+    assert (server.port, port in (server.port, server.monitor_port)) == (first, False)

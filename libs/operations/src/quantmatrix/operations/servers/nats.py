@@ -8,7 +8,9 @@ import shutil
 import socket
 import ssl
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
+from secrets import randbelow
 
 import httpx
 import structlog
@@ -31,7 +33,10 @@ NO_AUTHORITIES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 OUTGOING_FROM = 32_768
 """The first port that Linux gives to outgoing connections; one of those could be taken between a look and a start."""
 PORTS = 12_000
-_looked_at = itertools.count(101 * os.getpid())
+PORT_TAKEN = "address already in use"
+PORT_TRIES = 5
+LAST_WORDS = 3
+_looked_at = itertools.count(randbelow(PORTS))
 """Every process looks in another order, and never soon again at what it has given out."""
 
 log = structlog.get_logger(__name__)
@@ -52,12 +57,12 @@ class NatsServer:
 
     name = "nats"
 
-    def __init__(self, places: Places, secrets: Secrets, *, durable: bool = False) -> None:
+    def __init__(self, places: Places, secrets: Secrets, *, durable: bool = False, ports: Callable[[], int] = free_port) -> None:
         self._places = places
         self._secrets = secrets
         self._durable = durable
-        self.port = free_port()
-        self.monitor_port = free_port()
+        self._ports = ports
+        self.port, self.monitor_port = 0, 0
         self.child = Child(
             name=self.name,
             command=[str(nats_program()), "-c", str(places.runtime / "nats.conf")],
@@ -76,11 +81,12 @@ class NatsServer:
     async def start(self) -> None:
         """Start and wait until JetStream works. Raises SetUpError with the server's last words when it does not come up.
 
-        The bus keeps copies only: a store that was emptied, or that the server cannot read any more, is begun anew.
+        Its ports are chosen at its first start, others where somebody took one meanwhile; from then on they stay. The bus keeps copies
+        only: a store that was emptied, or that the server cannot read any more, is begun anew.
         """
         if self.store.exists() and not self.store_is_ours():
             self._empty()
-        trouble = await self._started()
+        trouble = await self._started() if self.port else await self._started_first()
         if trouble is not None:
             log.warning("bus.unreadable", trouble=trouble)
             await self.child.stop(STOP_TIMEOUT_S)
@@ -88,6 +94,20 @@ class NatsServer:
             trouble = await self._started()
         if trouble is not None:
             raise SetUpError(f"nats-server did not become ready within {READY_TIMEOUT_S:g} s: {trouble}; see {self.child.output}")
+
+    async def _started_first(self) -> str | None:
+        for _ in range(PORT_TRIES - 1):
+            self._choose_ports()
+            try:
+                return await self._started()
+            except SetUpError:
+                if PORT_TAKEN not in self.child.last_words(LAST_WORDS):
+                    raise
+        self._choose_ports()
+        return await self._started()
+
+    def _choose_ports(self) -> None:
+        self.port, self.monitor_port = self._ports(), self._ports()
 
     async def _started(self) -> str | None:
         """Start once; returns what stands between the server and its streams, None when they work."""
@@ -111,7 +131,7 @@ class NatsServer:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while (answer := await self._health()) is None or answer.status_code != httpx.codes.OK:
                     if not self.child.alive:
-                        raise SetUpError(f"nats-server stopped at once; its last words: {self.child.last_words(3)}")
+                        raise SetUpError(f"nats-server stopped at once; its last words: {self.child.last_words(LAST_WORDS)}")
                     trouble = _told(answer) if answer is not None else ""
                     lost_since = min(lost_since, now()) if UNREADABLE in trouble else float("inf")
                     if now() - lost_since >= UNREADABLE_S:
