@@ -7,14 +7,14 @@ import msgspec
 import pytest
 from services.execution.tests.desk import Desk
 from services.execution.tests.test_contract_ends import PUT, with_put
-from services.execution.tests.test_processes import ACCOUNT, order
+from services.execution.tests.test_processes import ACCOUNT, order, until
 from services.execution.tests.test_splits import at_the_venue, book_of
 
 from quantmatrix.common.contracts.asking.assignments import AssignmentBookingAsked
 from quantmatrix.common.contracts.asking.execution import BreaksAsked, FillsAsked
-from quantmatrix.common.contracts.prices import InstrumentListed
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
-from quantmatrix.common.names import AccountId, ContractEnding, InstrumentId, OrderState, Side, UserId
+from quantmatrix.common.contracts.prices import CorporateActionAnnounced, InstrumentListed
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, short_token
+from quantmatrix.common.names import AccountId, ActionKind, ContractEnding, InstrumentId, OrderState, Side, UserId
 from quantmatrix.common.option_ends import delivered
 from quantmatrix.common.options import CONTRACT_SIZE, terms_of
 from quantmatrix.common.runtime.errors import Refused
@@ -22,10 +22,12 @@ from quantmatrix.common.testing.examples import CLOSED_AT, INSTRUMENT, SESSION, 
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.brokers.paper import PaperBroker
 from quantmatrix.execution.domain.orders import Ended, Execution
 
 PAPER = ACCOUNT
 NEXT = SESSION + timedelta(days=1)
+SPLIT_PUT = "ABC   240308P00010000"
 
 
 def letter(number: int = 1, **changes: Any) -> AssignmentBookingAsked:
@@ -88,13 +90,78 @@ async def test_what_makes_no_sense_is_refused_whole(sold: Any, changes: dict[str
     assert await book_of(sold) == before
 
 
-async def test_a_second_letter_about_the_same_contracts_and_session_is_refused(sold: Any) -> None:
-    await sold("execution", letter(1))
+async def test_a_letter_in_other_words_books_nothing_and_one_of_other_figures_is_refused(sold: Any) -> None:
+    """What it is about counts: an account, a contract and a session have one letter."""
+    first = await sold("execution", letter(1))
     before = await book_of(sold)
+    again = await sold("execution", letter(2))
     with pytest.raises(Refused, match="is booked already"):
-        await sold("execution", letter(2))
+        await sold("execution", letter(3, contracts=Quantity(2)))
 
+    assert (again.booked, again.end_id) == (False, first.end_id)
     assert await book_of(sold) == before
+
+
+async def _sells_two_more(sold: Any, say: Saying) -> None:
+    await say(msgspec.structs.replace(order(2), instrument=PUT, side=Side.SELL, quantity=Quantity(2)))
+    await at_the_venue(sold, 2)
+    for message in with_put(2, 20):
+        await say(message)
+    await say.heard_by("execution", sold)
+
+
+async def test_no_more_is_assigned_than_was_open_after_the_session_of_the_letter(sold: Any, say: Saying) -> None:
+    """Two were sold on that day and two on the next: portfolio could not take three out of the lots of the first day."""
+    await _sells_two_more(sold, say)
+    before = await book_of(sold)
+    with pytest.raises(Refused, match=f"after {NEXT} 2 that were sold were open"):
+        await sold("execution", letter(contracts=Quantity(3)))
+    assert await book_of(sold) == before
+
+    assert (await sold("execution", letter(contracts=Quantity(3), session=NEXT + timedelta(days=1)))).booked
+    assert (await book_of(sold)).positions == {PUT.instrument_id: Quantity(-1), INSTRUMENT.instrument_id: Quantity(300)}
+
+
+async def test_a_letter_of_terms_that_a_split_has_changed_since_is_refused(sold: Any, say: Saying) -> None:
+    """The two puts are four by then, at half of the strike: the letter's one is not one of them."""
+    day = NEXT + timedelta(days=1)
+    for instrument in (INSTRUMENT, PUT):
+        await say(
+            like(
+                CorporateActionAnnounced, action_id=derived_id("split", instrument.symbol), instrument=instrument, kind=ActionKind.SPLIT,
+                effective=day, numerator=2, denominator=1, amount=None, becomes=SPLIT_PUT if instrument is PUT else "",
+            )
+        )  # fmt: skip
+    await say.heard_by("execution", sold)
+    before = await book_of(sold)
+    with pytest.raises(Refused, match=f"has other terms since {day}"):
+        await sold("execution", letter(option=SPLIT_PUT))
+
+    assert before.positions == {PUT.instrument_id: Quantity(-4)}
+    assert await book_of(sold) == before
+
+
+async def test_what_dies_between_the_venues_assignment_and_ours_is_booked_once_after_later_trades_too(
+    sold: Any, say: Saying, paper: PaperBroker, start_here: Any
+) -> None:
+    """The venue has the letter's one put, and ten shares are bought more than a day after its session; nobody of us knows of the letter."""
+    await say(order(2))
+    await at_the_venue(sold, 2)
+    closed, _ = with_put(3, 20)
+    await say(msgspec.structs.replace(closed, part=1, parts=2))  # the contract's last day has begun and is not over
+    await until(sold, "the shares are bought", executions=2)
+    await start_here.stop("execution")
+    told_as = short_token("told assignment", PAPER, PUT.instrument_id, NEXT, length=16)
+    at = CLOSED_AT + timedelta(days=1)
+    await paper.assign(AccountId(PAPER), PUT.instrument_id, INSTRUMENT.instrument_id, Quantity(1), at, told_as)
+    await start_here("execution", reconcile_every_s=0.1)
+    await until(sold, "the comparison has found what the venue lists", executions_not_booked=())
+    again = await sold("execution", letter())
+    book = await book_of(sold)
+
+    assert not again.booked
+    assert book.positions == book.broker_positions == {PUT.instrument_id: Quantity(-1), INSTRUMENT.instrument_id: Quantity(110)}
+    assert book.cash == book.broker_cash
 
 
 async def test_what_a_broker_lists_later_confirms_the_letter_and_is_not_booked_again(desk: Desk, ask: Any) -> None:

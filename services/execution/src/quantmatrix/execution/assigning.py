@@ -25,14 +25,20 @@ IMPOSSIBLE = "ASSIGNMENT_IMPOSSIBLE"
 
 @dataclass(frozen=True, slots=True)
 class _Sold:
-    """Contracts as our books have them. quantity: what the account holds, below zero where it sold; since: session of the first sale."""
+    """Contracts as our books have them.
+
+    quantity: what the account holds, below zero where it sold; then: what it held after the session of the letter. since: session of
+    the first sale; split: of the first split after that session.
+    """
 
     option: InstrumentId
     symbol: str
     underlying: InstrumentId | None
     deliverable: Quantity
     quantity: Quantity
+    then: Quantity
     since: date | None
+    split: date | None
     told: int
 
 
@@ -48,16 +54,16 @@ class Assigning:
         account = await store.account(AccountId(asked.account_id), lock=True)
         if account is None or asked.user_id not in (None, account.user_id):
             raise Refused("ACCOUNT_UNKNOWN", f"there is no account {asked.account_id}")
-        execution_id = short_token("told assignment", account.account_id, asked.command_id, length=16)
-        end_id = fill_of(account.account_id, execution_id)
-        if await _is_booked(page.connection, end_id):
-            return AssignmentTaken(end_id, booked=False)
         broker = self._brokers.of(account)
         if await is_ahead(broker, store):
             raise Refused(
                 "SERVICE_BUSY", "the account's broker has followed a split that is not in our books yet; tell it again in a moment"
             )
         sold = await _sold(page.connection, account.account_id, asked)
+        execution_id = short_token("told assignment", account.account_id, sold.option, asked.session, length=16)
+        end_id = fill_of(account.account_id, execution_id)
+        if await _is_booked(page.connection, end_id, asked.contracts):
+            return AssignmentTaken(end_id, booked=False)
         ended, at = await self._ended(asked, sold, account, page)
         if isinstance(broker, PriceDriven):
             try:
@@ -85,29 +91,40 @@ class Assigning:
 
 def _against(asked: AssignmentBookingAsked, sold: _Sold, reached: date) -> str | None:
     """Why the letter cannot be meant so, in a sentence."""
-    contracts, short, expires = asked.contracts, Quantity(0) - sold.quantity, terms_of(sold.symbol).expires
+    contracts, expires = asked.contracts, terms_of(sold.symbol).expires
+    short, then = (max(Quantity(0) - quantity, Quantity(0)) for quantity in (sold.quantity, sold.then))
     reasons = (
         (contracts.value <= 0 or contracts.value != int(contracts.value), f"{contracts} are not whole contracts above zero"),
+        (sold.told > 0, f"an assignment of {sold.symbol} after {asked.session} is booked already"),
         (
             short < contracts,
-            f"{contracts} of {sold.symbol} cannot be assigned: the account has sold {max(short, Quantity(0))} that are open",
+            f"{contracts} of {sold.symbol} cannot be assigned: the account has sold {short} that are open",
         ),
         (asked.session > expires, f"{sold.symbol} ended on {expires}, before {asked.session}"),
         (asked.session > reached, f"{asked.session} has not closed yet; the latest session is {reached}"),
-        (sold.since is None or asked.session < sold.since, f"{sold.symbol} was not sold before {sold.since}"),
-        (sold.told > 0, f"an assignment of {sold.symbol} after {asked.session} is booked already"),
+        (sold.since is None or asked.session < sold.since, f"{sold.symbol} was not sold before {sold.since or 'that session'}"),
+        (sold.split is not None, f"{sold.symbol} has other terms since {sold.split}: what was assigned before cannot be told in them"),
+        (then < contracts, f"{contracts} of {sold.symbol} cannot be assigned: after {asked.session} {then} that were sold were open"),
     )
     return next((reason for holds, reason in reasons if holds), None)
 
 
-async def _is_booked(connection: Connection, end_id: FillId) -> bool:
-    return bool(await connection.fetchval("select exists(select from contract_end where end_id = $1)", end_id))
+async def _is_booked(connection: Connection, end_id: FillId, contracts: Quantity) -> bool:
+    """Whether this letter is booked; another one about the same contracts and session is refused by `_against`."""
+    found = "select exists(select from contract_end where end_id = $1 and contracts = $2)"
+    return bool(await connection.fetchval(found, end_id, contracts.value))
 
 
 async def _sold(connection: Connection, account_id: AccountId, asked: AssignmentBookingAsked) -> _Sold:
     """Raises Refused for what is no option that is listed here."""
     row = await connection.fetchrow(
         """select o.instrument_id, o.symbol, o.deliverable, coalesce(p.quantity, 0) as quantity,
+             coalesce(p.quantity, 0) - coalesce((select sum(case e.side when 'BUY' then e.quantity else -e.quantity end) from execution e
+              where e.account_id = $1 and e.instrument_id = o.instrument_id and e.session > $3 and not exists
+              (select from execution x where x.account_id = $1 and x.corrects = e.execution_id)), 0)
+              - coalesce((select sum(case c.side when 'BUY' then c.contracts else -c.contracts end) from contract_end c
+              where c.account_id = $1 and c.instrument_id = o.instrument_id and c.session > $3), 0) as quantity_then,
+             (select min(a.effective) from action_applied a where a.instrument_id = o.instrument_id and a.effective > $3) as split,
              (select min(e.session) from execution e where e.account_id = $1 and e.instrument_id = o.instrument_id and e.side = 'SELL') as since,
              (select count(*) from contract_end c where c.account_id = $1 and c.instrument_id = o.instrument_id
               and c.how = 'assignment' and c.session = $3) as told
@@ -129,6 +146,8 @@ async def _sold(connection: Connection, account_id: AccountId, asked: Assignment
         underlying=InstrumentId(underlying) if underlying else None,
         deliverable=Quantity(row["deliverable"]) if row["deliverable"] is not None else CONTRACT_SIZE,
         quantity=Quantity(row["quantity"]),
+        then=Quantity(row["quantity_then"]),
+        split=row["split"],
         since=row["since"],
         told=row["told"],
     )

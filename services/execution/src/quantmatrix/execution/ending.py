@@ -73,13 +73,17 @@ async def _opened_by(connection: Connection, account_id: AccountId, ended: Ended
 
 
 async def _confirms(connection: Connection, account_id: AccountId, execution: Execution, ended: Ended) -> bool:
-    """Whether a person had told this end, which the broker lists now, or listed before."""
+    """Whether a person had told this end, which the broker lists now, or listed before. Where the letter and the list tell of other
+    numbers nothing is booked: the difference of the books stays a break.
+    """
     found = await connection.fetchval(
         """with known as (select 1 from contract_end where account_id = $1 and confirmed_as = $2),
            confirmed as (update contract_end set confirmed_as = $2 where not exists (select from known) and end_id =
              (select end_id from contract_end where account_id = $1 and instrument_id = $3 and how = $4 and contracts = $5 and session = $6
               and told and confirmed_as is null order by end_id limit 1) returning 1)
-           select exists(select from known) or exists(select from confirmed)""",
+           select case when exists(select from known) or exists(select from confirmed) then 'confirmed'
+             when exists(select from contract_end where account_id = $1 and instrument_id = $3 and how = $4 and session = $6 and told
+               and confirmed_as is null) then 'differs' end""",
         account_id,
         execution.execution_id,
         ended.option,
@@ -87,7 +91,9 @@ async def _confirms(connection: Connection, account_id: AccountId, execution: Ex
         ended.end.contracts.value,
         execution.session,
     )
-    return bool(found)
+    if found == "differs":
+        log.error("end.differs_from_letter", account_id=account_id, execution_id=execution.execution_id, contracts=str(ended.end.contracts))
+    return found is not None
 
 
 async def _entered(

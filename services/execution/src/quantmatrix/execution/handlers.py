@@ -68,7 +68,7 @@ class Handlers:
         for broker in self._brokers.price_driven():
             await broker.action_effective(action)
         store = ExecutionStore(page.connection)
-        if not await store.first_time(action.action_id):
+        if not await store.first_time(action.action_id, action.instrument.instrument_id, action.effective):
             return
         if action.becomes:
             await store.rename(action.instrument.instrument_id, action.becomes, action.deliverable)

@@ -101,8 +101,10 @@ async def reconcile(account: Account, broker: Broker, page: Page, now: datetime)
         log.info("reconciled.executions", account_id=account.account_id, booked=booked)
     if await store.unanswered(account.account_id):
         return []
-    fresh = await store.account(account.account_id)
-    differences = await _differences(fresh or account, broker, store)
+    differences = await _differences(await store.account(account.account_id) or account, broker, store)
+    if differences and last is not None and await take_changes(broker, account, datetime.min.replace(tzinfo=now.tzinfo), page):
+        # What a letter tells is dated at its session, which lies before what was traded since.
+        differences = await _differences(await store.account(account.account_id) or account, broker, store)
     for found in differences:
         break_id = derived_id("break", account.account_id, found.about, found.ours, found.theirs, now)
         if await store.find_break(break_id, account.account_id, found, now):

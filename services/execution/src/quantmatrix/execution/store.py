@@ -106,10 +106,14 @@ class ExecutionStore(Books):
         )
         return found
 
-    async def first_time(self, action_id: UUID) -> bool:
+    async def first_time(self, action_id: UUID, instrument: InstrumentId, effective: date) -> bool:
         """Whether a corporate action is new here; from now on it is not."""
         new = await self._connection.fetchval(
-            "insert into action_applied (action_id) values ($1) on conflict do nothing returning true", action_id
+            """insert into action_applied (action_id, instrument_id, effective) values ($1, $2, $3) on conflict do nothing
+               returning true""",
+            action_id,
+            instrument,
+            effective,
         )
         return bool(new)
 

@@ -126,8 +126,13 @@ async def end_contracts(connection: Connection, moment: Moment, closes: Mapping[
 
 
 async def assign(connection: Connection, wanted: Assigned, tariff: Tariff) -> None:
-    """Assign contracts that were sold, before their end; told again it changes nothing. Raises ValueError where fewer were sold."""
-    if await connection.fetchval("select exists(select from execution where execution_id = $1)", wanted.told_as):
+    """Assign contracts that were sold, before their end; told again it changes nothing. Raises ValueError where fewer were sold, or others told."""
+    entered = await connection.fetchval("select quantity from execution where execution_id = $1", wanted.told_as)
+    if entered is not None:
+        if entered != wanted.contracts.value:
+            raise ValueError(
+                f"{wanted.contracts} of {wanted.option} cannot be assigned: the venue has assigned {Quantity(entered)} of them"
+            )
         return
     held = await _held(connection, wanted.account_id, wanted.option)
     one = next((one for one in held if -one.quantity >= wanted.contracts), None)
