@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from quantmatrix.operations import output
 from quantmatrix.operations.__main__ import main
 
 
@@ -21,10 +22,11 @@ class Called:
     stderr: str
 
 
-def called(folder: Path, *words: str, logs_stay: bool = False, **settings: str) -> Called:
+def called(folder: Path, *words: str, logs_stay: bool = False, width: int = 80, **settings: str) -> Called:
     """One command, given in this folder, with these variables, by nobody who could answer a question.
 
-    logs_stay: whether services run in this process, whose logs the command leaves alone.
+    logs_stay: whether services run in this process, whose logs the command leaves alone. width: of the terminal, in characters; what
+    this process began with does not count.
     """
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as here, _logs_as_before(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -32,6 +34,8 @@ def called(folder: Path, *words: str, logs_stay: bool = False, **settings: str) 
             here.setattr(structlog, "configure", lambda **_: None)
         else:
             structlog.reset_defaults()
+        for console in (output.out, output.err):
+            here.setattr(console, "_width", width)
         here.chdir(folder)
         here.setattr("sys.argv", ["qm", *words])
         here.setattr("sys.stdin", io.StringIO())

@@ -28,11 +28,11 @@ class Shell:
 
     def __init__(self, desk: Desk, servers: Servers, folder: Path) -> None:
         self.desk, self._folder = desk, folder
-        self._told = {"QM_NATS_URL": servers.nats.url, "QM_NATS_OPERATOR_PASSWORD": servers.secrets.nats[OPERATOR_USER], "COLUMNS": "200"}
+        self._told = {"QM_NATS_URL": servers.nats.url, "QM_NATS_OPERATOR_PASSWORD": servers.secrets.nats[OPERATOR_USER]}
 
     async def __call__(self, *words: str) -> tuple[int, str]:
         """The exit code, and what was written on either stream. One command at a time."""
-        done = await asyncio.to_thread(lambda: called(self._folder, *words, logs_stay=True, **self._told))
+        done = await asyncio.to_thread(lambda: called(self._folder, *words, logs_stay=True, width=200, **self._told))
         return done.returncode, done.stdout + done.stderr
 
     async def answer(self, *words: str) -> Any:

@@ -70,7 +70,8 @@ def test_spelling_by_example(value: str, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " 1", "1 ", "+1", "1e3", "NaN", "inf", "1_0", "01", ".5", "1.", "--1", "1" * 19, "0.0000000000001", "１", "1\n"]
+    "text",
+    ["", " 1", "1 ", "+1", "1e3", "NaN", "inf", "1_0", "01", ".5", "1.", "--1", "1" * 19, "0.0000000000001", "１", "1२", "1.५", "1\n"],
 )
 def test_any_other_spelling_is_refused(text: str) -> None:
     with pytest.raises(NotExactError):

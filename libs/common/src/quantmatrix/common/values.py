@@ -8,7 +8,7 @@ from typing import Self, TypeVar
 
 FRACTION_DIGITS_MAX = 12
 INTEGER_DIGITS_MAX = 18
-_PLAIN = re.compile(r"-?(0|[1-9]\d{0,17})(\.\d{1,12})?")
+_PLAIN = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,12})?")
 _QUANTUM = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
 _LIMIT = Decimal(10) ** INTEGER_DIGITS_MAX
 # Sums and products of two admitted values always fit; anything that would round raises instead. Python's own operators

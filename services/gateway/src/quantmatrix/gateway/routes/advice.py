@@ -1,6 +1,7 @@
 """What the advisory rules say about a holding, within the bounds that a person sets; over the API and on a page."""
 
 import json
+import math
 from datetime import date
 from typing import Annotated, Literal
 
@@ -100,9 +101,11 @@ def _wish(look: Look) -> AdviceAsked:
 
 def _number(what: str, text: str) -> float:
     try:
-        return float(text)
+        if math.isfinite(number := float(text)):
+            return number
     except ValueError:
-        raise ValueError(f"the {what} is missing" if not text else f"the {what} is no number: {text[:40]}") from None
+        pass
+    raise ValueError(f"the {what} is missing" if not text else f"the {what} is no number: {text[:40]}")
 
 
 async def load_holdings(look: Look) -> tuple[OwnHolding, ...]:
