@@ -6,14 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 from services.execution.tests.desk import Desk
-from services.execution.tests.test_contract_ends import PUT, with_put
+from services.execution.tests.test_contract_ends import PUT, sell_two_puts, with_put
 from services.execution.tests.test_processes import ACCOUNT, order, until
 from services.execution.tests.test_splits import at_the_venue, book_of
 
 from quantmatrix.common.contracts.asking.assignments import AssignmentBookingAsked
 from quantmatrix.common.contracts.asking.execution import BreaksAsked, FillsAsked
 from quantmatrix.common.contracts.prices import CorporateActionAnnounced, InstrumentListed
-from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id, short_token
+from quantmatrix.common.ids import FIRST_ADMINISTRATOR, derived_id
 from quantmatrix.common.names import AccountId, ActionKind, ContractEnding, InstrumentId, OrderState, Side, UserId
 from quantmatrix.common.option_ends import delivered
 from quantmatrix.common.options import CONTRACT_SIZE, terms_of
@@ -22,6 +22,7 @@ from quantmatrix.common.testing.examples import CLOSED_AT, INSTRUMENT, SESSION, 
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money, Price, Quantity
+from quantmatrix.execution.assigning import told_as
 from quantmatrix.execution.brokers.paper import PaperBroker
 from quantmatrix.execution.domain.orders import Ended, Execution
 
@@ -38,15 +39,7 @@ def letter(number: int = 1, **changes: Any) -> AssignmentBookingAsked:
 @pytest.fixture
 async def sold(start_here: Any, ask: Any, say: Saying) -> Any:
     """Two puts at 20 are sold on paper on the second day: 180.00 less 1.30 come in."""
-    await start_here("execution")
-    for message in [like(InstrumentListed), like(InstrumentListed, instrument=PUT, underlying=INSTRUMENT.instrument_id), *with_put(0, 20)]:
-        await say(message)
-    await say.heard_by("execution", ask)
-    await say(msgspec.structs.replace(order(1), instrument=PUT, side=Side.SELL, quantity=Quantity(2)))
-    await at_the_venue(ask, 1)
-    for message in with_put(1, 20):
-        await say(message)
-    await say.heard_by("execution", ask)
+    await sell_two_puts(start_here, ask, say)
     return ask
 
 
@@ -151,9 +144,9 @@ async def test_what_dies_between_the_venues_assignment_and_ours_is_booked_once_a
     await say(msgspec.structs.replace(closed, part=1, parts=2))  # the contract's last day has begun and is not over
     await until(sold, "the shares are bought", executions=2)
     await start_here.stop("execution")
-    told_as = short_token("told assignment", PAPER, PUT.instrument_id, NEXT, length=16)
+    execution_id = told_as(AccountId(PAPER), PUT.instrument_id, NEXT)
     at = CLOSED_AT + timedelta(days=1)
-    await paper.assign(AccountId(PAPER), PUT.instrument_id, INSTRUMENT.instrument_id, Quantity(1), at, told_as)
+    await paper.assign(AccountId(PAPER), PUT.instrument_id, INSTRUMENT.instrument_id, Quantity(1), at, execution_id)
     await start_here("execution", reconcile_every_s=0.1)
     await until(sold, "the comparison has found what the venue lists", executions_not_booked=())
     again = await sold("execution", letter())

@@ -33,11 +33,8 @@ def with_put(day: int, close: int) -> list[Any]:
     return [msgspec.structs.replace(closed, bars=(*closed.bars, quote)), reached]
 
 
-@pytest.mark.parametrize("compares_first", [True, False])
-async def test_a_death_between_the_venues_end_of_contracts_and_ours_books_it_once(
-    start_here: Any, ask: Any, say: Saying, paper: PaperBroker, database: Any, compares_first: bool
-) -> None:
-    """Two puts at 20 bring 180.00 less 1.30. At 18 they are assigned at the venue: 200 shares for 4,000, and nobody of us knows of it."""
+async def sell_two_puts(start_here: Any, ask: Any, say: Saying) -> None:
+    """Start execution, and sell two puts at 20 on paper on the second day: 180.00 less 1.30 come in."""
     await start_here("execution")
     for message in [like(InstrumentListed), like(InstrumentListed, instrument=PUT, underlying=INSTRUMENT.instrument_id), *with_put(0, 20)]:
         await say(message)
@@ -47,6 +44,14 @@ async def test_a_death_between_the_venues_end_of_contracts_and_ours_books_it_onc
     for message in with_put(1, 20):
         await say(message)
     await say.heard_by("execution", ask)
+
+
+@pytest.mark.parametrize("compares_first", [True, False])
+async def test_a_death_between_the_venues_end_of_contracts_and_ours_books_it_once(
+    start_here: Any, ask: Any, say: Saying, paper: PaperBroker, database: Any, compares_first: bool
+) -> None:
+    """Two puts at 20 bring 180.00 less 1.30. At 18 they are assigned at the venue: 200 shares for 4,000, and nobody of us knows of it."""
+    await sell_two_puts(start_here, ask, say)
     await start_here.stop("execution")
     later, (closed, reached) = timedelta(days=LAST_DAY), prices(LAST_DAY, 18)
     assert isinstance(closed, BarsClosed)

@@ -5,18 +5,15 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
-from services.execution.tests.test_contract_ends import PUT, with_put
-from services.execution.tests.test_processes import order
-from services.execution.tests.test_splits import at_the_venue, book_of
+from services.execution.tests.test_contract_ends import PUT, sell_two_puts
+from services.execution.tests.test_splits import book_of
 from services.gateway.tests.running import Console, gateway_here
 
 from quantmatrix.common.contracts.asking.assignments import AssignmentBookingAsked
-from quantmatrix.common.contracts.prices import InstrumentListed
 from quantmatrix.common.ids import derived_id
-from quantmatrix.common.names import AccountId, Side
-from quantmatrix.common.testing.examples import INSTRUMENT, SESSION, like
+from quantmatrix.common.names import AccountId
+from quantmatrix.common.testing.examples import INSTRUMENT, SESSION
 from quantmatrix.common.testing.saying import Saying
 from quantmatrix.common.values import Money, Quantity
 
@@ -29,16 +26,7 @@ LETTER = {"option": PUT.symbol, "contracts": 1, "session": NEXT}
 @pytest.fixture
 async def sold(start_here: Any, ask: Any, bus: Any) -> AsyncIterator[Console]:
     """Whoever is logged in has sold two puts at 20 on paper, for 180.00 less 1.30."""
-    say = Saying(bus.connect)
-    await start_here("execution")
-    for message in [like(InstrumentListed), like(InstrumentListed, instrument=PUT, underlying=INSTRUMENT.instrument_id), *with_put(0, 20)]:
-        await say(message)
-    await say.heard_by("execution", ask)
-    await say(msgspec.structs.replace(order(1), instrument=PUT, side=Side.SELL, quantity=Quantity(2)))
-    await at_the_venue(ask, 1)
-    for message in with_put(1, 20):
-        await say(message)
-    await say.heard_by("execution", ask)
+    await sell_two_puts(start_here, ask, Saying(bus.connect))
     async with gateway_here(start_here) as console:
         await console.log_in()
         yield console

@@ -42,6 +42,11 @@ class _Sold:
     told: int
 
 
+def told_as(account_id: AccountId, option: InstrumentId, session: date) -> str:
+    """The id of the execution that a letter tells of: a contract has one letter for each session."""
+    return short_token("told assignment", account_id, option, session, length=16)
+
+
 class Assigning:
     """The venue that lives on our prices enters it into its own book first; what another broker lists later confirms it."""
 
@@ -60,7 +65,7 @@ class Assigning:
                 "SERVICE_BUSY", "the account's broker has followed a split that is not in our books yet; tell it again in a moment"
             )
         sold = await _sold(page.connection, account.account_id, asked)
-        execution_id = short_token("told assignment", account.account_id, sold.option, asked.session, length=16)
+        execution_id = told_as(account.account_id, sold.option, asked.session)
         end_id = fill_of(account.account_id, execution_id)
         if await _is_booked(page.connection, end_id, asked.contracts):
             return AssignmentTaken(end_id, booked=False)
@@ -92,14 +97,11 @@ class Assigning:
 def _against(asked: AssignmentBookingAsked, sold: _Sold, reached: date) -> str | None:
     """Why the letter cannot be meant so, in a sentence."""
     contracts, expires = asked.contracts, terms_of(sold.symbol).expires
-    short, then = (max(Quantity(0) - quantity, Quantity(0)) for quantity in (sold.quantity, sold.then))
+    short, then = (max(-quantity, Quantity(0)) for quantity in (sold.quantity, sold.then))
     reasons = (
         (contracts.value <= 0 or contracts.value != int(contracts.value), f"{contracts} are not whole contracts above zero"),
         (sold.told > 0, f"an assignment of {sold.symbol} after {asked.session} is booked already"),
-        (
-            short < contracts,
-            f"{contracts} of {sold.symbol} cannot be assigned: the account has sold {short} that are open",
-        ),
+        (short < contracts, f"{contracts} of {sold.symbol} cannot be assigned: the account has sold {short} that are open"),
         (asked.session > expires, f"{sold.symbol} ended on {expires}, before {asked.session}"),
         (asked.session > reached, f"{asked.session} has not closed yet; the latest session is {reached}"),
         (sold.since is None or asked.session < sold.since, f"{sold.symbol} was not sold before {sold.since or 'that session'}"),
