@@ -74,4 +74,6 @@ $(VENV)/.ready: requirements.lock $(addsuffix /pyproject.toml,$(MEMBERS)) packag
 $(VENV)/.ready-dev: $(VENV)/.ready requirements-dev.lock
 	@echo "installing the tools of development"
 	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
+	@echo "compiling the tests"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only --quiet >/dev/null || true
 	@touch $@
