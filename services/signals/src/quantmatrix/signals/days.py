@@ -1,5 +1,6 @@
 """What was decided for a person in one session, in short, for whoever tells of the day."""
 
+import textwrap
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -37,5 +38,9 @@ async def _found(user_id: UserId, wanted: Sequence[UUID], connection: Connection
 
 
 def _decided(one: SignalRaised) -> Decided:
-    why = "; ".join(reason.text for reason in one.reasons if reason.met)
-    return Decided(one.signal_id, str(one.kind), one.price, one.stop, why[:WHY_MAX])
+    return Decided(one.signal_id, str(one.kind), one.price, one.stop, why_of(one))
+
+
+def why_of(one: SignalRaised) -> str:
+    """The reasons that were met, cut after a whole word where they are long."""
+    return textwrap.shorten("; ".join(reason.text for reason in one.reasons if reason.met), WHY_MAX, placeholder=" …")
