@@ -302,6 +302,23 @@ async def test_a_service_that_is_killed_or_stands_still_comes_back_and_is_ready(
     assert (supervisor.nursery.pid == parent) == ("nursery" not in how)
 
 
+@pytest.mark.parametrize("name", ["nats", "postgres"])
+async def test_a_server_that_stands_still_is_ended_and_comes_back(make: Make, name: str) -> None:
+    supervisor = make(look_s=0.2)
+    await supervisor.start()
+    server = supervisor.children()[name]
+    await wait_until(lambda: server.has_answered, "the supervisor has seen it answer")
+    first = server.pid
+    assert first is not None
+
+    os.kill(first, signal.SIGSTOP)
+
+    whole = supervisor.nats if name == "nats" else supervisor.postgres
+    await wait_until(lambda: server.starts >= 2 and server.alive, "it was started again")
+    await wait_until(whole.healthy, "it works again")
+    assert server.pid != first
+
+
 def test_the_bus_s_configuration_names_every_user_and_holds_no_password() -> None:
     text = server_configuration(listen="127.0.0.1:1", monitor=None, store_dir='/a "quoted" folder', durable=True)
 

@@ -1,4 +1,4 @@
-"""Who watches a service: one that hangs is ended, one that is still starting is not."""
+"""Who watches a process: one that hangs is ended, one that is still starting is not."""
 
 import asyncio
 import sys
@@ -9,7 +9,7 @@ import pytest
 
 from quantmatrix.common.testing.waiting import WITHIN_S, wait_until
 from quantmatrix.operations.processes import Child
-from quantmatrix.operations.watching import MISSES_MAX, watch
+from quantmatrix.operations.watching import MISSES_MAX, Door, watch
 
 LOOK_S, ANSWER_S = 0.01, WITHIN_S
 
@@ -43,7 +43,7 @@ async def child(tmp_path: Path) -> AsyncIterator[Child]:
 async def test_only_who_answered_once_and_then_misses_every_look_is_ended(child: Child, answered: range, is_ended: bool) -> None:
     port, told = Port(answered), list[str]()
     server = await asyncio.start_server(port, "127.0.0.1", 0)
-    watching = asyncio.ensure_future(watch(child, server.sockets[0].getsockname()[1], told.append, look_s=LOOK_S, answer_s=ANSWER_S))
+    watching = asyncio.ensure_future(watch(child, Door(server.sockets[0].getsockname()[1]), told.append, look_s=LOOK_S, answer_s=ANSWER_S))
     try:
         await wait_until(lambda: port.looks > 3 * MISSES_MAX or not child.alive, "it was looked at often enough")
     finally:

@@ -24,7 +24,7 @@ from quantmatrix.operations.processes import Child
 from quantmatrix.operations.schemas import forget_replay, migrate_if_behind
 from quantmatrix.operations.servers.nats import NatsServer, free_port
 from quantmatrix.operations.servers.postgres import PostgresServer
-from quantmatrix.operations.watching import LOOK_S, watch
+from quantmatrix.operations.watching import LOOK_S, Door, watch
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +46,7 @@ _Part = TypeVar("_Part")
 class Plan:
     """What to start, and what the services are told beyond addresses and passwords. console_port 0: any free one.
 
-    look_s: how often to look whether a service answers anything. own_log: whether the supervisor's records go to a file beside those of the
+    look_s: how often to look whether a service or server answers anything. own_log: whether the supervisor's records go to a file beside those of the
     services, and this process's standard output stays free for people.
     """
 
@@ -153,9 +153,11 @@ class Supervisor:
         await asyncio.gather(*(child.start() for child in self.services.values()))
         for child in self.services.values():
             self._keep(self._keep_service(child))
-            self._keep(watch(child, self.health_ports[child.name], self._say, look_s=self._plan.look_s))
+            self._watch(child, Door(self.health_ports[child.name]))
         self._keep(self._keep_nats())
         self._keep(self._keep_postgres())
+        self._watch(self.nats.child, self.nats.door)
+        self._watch(self.postgres.child, self.postgres.door)
         self._keep(self._keep_an_eye_on_the_disk())
 
     def environment(self, service: str) -> dict[str, str]:
@@ -179,6 +181,9 @@ class Supervisor:
         task = asyncio.ensure_future(work)
         self._keepers.add(task)
         task.add_done_callback(self._kept)
+
+    def _watch(self, child: Child, door: Door) -> None:
+        self._keep(watch(child, door, self._say, look_s=self._plan.look_s))
 
     def _kept(self, task: asyncio.Task[None]) -> None:
         self._keepers.discard(task)

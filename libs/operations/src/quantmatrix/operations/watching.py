@@ -1,8 +1,10 @@
-"""Ends a service whose process lives but answers nothing any more, so that its keeper starts it again."""
+"""Ends a service or a server whose process lives but answers nothing any more, so that its keeper starts it again."""
 
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -12,14 +14,42 @@ log = structlog.get_logger(__name__)
 
 LOOK_S = 3.0
 MISSES_MAX = 5
-QUESTION = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+ENCRYPTION = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
+"""PostgreSQL's SSLRequest: it answers with one byte before it asks who is there (its documentation, 54.2.12, SSL session encryption)."""
 
 
-async def watch(child: Child, port: int, say: Callable[[str], None], *, look_s: float, answer_s: float | None = None) -> None:
-    """Look at a service until cancelled: whatever it answers on its health port shows that its event loop turns.
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where a process answers, and what it is asked there. place: a port of the loopback interface, or the path of a socket."""
 
-    A process that has answered once and then misses `MISSES_MAX` looks in a row is killed; its ledger stands that. One that has not
-    answered yet is still starting. Looks are counted and not seconds, so that a supervisor that stood still itself blames nobody.
+    place: int | Path
+    question: bytes = HEALTH
+
+    async def answers(self, within_s: float) -> bool:
+        """Whether anything at all comes back in time."""
+        try:
+            async with asyncio.timeout(within_s):
+                reader, writer = await self._opened()
+                try:
+                    writer.write(self.question)
+                    return bool(await reader.read(1))
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError):
+            return False
+
+    async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if isinstance(self.place, Path):
+            return await asyncio.open_unix_connection(self.place)
+        return await asyncio.open_connection("127.0.0.1", self.place)
+
+
+async def watch(child: Child, door: Door, say: Callable[[str], None], *, look_s: float, answer_s: float | None = None) -> None:
+    """Look at a process until cancelled: whatever it answers at its door shows that it is not stuck.
+
+    One that has answered once and then misses `MISSES_MAX` looks in a row is killed; its ledger stands that. One that has not answered
+    yet is still starting. Looks are counted and not seconds, so that a supervisor that stood still itself blames nobody.
     look_s: between two looks; answer_s: how long an answer may take, as long unless given.
     """
     answer_s = look_s if answer_s is None else answer_s
@@ -29,7 +59,7 @@ async def watch(child: Child, port: int, say: Callable[[str], None], *, look_s: 
         if child.starts != looked_at or not child.alive:
             looked_at, misses = child.starts, 0
             continue
-        answers = await _answers(port, answer_s)
+        answers = await door.answers(answer_s)
         if child.starts != looked_at:
             continue
         if answers:
@@ -37,20 +67,7 @@ async def watch(child: Child, port: int, say: Callable[[str], None], *, look_s: 
         elif child.has_answered:
             misses += 1
             if misses == MISSES_MAX:
-                log.warning("service.hangs", service=child.name, pid=child.pid)
+                log.warning("process.hangs", name=child.name, pid=child.pid)
                 say(f"{child.name} has answered nothing for {(look_s + answer_s) * MISSES_MAX:g} s; it is ended and started again")
                 child.send(signal.SIGKILL)
                 misses = 0
-
-
-async def _answers(port: int, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            try:
-                writer.write(QUESTION)
-                return bool(await reader.read(1))
-            finally:
-                writer.close()
-    except (OSError, TimeoutError):
-        return False

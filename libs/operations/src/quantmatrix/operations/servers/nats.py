@@ -20,6 +20,7 @@ from quantmatrix.common.runtime.permissions import PROVISION_USER, password_vari
 from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
+from quantmatrix.operations.watching import Door
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 1.5
@@ -73,6 +74,11 @@ class NatsServer:
     @property
     def url(self) -> str:
         return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def door(self) -> Door:
+        """Where whoever watches it looks."""
+        return Door(self.monitor_port)
 
     @property
     def store(self) -> Path:

@@ -13,6 +13,7 @@ import asyncpg
 
 from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
+from quantmatrix.operations.watching import ENCRYPTION, Door
 
 VERSION = 18
 READY_TIMEOUT_S = 60.0
@@ -20,6 +21,7 @@ INIT_TIMEOUT_S = 120.0
 LOOK_S = 0.02
 NOBODY = 65534
 DATABASE = "quantmatrix"
+SOCKET = ".s.PGSQL.5432"
 SETTINGS = {
     "listen_addresses": "",
     "max_connections": "80",
@@ -76,6 +78,11 @@ class PostgresServer:
 
     def superuser_url(self, database: str = DATABASE) -> str:
         return f"postgresql://postgres:{self._secrets.superuser}@/{database}?host={self._places.runtime}"
+
+    @property
+    def door(self) -> Door:
+        """Where whoever watches it looks."""
+        return Door(self._places.runtime / SOCKET, ENCRYPTION)
 
     async def initialise(self) -> None:
         """Make the data folder, beside its place first, so that a killed start leaves nothing half-made."""
