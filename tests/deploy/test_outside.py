@@ -1,9 +1,15 @@
-"""The steps of compose.yaml, taken with real servers: secrets, preparation, services, and a replay that ends with books that agree."""
+"""The steps of compose.yaml, taken with real servers: secrets, preparation, services, and a replay that ends with books that agree.
+
+Where the program openssl is there to make a certificate, the bus refuses whoever does not encrypt, as it should between machines. The
+PostgreSQL that the tests bring was built without encryption.
+"""
 
 import asyncio
 import dataclasses
 import os
 import re
+import shutil
+import ssl
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -31,13 +37,27 @@ DEPLOY = Path(__file__).parents[2] / "deploy"
 PREPARATION = ("bootstrap", "migrate", "provision")
 READY_S = 240.0
 REPLAY_S = 240.0
+OPENSSL = shutil.which("openssl")
 pytestmark = [pytest.mark.servers, pytest.mark.long(20)]
+
+
+class Certificate:
+    """A server's own, which is its own authority too."""
+
+    def __init__(self, folder: Path) -> None:
+        self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
+        wanted = ["-subj", "/CN=loopback", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes"]
+        made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-keyout", str(self.key), "-out", str(self.certificate)]
+        subprocess.run([str(OPENSSL), "req", "-x509", *made, *wanted], check=True, capture_output=True, timeout=60)
+
+    def as_configured(self) -> str:
+        return f'\ntls {{ cert_file: "{self.certificate}", key_file: "{self.key}" }}\n'
 
 
 class Deployment:
     """compose.yaml on this machine: the same commands and variables, other addresses."""
 
-    def __init__(self, compose: dict[str, Any], home: Path) -> None:
+    def __init__(self, compose: dict[str, Any], home: Path, *, encrypted: bool) -> None:
         self._services = compose["services"]
         self.secrets = home / "secrets"
         subprocess.run(["sh", str(DEPLOY / "make-secrets.sh"), str(self.secrets)], check=True, capture_output=True, timeout=60)
@@ -45,6 +65,7 @@ class Deployment:
         self._places = Places(home / "data")
         made = dataclasses.replace(self._places.open(), superuser=self.secret("postgres_password"))
         self.postgres = PostgresServer(self._places, made)
+        self._certificate = Certificate(home) if encrypted else None
         self._bus_port, self._monitor_port = free_port(), free_port()
         self.health_ports = {service: free_port() for service in SERVICES}
         self._children: list[Child] = []
@@ -54,7 +75,7 @@ class Deployment:
 
     @property
     def bus_url(self) -> str:
-        return f"nats://127.0.0.1:{self._bus_port}"
+        return f"{'tls' if self._certificate else 'nats'}://127.0.0.1:{self._bus_port}"
 
     async def start_servers(self) -> None:
         await self.postgres.initialise()
@@ -67,6 +88,8 @@ class Deployment:
         for inside, here in (("0.0.0.0:4222", f"127.0.0.1:{self._bus_port}"), ("0.0.0.0:8222", f"127.0.0.1:{self._monitor_port}")):
             configuration = configuration.replace(f'"{inside}"', f'"{here}"')
         configuration = configuration.replace('"/data"', f'"{self._places.nats}"')
+        if self._certificate is not None:
+            configuration += self._certificate.as_configured()
         path = self._places.runtime / "outside.conf"
         path.write_text(configuration, encoding="utf-8")
         passwords = {password_variable(user): self.secret(f"nats_{user}_password") for user in USERS}
@@ -107,6 +130,10 @@ class Deployment:
         await self.postgres.child.stop()
         self._places.close()
 
+    def trusting(self) -> dict[str, Any]:
+        """What a connection of the test itself is told; the processes are told by a variable of their environment."""
+        return {"tls": ssl.create_default_context(cafile=self._certificate.certificate)} if self._certificate else {}
+
     def said(self) -> str:
         """The last words of every process, for a test that fails."""
         return "\n".join(f"--- {child.name}\n{child.last_words(3)}" for child in self._children)
@@ -120,7 +147,7 @@ class Deployment:
 
     def _environment(self, name: str) -> dict[str, str]:
         """What compose.yaml tells a container, with this machine's addresses and the defaults of its own variables."""
-        told = {"PATH": os.environ["PATH"]}
+        told = {"PATH": os.environ["PATH"]} | ({"SSL_CERT_FILE": str(self._certificate.certificate)} if self._certificate else {})
         for variable, value in self._services[name]["environment"].items():
             text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", str(value))
             told[variable] = text.replace("/run/secrets", str(self.secrets)).replace("nats://nats:4222", self.bus_url)
@@ -141,9 +168,9 @@ async def _metrics(port: int) -> dict[str, float]:
     return {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples if not sample.labels}
 
 
-@pytest.fixture
-async def deployment(compose: dict[str, Any], tmp_path: Path) -> AsyncIterator[Deployment]:
-    made = Deployment(compose, tmp_path)
+@pytest.fixture(params=["encrypted" if OPENSSL else "plain"])
+async def deployment(compose: dict[str, Any], tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Deployment]:
+    made = Deployment(compose, tmp_path, encrypted=request.param == "encrypted")
     try:
         await made.start_servers()
         yield made
@@ -159,7 +186,7 @@ async def test_the_steps_of_compose_lead_to_a_replay_whose_books_agree(deploymen
     async with httpx.AsyncClient() as client:
         for service, port in deployment.health_ports.items():
             await wait_until(lambda at=port: _is_ok(client, at, "/readyz"), f"{service} is ready\n{deployment.said()}", within_s=READY_S)
-    async with asking(deployment.bus_url, deployment.secret(f"nats_{OPERATOR_USER}_password")) as ask:
+    async with asking(deployment.bus_url, deployment.secret(f"nats_{OPERATOR_USER}_password"), **deployment.trusting()) as ask:
 
         async def finished() -> ReplayStatus | None:
             try:
