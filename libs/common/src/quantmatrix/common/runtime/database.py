@@ -1,11 +1,13 @@
 """PostgreSQL as the services use it: a small pool, exact numbers, time limits on everything."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
+
+from quantmatrix.common.runtime.errors import SHUT_OUT, NotLetIn
 
 if TYPE_CHECKING:
     Own: TypeAlias = asyncpg.Connection[asyncpg.Record]
@@ -22,17 +24,26 @@ POOL_CLOSES_S = 3.0
 
 
 async def open_pool(url: str, *, service: str, size: int) -> Pool:
-    """A pool of at most `size` connections. Raises OSError or a PostgreSQL error when the server is not there."""
-    return await asyncpg.create_pool(
-        url,
-        min_size=1,
-        max_size=size,
-        timeout=CONNECT_TIMEOUT_S,
-        command_timeout=COMMAND_TIMEOUT_S,
-        max_inactive_connection_lifetime=0,
-        reset=_nothing,
-        server_settings={"application_name": f"quantmatrix-{service}"},
-    )
+    """A pool of at most `size` connections. Raises OSError or a PostgreSQL error when the server is not there, NotLetIn when it refuses."""
+    with _let_in(service):
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            max_inactive_connection_lifetime=0,
+            reset=_nothing,
+            server_settings={"application_name": f"quantmatrix-{service}"},
+        )
+
+
+@contextmanager
+def _let_in(service: str) -> Iterator[None]:
+    try:
+        yield
+    except SHUT_OUT as error:
+        raise NotLetIn(f"the database does not let {service} in: {error}") from error
 
 
 async def _nothing(_: Connection) -> None:
@@ -40,13 +51,14 @@ async def _nothing(_: Connection) -> None:
 
 
 async def connect(url: str, *, service: str) -> Own:
-    """One connection of its own, for locks and notifications."""
-    return await asyncpg.connect(
-        url,
-        timeout=CONNECT_TIMEOUT_S,
-        command_timeout=COMMAND_TIMEOUT_S,
-        server_settings={"application_name": f"quantmatrix-{service}-own"},
-    )
+    """One connection of its own, for locks and notifications. Raises as `open_pool` does."""
+    with _let_in(service):
+        return await asyncpg.connect(
+            url,
+            timeout=CONNECT_TIMEOUT_S,
+            command_timeout=COMMAND_TIMEOUT_S,
+            server_settings={"application_name": f"quantmatrix-{service}-own"},
+        )
 
 
 @asynccontextmanager

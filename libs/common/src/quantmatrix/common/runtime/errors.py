@@ -11,6 +11,10 @@ class TryLater(Exception):  # noqa: N818 - the name says what to do
     """The outside is not there now; the same call may be made again, and must do no harm when it is."""
 
 
+class NotLetIn(TryLater):
+    """A server does not take this service's name and password. A process that begins anew may have others."""
+
+
 class Refused(Exception):  # noqa: N818
     """The outside said no, and would say no again."""
 
@@ -32,8 +36,12 @@ class LeaseLost(Exception):  # noqa: N818
     """Another process owns this work now; whatever was about to be written must not be."""
 
 
+SHUT_OUT = asyncpg.exceptions.InvalidAuthorizationSpecificationError
+"""The database does not let a role in: its password is another one now, or it was locked."""
+
 TRANSIENT: tuple[type[BaseException], ...] = (
     TryLater,
+    SHUT_OUT,
     OSError,
     asyncio.TimeoutError,
     asyncpg.InterfaceError,

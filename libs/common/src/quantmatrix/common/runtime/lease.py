@@ -7,7 +7,7 @@ import asyncpg
 import structlog
 
 from quantmatrix.common.runtime.database import connect
-from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.errors import TRANSIENT, NotLetIn
 from quantmatrix.common.runtime.register import Fence
 
 log = structlog.get_logger(__name__)
@@ -29,7 +29,10 @@ class Lease:
         self._number = 0
 
     async def acquire(self, standing_by: Callable[[], None] = lambda: None) -> None:
-        """Wait until no other process holds the lease, then raise the fence. standing_by: called once it is known that one does."""
+        """Wait until no other process holds the lease, then raise the fence. standing_by: called once it is known that one does.
+
+        Raises NotLetIn when the database refuses the service.
+        """
         await self._lock(standing_by, _RAISE)
         log.info("lease.held", fence=self._number)
 
@@ -44,6 +47,8 @@ class Lease:
                     log.info("lease.waiting", reason="another process owns this work; standing by")
                     waiting_said = True
                     standing_by()
+            except NotLetIn:
+                raise
             except TRANSIENT as error:
                 log.warning("lease.no_database", error=repr(error))
             await asyncio.sleep(RETRY_S)

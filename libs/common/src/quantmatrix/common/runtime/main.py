@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import uvloop
 
-from quantmatrix.common.runtime.errors import ConfigurationError
+from quantmatrix.common.runtime.errors import ConfigurationError, NotLetIn
 from quantmatrix.common.runtime.settings import ServiceSettings, SettingsError
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -25,6 +25,9 @@ def main(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
     except (SettingsError, ConfigurationError) as error:
         print(f"{settings.SERVICE}: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
         sys.exit(EXIT_CONFIGURATION)
+    except NotLetIn as error:
+        print(f"{settings.SERVICE}: {error}", file=sys.stderr)  # noqa: T201 - whoever started it may not see the log
+        sys.exit(1)
 
 
 async def _serve(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:

@@ -9,7 +9,7 @@ import structlog
 from nats.aio.client import Client
 
 from quantmatrix.common.runtime.database import Own, connect
-from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.errors import TRANSIENT, NotLetIn
 from quantmatrix.common.runtime.metrics import Metrics
 from quantmatrix.common.runtime.outbox import OutboxRow
 from quantmatrix.common.runtime.publishing import Publisher
@@ -80,7 +80,7 @@ class Relay:
         return not self._level or bool(self._handed) or len(self._sent) >= CONFIRM_AT
 
     async def run(self) -> None:
-        """Work until cancelled; a lost database or bus is waited for."""
+        """Work until cancelled; a lost database or bus is waited for. Raises NotLetIn when the database refuses the service."""
         tries = 0
         while True:
             try:
@@ -96,6 +96,8 @@ class Relay:
                     self._forget_sent()
                     self._acknowledged.clear()
                     await _close(connection)
+            except NotLetIn:
+                raise
             except TRANSIENT as error:
                 log.warning("relay.waiting", error=repr(error))
             tries = 0 if self._got_through else tries + 1

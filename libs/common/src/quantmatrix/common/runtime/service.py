@@ -27,7 +27,7 @@ from quantmatrix.common.runtime.catchup import CatchUp
 from quantmatrix.common.runtime.clock import Clock, SystemClock
 from quantmatrix.common.runtime.database import Pool, close_pool, connect, open_pool
 from quantmatrix.common.runtime.desk import Desk
-from quantmatrix.common.runtime.errors import TRANSIENT
+from quantmatrix.common.runtime.errors import TRANSIENT, NotLetIn
 from quantmatrix.common.runtime.health import Check, Health, make_server
 from quantmatrix.common.runtime.hearing import Answers, Bus, Does
 from quantmatrix.common.runtime.keeper import OutboxKeeper
@@ -41,7 +41,7 @@ from quantmatrix.common.runtime.register import Register
 from quantmatrix.common.runtime.relay import Relay
 from quantmatrix.common.runtime.settings import ServiceSettings
 from quantmatrix.common.runtime.streams import heard_by
-from quantmatrix.common.runtime.subscribing import Answering, hear_streams, make_broker, start_patiently
+from quantmatrix.common.runtime.subscribing import Answering, hear_streams, is_refusal, let_in, make_broker, start_patiently
 from quantmatrix.common.runtime.waiting import asked_to_end, done_before, ended
 
 log = structlog.get_logger(__name__)
@@ -102,10 +102,21 @@ async def run_service(settings: ServiceSettings, build: Build, *, exclusive: boo
     log.info("starting")
     try:
         await runner.run(stop)
-    except Exception:
-        log.exception("stopped.by_error")
-        raise
+    except Exception as error:
+        refused = _refusal_in(error)
+        if refused is None:
+            log.exception("stopped.by_error")
+            raise
+        log.error("stopped.not_let_in", error=str(refused))
+        raise refused from None
     log.info("stopped")
+
+
+def _refusal_in(error: BaseException) -> NotLetIn | None:
+    """The server's refusal among what ended the tasks of a service."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for one in error.exceptions if (found := _refusal_in(one))), None)
+    return error if isinstance(error, NotLetIn) else None
 
 
 def _stopped_by_signals() -> asyncio.Event:
@@ -141,7 +152,7 @@ class _Runner:
             on_closed=self._bus_closed.set,
         )
         try:
-            client = await self._patiently("bus", broker.connect)
+            client = await self._patiently("bus", lambda: let_in(self._service, broker))
             self._metrics.bus_connected.set(1)
             parts = Parts(
                 self._service, pool, client, Ask(client, deadline_s=self._settings.answer_deadline_s), SystemClock(), self._metrics
@@ -198,7 +209,7 @@ class _Runner:
             if self._catch_up is not None:
                 tasks.append(group.create_task(self._catch_up.run(), name="catch-up"))
             tasks.append(group.create_task(self._gauges(parts), name="gauges"))
-            tasks.append(group.create_task(self._end_without_bus(), name="bus"))
+            tasks.append(group.create_task(self._end_without_bus(client), name="bus"))
             if self._lease is not None:
                 tasks.append(group.create_task(self._lease.watch(), name="lease"))
             tasks += [group.create_task(task(), name=getattr(task, "__name__", "task")) for task in bus.background]
@@ -235,11 +246,13 @@ class _Runner:
             await ended([serving])
 
     async def _patiently(self, what: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
-        """Try until it works. Raises TimeoutError when the start takes too long."""
+        """Try until it works. Raises TimeoutError when the start takes too long, NotLetIn when the server refuses."""
         async with asyncio.timeout(self._settings.start_timeout_s):
             while True:
                 try:
                     return await attempt()
+                except NotLetIn:
+                    raise
                 except TRANSIENT as error:
                     log.info("start.waiting", what=what, error=repr(error))
                 await asyncio.sleep(RETRY_S)
@@ -252,11 +265,17 @@ class _Runner:
         if self._catch_up is not None:
             self._catch_up.now()
 
-    async def _end_without_bus(self) -> None:
-        """Raises ConnectionError when the connection to the bus was closed for good: a process that begins anew makes another."""
+    async def _end_without_bus(self, client: Client) -> None:
+        """Raises ConnectionError when the connection to the bus was closed for good, NotLetIn when the bus let nobody of this name and
+        password in: a process that begins anew makes another.
+        """
         await self._bus_closed.wait()
-        if self._not_ready != STOPPING:
-            raise ConnectionError("the connection to the bus was closed for good; what the bus said stands in the log as bus.error")
+        if self._not_ready == STOPPING:
+            return
+        told = client.last_error
+        if told is not None and is_refusal(told):
+            raise NotLetIn(f"the bus does not let {self._service} in: {told}")
+        raise ConnectionError(f"the connection to the bus was closed for good: {told!r}")
 
     def _gap(self, key: str) -> None:
         if self._catch_up is not None:

@@ -8,10 +8,12 @@ from typing import Any
 
 import asyncpg
 import msgspec
+import nats.errors
 import structlog
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, NatsMessage, NatsRouter
 from faststream.security import SASLPlaintext
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from quantmatrix.common.contracts.asking.question import BUSY, Problem, Question, Reply
@@ -20,7 +22,7 @@ from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Pool, reading
 from quantmatrix.common.runtime.delivery import Delivery, Verdict
 from quantmatrix.common.runtime.desk import Desk
-from quantmatrix.common.runtime.errors import TRANSIENT, Refused
+from quantmatrix.common.runtime.errors import TRANSIENT, NotLetIn, Refused
 from quantmatrix.common.runtime.fresh import fresh_id
 from quantmatrix.common.runtime.hearing import Answers, Does
 from quantmatrix.common.runtime.metrics import Metrics
@@ -48,12 +50,15 @@ def make_broker(
 ) -> NatsBroker:
     """A broker that reconnects as long as the library does, reports the server's refusals, and keeps to its own inbox.
 
-    on_closed: the connection is closed and nothing makes it again. The library takes most errors that the server tells for such an end.
+    on_closed: the connection is closed and nothing makes it again. The library takes most errors that the server tells for such an end,
+    and would try for ever to be let in with a password that is not valid any more.
     """
 
     async def on_error(error: Exception) -> None:
         metrics.bus_errors.inc()
         log.error("bus.error", error=repr(error))
+        if is_refusal(error):
+            on_closed()
 
     async def on_lost() -> None:
         metrics.bus_connected.set(0)
@@ -86,6 +91,21 @@ def make_broker(
         logger=None,
         apply_types=False,
     )
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether the bus refuses this name and password."""
+    return isinstance(error, nats.errors.AuthorizationError) or "authorization violation" in str(error).lower()
+
+
+async def let_in(service: str, broker: NatsBroker) -> Client:
+    """The connection of a broker. Raises NotLetIn when the bus refuses its name and password."""
+    try:
+        return await broker.connect()
+    except nats.errors.Error as error:
+        if is_refusal(error):
+            raise NotLetIn(f"the bus does not let {service} in: {error}") from error
+        raise
 
 
 class _Lag:
