@@ -14,7 +14,7 @@ from quantmatrix.common.names import AccountId, AssetClass, InstrumentId, OrderI
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.execution.domain.commission import CommissionSchedule, Tariff
 from quantmatrix.execution.domain.orders import Intent
-from quantmatrix.execution.domain.risk import ApprovedOrder, Denial, Limits, Standing, assess, is_reducing
+from quantmatrix.execution.domain.risk import ApprovedOrder, Denial, Limits, Standing, assess, is_reducing, surely_held
 
 NOW = datetime(2024, 3, 5, 21, tzinfo=UTC)
 STOCK = Instrument(InstrumentId("ABC"), "ABC", AssetClass.STOCK, "USD", Quantity(1))
@@ -193,6 +193,14 @@ def test_a_way_out_is_never_closed_by_the_limits_on_money() -> None:
 
 def test_a_halt_closes_also_the_way_out() -> None:
     assert denial(intent(10, Side.SELL), position=Quantity(10), trading_state=TradingState.HALTED).code == "TRADING_HALTED"
+
+
+@pytest.mark.parametrize(
+    ("ours", "gap", "there"),
+    [(10, 0, 10), (10, 7, 10), (10, -4, 6), (10, -10, 0), (10, -15, 0), (0, 5, 0), (0, -5, 0), (-3, 1, -2), (-3, 5, 0), (-3, -2, -3)],
+)
+def test_what_the_broker_does_not_hold_is_not_there_and_what_it_holds_besides_is_not_ours(ours: int, gap: int, there: int) -> None:
+    assert surely_held(Quantity(ours), Quantity(gap)) == Quantity(there)
 
 
 def test_reducing_counts_what_is_under_way() -> None:

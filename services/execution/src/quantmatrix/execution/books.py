@@ -10,6 +10,7 @@ from quantmatrix.common.names import AccountId, InstrumentId, Side
 from quantmatrix.common.runtime.database import Connection
 from quantmatrix.common.values import Money, Price, Quantity, notional
 from quantmatrix.execution.domain.orders import Execution, Order
+from quantmatrix.execution.domain.risk import surely_held
 
 GONE = "gone at the next comparison"
 
@@ -77,6 +78,11 @@ class Books:
             "select instrument_id, quantity from position where account_id = $1 and quantity <> 0", account_id
         )
         return {InstrumentId(row["instrument_id"]): Quantity(row["quantity"]) for row in rows}
+
+    async def surely_held(self, account_id: AccountId, instrument: InstrumentId) -> Quantity:
+        """What of our position is at the broker too, as far as a person accepted that it holds another one."""
+        ours, gap = await self.positions(account_id), await self.accepted_gaps(account_id)
+        return surely_held(ours.get(instrument, Quantity(0)), Quantity(gap.get(f"position {instrument}", 0)))
 
     # Breaks
 

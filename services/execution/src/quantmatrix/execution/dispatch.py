@@ -13,7 +13,6 @@ from quantmatrix.common.runtime.errors import TRANSIENT, TryLater
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
-from quantmatrix.common.values import Quantity
 from quantmatrix.execution.domain.orders import Order
 from quantmatrix.execution.domain.risk import may_leave
 from quantmatrix.execution.domain.states import OrderEventKind
@@ -179,7 +178,7 @@ class Dispatcher:
         async with self._parts.pool.acquire(timeout=5) as connection:
             store = ExecutionStore(connection)
             fresh, account = await store.order(order.order_id), await store.account(order.account_id)
-            held = (await store.positions(order.account_id)).get(order.instrument.instrument_id, Quantity(0))
+            held = await store.surely_held(order.account_id, order.instrument.instrument_id)
         if fresh is None or account is None or fresh.cancel_asked_at is not None:
             return None
         return fresh if may_leave(fresh, account.trading_state, held) else None

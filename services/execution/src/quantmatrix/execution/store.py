@@ -29,7 +29,7 @@ from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.execution.books import Books
 from quantmatrix.execution.domain.commission import Tariff
 from quantmatrix.execution.domain.orders import Intent, Order
-from quantmatrix.execution.domain.risk import NONE, Standing
+from quantmatrix.execution.domain.risk import NONE, Standing, surely_held
 from quantmatrix.execution.domain.states import OPEN, UNANSWERED
 from quantmatrix.execution.ports import Close
 
@@ -186,13 +186,13 @@ class ExecutionStore(Books):
             select a.*,
               exists (select from orders where intent_id = $4) as known_intent,
               (select quantity from position where account_id = $1 and instrument_id = $2) as position,
+              (select gap from accepted_gap where account_id = $1 and about = 'position ' || $2) as gap,
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'BUY') as buys,
               (select coalesce(sum(quantity - filled), 0) from o where instrument_id = $2 and side = 'SELL') as sells,
               (select count(*) from o) as open_orders, (select array_agg(distinct n ->> 0) from o, jsonb_array_elements(o.lots) n) as named_lots,
               (select array_agg((symbol, quantity - filled,
                  (quantity - filled) * multiplier * coalesce(limit_price, greatest(stop_price, reference_price)))) from o where side = 'BUY') as buying,
-              ({_SHORTS}) as shorts,
-              (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
+              ({_SHORTS}) as shorts, (select count(*) from break where account_id = $1 and resolved_at is null) as breaks,
               (select (price, marked_at) from mark where instrument_id = $2) as marked,
               (select count(*) from instrument where instrument_id = $2) as known from a
             """,
@@ -209,7 +209,7 @@ class ExecutionStore(Books):
             trading_state=account.trading_state,
             cash=account.cash,
             reserved=_reserved(row["buying"] or (), account.currency, tariff),
-            position=Quantity(row["position"] or 0),
+            position=surely_held(Quantity(row["position"] or 0), Quantity(row["gap"] or 0)),
             working_buys=Quantity(row["buys"]),
             working_sells=Quantity(row["sells"]),
             open_orders=row["open_orders"],
@@ -237,7 +237,9 @@ class ExecutionStore(Books):
         if terms is None or terms.kind == "put":
             return replace(standing, bound=bound) if terms is None and bound else standing
         row = await self._connection.fetchrow(
-            """select coalesce((select sum(p.quantity) from position p join instrument i using (instrument_id)
+            """select coalesce((select sum(case when p.quantity > 0 then greatest(p.quantity + least(coalesce(g.gap, 0), 0), 0) else p.quantity end)
+                 from position p join instrument i using (instrument_id)
+                 left join accepted_gap g on g.account_id = p.account_id and g.about = 'position ' || p.instrument_id
                  where p.account_id = $1 and i.symbol = $2), 0)
                - coalesce((select sum(quantity - filled) from orders where account_id = $1 and symbol = $2 and side = 'SELL'
                  and state = any($3)), 0) as shares, (select deliverable from instrument where instrument_id = $4) as deliverable""",

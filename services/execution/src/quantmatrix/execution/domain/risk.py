@@ -125,6 +125,15 @@ def is_reducing(intent: Intent, standing: Standing) -> bool:
     return standing.position + standing.working_buys + intent.quantity <= Quantity(0)
 
 
+def surely_held(ours: Quantity, gap: Quantity) -> Quantity:
+    """What is there of our position when a person accepted that the broker holds `gap` more: what it does not hold cannot be sold, and
+    what it holds besides has no lots here.
+    """
+    if ours.value > 0:
+        return max(min(ours, ours + gap), NONE)
+    return min(max(ours, ours + gap), NONE)
+
+
 def may_leave(order: Order, state: TradingState, position: Quantity) -> bool:
     """Whether an order that was approved earlier and never reached its broker may still be sent in this trading state."""
     if state is TradingState.REDUCING:
