@@ -6,8 +6,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.journeys.conftest import Platform
+from tests.journeys.conftest import FIVE, Platform
 
+from quantmatrix.common.runtime import service
+from quantmatrix.common.testing.clock import WildClock
 from quantmatrix.operations.schemas import forget_replay
 
 PERIODS = {
@@ -28,7 +30,7 @@ async def _digests(make_platform: Any, first: date, last: date) -> dict[str, Any
 
 
 @pytest.mark.parametrize(("first", "last"), PERIODS.values(), ids=PERIODS)
-async def test_the_ledger_is_the_same_wherever_the_machine_and_the_database_stand(
+async def test_the_ledger_is_the_same_wherever_the_machine_and_the_database_stand_and_whatever_the_clock_says(
     make_platform: Any, bus: Any, database: Any, monkeypatch: pytest.MonkeyPatch, first: date, last: date
 ) -> None:
     here = await _digests(make_platform, first, last)
@@ -40,6 +42,8 @@ async def test_the_ledger_is_the_same_wherever_the_machine_and_the_database_stan
     await superuser.close()
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")  # fourteen hours ahead: always tomorrow
     time.tzset()
+    clocks = [WildClock() for _ in FIVE]
+    monkeypatch.setattr(service, "SystemClock", iter(clocks).__next__)
     try:
         there = await _digests(make_platform, first, last)
     finally:
@@ -47,4 +51,5 @@ async def test_the_ledger_is_the_same_wherever_the_machine_and_the_database_stan
         time.tzset()
 
     assert there == here
+    assert all(clock.looks for clock in clocks)
     assert here["execution"].counts["fills"] > 5

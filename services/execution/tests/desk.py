@@ -112,6 +112,12 @@ class Desk:
         assert found is not None
         return found
 
+    async def until_open_breaks(self, *differences: str) -> None:
+        async def there() -> bool:
+            return (await self.book()).open_breaks == differences
+
+        await wait_until(there, f"open are {differences}")
+
     async def book(self) -> AccountBook:
         (book,) = (await self._ask("execution", BooksAsked())).accounts
         return book

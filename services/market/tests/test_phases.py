@@ -2,14 +2,18 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from quantmatrix.common.calendars import NEW_YORK, TradingCalendar
+from quantmatrix.common.runtime import service
 from quantmatrix.common.runtime.page import Page
+from quantmatrix.common.testing.clock import ShiftedClock
 from quantmatrix.common.testing.waiting import wait_until
+from quantmatrix.market import phases as phases_of_market
 from quantmatrix.market.phases import Phases
 
 
@@ -74,23 +78,30 @@ async def test_what_was_told_is_not_told_again_by_the_next_process(desk: Desk) -
     assert one.head.occurred_at == at("2026-03-09T04:00"), "the clocks went forward the day before"
 
 
-async def test_a_running_market_tells_the_phase_of_now_once(start_here: Any, database: Any, tmp_path: Any) -> None:
+async def test_a_running_market_tells_each_phase_once_whatever_is_started_again_and_however_the_clock_jumps(
+    start_here: Any, database: Any, tmp_path: Any, monkeypatch: Any
+) -> None:
     (tmp_path / "bars.csv").write_text("symbol,date,open,high,low,close,volume\nABC,2024-03-01,10,11,9,10,100\n", encoding="utf-8")
     settings = {"feed": "csv", "csv_file": tmp_path / "bars.csv", "replay_pace_s": 0.0, "phases": "clock"}
+    clock = ShiftedClock()
+    monkeypatch.setattr(service, "SystemClock", lambda: clock)
+    monkeypatch.setattr(phases_of_market, "LOOK_MAX_S", 0.02)
 
-    async def told() -> Any:
-        return await database.fetch("market", "select session, phase from phase_told")
+    async def entered(phase: str) -> bool:
+        return [row["phase"] for row in await database.fetch("market", "select phase from phase_told")] == [phase]
 
-    for _ in range(2):
+    for starts in (("2026-03-09T09:00",), ("2026-03-09T09:00", "2026-03-09T10:00", "2026-03-09T09:00", "2026-03-09T10:00")):
+        clock.set_to(at(starts[0]))
         await start_here("market", **settings)
-        await wait_until(told, "a phase is told")
+        for moment in starts:
+            clock.set_to(at(moment))
+            phase = "PREP" if moment.endswith("09:00") else "OPEN"
+            await wait_until(partial(entered, phase), f"it is {phase}")
         await start_here.stop("market")
-    (now,) = await told()
 
     rows = await database.fetch("market", "select payload from outbox where type = 'SessionPhaseChanged' order by id")
-    by_clock = [one for one in (json.loads(row["payload"]) for row in rows) if one["session"] != "2024-03-01"]
-    assert 1 <= len(by_clock) <= 2, "a phase may change between two starts"
-    assert by_clock[-1]["phase"] == now["phase"] and len({one["phase"] + one["session"] for one in by_clock}) == len(by_clock)
+    told = [(one["session"], one["phase"]) for one in (json.loads(row["payload"]) for row in rows)]
+    assert [one for one in told if one[0] == "2026-03-09"] == [("2026-03-09", "PREP"), ("2026-03-09", "OPEN")]
 
 
 async def test_a_replay_that_is_asked_to_tells_the_phases_of_each_session_around_its_bars(

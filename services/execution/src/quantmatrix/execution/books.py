@@ -86,6 +86,11 @@ class Books:
 
     # Breaks
 
+    async def breaks_over(self, account_id: AccountId, about: str) -> int:
+        """How many differences of this kind were found and are over: what is found next is another one, whatever the clock says."""
+        look = "select count(*) from break where account_id = $1 and about = $2 and resolved_at is not null"
+        return int(await self._connection.fetchval(look, account_id, about))
+
     async def find_break(self, break_id: UUID, account_id: AccountId, found: Difference, at: datetime) -> bool:
         """Store a difference; False when the same one is open already."""
         new = await self._connection.fetchval(

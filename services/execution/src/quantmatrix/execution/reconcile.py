@@ -106,7 +106,8 @@ async def reconcile(account: Account, broker: Broker, page: Page, now: datetime)
         # What a letter tells is dated at its session, which lies before what was traded since.
         differences = await _differences(await store.account(account.account_id) or account, broker, store)
     for found in differences:
-        break_id = derived_id("break", account.account_id, found.about, found.ours, found.theirs, now)
+        before = await store.breaks_over(account.account_id, found.about)
+        break_id = derived_id("break", account.account_id, found.about, before)
         if await store.find_break(break_id, account.account_id, found, now):
             page.say(
                 BreakFound(

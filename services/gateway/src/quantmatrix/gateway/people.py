@@ -161,11 +161,12 @@ class People:
     async def _checked(self, name: str, password: str, visit: Visit) -> User | TurnedAway:
         async with self._passwords.turn:
             now = self._parts.clock.now()
-            since = now - timedelta(minutes=self._settings.login_pause_minutes)
+            pause = timedelta(minutes=self._settings.login_pause_minutes)
+            since = now - pause
             async with reading(self._parts.pool) as connection:
                 store = GatewayStore(connection)
                 user = await store.user_by_name(name)
-                failures, oldest = await store.failures(LOGIN_FAILED, name, visit.address, since)
+                failures, oldest = await store.failures(LOGIN_FAILED, name, visit.address, since, now + pause)
             if failures >= self._settings.login_failures_max:
                 return _later(max(1, int(((oldest or now) - since).total_seconds()) + 1))
             usable = user is not None and len(password) <= PASSWORD_LENGTH_MAX

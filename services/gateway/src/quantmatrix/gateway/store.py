@@ -217,24 +217,24 @@ class GatewayStore:
             row.at, row.user_id, row.name, row.action, row.about, row.address, row.request_id, _json(row.before), _json(row.after),
         )  # fmt: skip
 
-    async def failures(self, action: str, name: str, address: str, since: datetime) -> tuple[int, datetime | None]:
-        """Failures for an account or from an address since a moment, whichever are more; and the oldest of them.
+    async def failures(self, action: str, name: str, address: str, since: datetime, until: datetime) -> tuple[int, datetime | None]:
+        """Failures for an account or from an address between two moments, whichever are more; and the oldest of them.
 
-        A login that worked clears its account's count, not its address's. Where the account has logged in from this address lately,
-        failures from elsewhere do not count: a stranger cannot shut its owner out.
+        until: later ones were written while the clock was wrong. A login that worked clears its account's count, not its address's. Where
+        the account has logged in from this address lately, failures from elsewhere do not count: a stranger cannot shut its owner out.
         """
         row = await self._connection.fetchrow(
             """
             with recent as (
-                select at, about = $2 and at > coalesce((select max(at) from audit where action = 'login' and about = $2), '-infinity')
+                select at, about = $2 and id > coalesce((select max(id) from audit where action = 'login' and about = $2), 0)
                     and not exists (select from audit k where k.action = 'login' and k.about = $2 and k.address = $3 and k.at > $5)
                     as by_name,
                     address = $3 as by_address
-                from audit where action = $1 and at > $4 and (about = $2 or address = $3)
+                from audit where action = $1 and at > $4 and at < $6 and (about = $2 or address = $3)
             )
             select count(*) filter (where by_name) as names, count(*) filter (where by_address) as addresses, min(at) as oldest from recent
             """,
-            action, name, address, since, since - KNOWN_FOR,
+            action, name, address, since, since - KNOWN_FOR, until,
         )  # fmt: skip
         return (max(row["names"], row["addresses"]), row["oldest"]) if row else (0, None)
 

@@ -267,9 +267,9 @@ def announced(actions: list[CorporateAction], listing: Listing) -> tuple[Corpora
     return tuple(_announced(action, listing) for action in actions)
 
 
-def say_phases(page: Page, session: Session, phases: Sequence[PhaseNow]) -> None:
+def say_phases(page: Page, session: Session, phases: Sequence[PhaseNow]) -> list[SessionPhaseChanged]:
     """Phases as they are entered, each with an id of its own: told again it is the same message."""
-    for one in phases:
+    return [
         page.say(
             SessionPhaseChanged(
                 calendar="XNYS",
@@ -282,6 +282,8 @@ def say_phases(page: Page, session: Session, phases: Sequence[PhaseNow]) -> None
             identity=("phase", "XNYS", session.day, one.phase),
             occurred_at=one.since,
         )
+        for one in phases
+    ]
 
 
 def until_published(replay: ReplayRow | None, wanted: date | None) -> date | None:

@@ -40,8 +40,12 @@ class Phases:
         one = self._calendar.phase_now(now)
 
         async def say(page: Page) -> None:
-            if await MarketStore(page.connection).entered(self._calendar.name, one.session.day, one.phase):
-                say_phases(page, one.session, [one])
+            store = MarketStore(page.connection)
+            if not await store.entered(self._calendar.name, one.session.day, one.phase):
+                return
+            for said in say_phases(page, one.session, [one]):
+                if await store.was_said(said.head.message_id):  # the clock went back over the beginning of a phase
+                    page.take_back(said)
 
         await self._parts.desk.do(say, origin("phase", self._calendar.name, one.session.day, one.phase, occurred_at=one.since))
         return _until(one, now)

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import date, datetime
+from uuid import UUID
 
 from quantmatrix.common.names import InstrumentId, SessionPhase
 from quantmatrix.common.runtime.database import Connection
@@ -58,6 +59,10 @@ class MarketStore:
             phase,
         )
         return bool(new)
+
+    async def was_said(self, message_id: UUID) -> bool:
+        """Whether the outbox has a message of this id."""
+        return bool(await self._connection.fetchval("select exists (select from outbox where message_id = $1)", message_id))
 
     async def load(self, feed: str, content: FeedContent, *, first: date, last: date, pace_s: float) -> None:
         """Store a feed's content once, and the replay at its beginning."""

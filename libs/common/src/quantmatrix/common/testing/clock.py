@@ -1,6 +1,11 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks for tests: one that stands still until a test moves it, and two that are wrong."""
 
+import itertools
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+
+from quantmatrix.common.runtime.clock import SystemClock
 
 NOON = datetime(2024, 3, 5, 17, 0, tzinfo=UTC)
 
@@ -23,3 +28,36 @@ class SetClock:
         if seconds < 0:
             raise ValueError(f"a clock goes forwards, not {seconds} s")
         self._now += timedelta(seconds=seconds)
+
+
+class WildClock:
+    """The machine's clock gone wrong: it stands still, but for jumps of so many hours, one after the other at each look. `monotonic` is right."""
+
+    def __init__(self, jumps_h: Sequence[int] = (0, 1, 0, -1)) -> None:
+        self._tells = itertools.cycle(NOON + timedelta(hours=hours) for hours in jumps_h)
+        self.looks = 0
+
+    def now(self) -> datetime:
+        self.looks += 1
+        return next(self._tells)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class ShiftedClock:
+    """The machine's clock, wrong by `by` as soon as that is set. `monotonic` is right."""
+
+    def __init__(self) -> None:
+        self.by = timedelta()
+        self._machine = SystemClock()
+
+    def now(self) -> datetime:
+        return self._machine.now() + self.by
+
+    def set_to(self, at: datetime) -> None:
+        """Go on from this instant."""
+        self.by = at - self._machine.now()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
