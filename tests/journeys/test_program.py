@@ -6,10 +6,12 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import nats
 import pytest
+from tests.journeys.leaks import command_lines, files_of, found_in, modes_of, pages_of, rows_of, secrets_of
 from tests.journeys.program import Up, answer, qm, qm_here, status_of, until_finished, until_ready, until_replay, wait_until
 
 from quantmatrix.common.contracts.asking.ledger import LedgerDigestAsked
@@ -24,6 +26,7 @@ from quantmatrix.common.testing.waiting import wait_until as until
 from quantmatrix.operations.client import asking_at
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.servers.nats import free_port
+from quantmatrix.operations.servers.postgres import DATABASE
 from quantmatrix.operations.testing import Prepared
 
 pytestmark = [pytest.mark.servers, pytest.mark.long(35)]
@@ -200,6 +203,20 @@ async def test_the_replay_begins_anew_and_comes_to_the_same_ledger(running: Up) 
         after = await ask("portfolio", LedgerDigestAsked())
     assert after.counts["fills_booked"] > 0
     assert after.digest == before.digest
+
+
+async def test_no_secret_is_in_anything_that_the_run_has_left(running: Up) -> None:
+    """P12: no file but those that hold them, no row, no message on the bus, no page and no command line says a password or a login."""
+    secrets, state = secrets_of(running.home), cast(dict[str, Any], Places(running.home).read_state())
+    cookie, shown = pages_of(running.welcome["console"], secrets["administrator"], state["health_ports"])
+    lines = command_lines(state["pids"])
+    told = lines["postgres"].decode().split("\0")
+    sockets = Path(told[told.index("-k") + 1])  # in the temporary folder of that process
+    rows = await rows_of(f"postgresql://postgres:{secrets['superuser']}@/{DATABASE}?host={sockets}")
+
+    assert found_in(secrets | {"a login": cookie}, [*files_of(running.home, sockets), *rows, *lines.items(), *shown]) == []
+    assert len(rows) > 100
+    assert modes_of(running.home) == {0o600}
 
 
 def test_doctor_finds_the_machine_fit(tmp_path: Path) -> None:
