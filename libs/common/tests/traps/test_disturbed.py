@@ -28,6 +28,15 @@ async def _superuser(database: FreshDatabase) -> "asyncpg.Connection[asyncpg.Rec
     return await asyncpg.connect(database.superuser_url)
 
 
+async def test_a_thread_that_is_stuck_keeps_no_message_waiting_and_its_process_ends_all_the_same(pair: Pair) -> None:
+    await pair.speaker()
+    process = await pair.process(READER, module="libs.common.tests.traps.stuck")
+    await pair.say("A", count=3)
+
+    assert await pair.all_booked("A", 3) == [1, 2, 3]
+    assert await process.stop() == 0
+
+
 async def test_two_readers_at_once_book_everything_once_and_in_order(pair: Pair) -> None:
     await pair.speaker()
     for _ in range(2):

@@ -1,17 +1,23 @@
 """The way into every service: read settings, run, and say in one sentence what is wrong when it cannot."""
 
 import gc
+import os
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import structlog
 import uvloop
 
 from quantmatrix.common.runtime.errors import ConfigurationError, NotLetIn
 from quantmatrix.common.runtime.settings import ServiceSettings, SettingsError
 
 S = TypeVar("S", bound=ServiceSettings)
+log = structlog.get_logger(__name__)
 EXIT_CONFIGURATION = 4
+THREADS_END_S = 1.0
+"""How long threads may go on once the service has ended; one that is stuck in somebody else's call would go on for ever."""
 GARBAGE_LOOKS = (20_000, 10, 10)
 """How many new containers make the collector look for rings of them: a service makes few, and each look is a pause."""
 
@@ -31,4 +37,19 @@ def main(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
 
 
 async def _serve(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
-    await serve(settings.read())
+    code = 1
+    try:
+        await serve(settings.read())
+        code = 0
+    finally:
+        ending = threading.Timer(THREADS_END_S, _end_with_threads, (code,))
+        ending.daemon = True
+        ending.start()
+
+
+def _end_with_threads(code: int) -> None:
+    """Whoever ends a process otherwise waits for its threads. What they were to say has been given up with the service."""
+    stuck = [one.name for one in threading.enumerate() if not one.daemon and one is not threading.main_thread()]
+    if stuck:
+        log.warning("stopped.with_threads", threads=stuck)
+        os._exit(code)
