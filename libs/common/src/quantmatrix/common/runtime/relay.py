@@ -67,6 +67,7 @@ class Relay:
             self._handed.extend(rows)
         else:
             await self._send(rows)
+            await asyncio.sleep(0)  # the client's own task writes them to the socket now, and not after all that is still to be tidied up
         if self._idle or self._is_pressing():
             self._wake.set()
 
