@@ -107,7 +107,7 @@ async def reconcile(account: Account, broker: Broker, page: Page, now: datetime)
         differences = await _differences(await store.account(account.account_id) or account, broker, store)
     for found in differences:
         before = await store.breaks_over(account.account_id, found.about)
-        break_id = derived_id("break", account.account_id, found.about, before)
+        break_id = derived_id("break", account.account_id, found.about, before, now)
         if await store.find_break(break_id, account.account_id, found, now):
             page.say(
                 BreakFound(
