@@ -74,14 +74,25 @@ async def emptied_while_running(places: Places, options: Options) -> Row:
         return Row("the bus's folder emptied while it runs, twice", done.result)
 
 
-async def cut_and_emptied(places: Places, options: Options) -> Row:
-    """All of these on one way: no replay and few starts more than one of them takes."""
-    await _cut(places, options, 0.1, 0.3)
-    await _emptied_while_down(places, options, 0.5)
-    restarts = await _emptied_while_running(places, options, 0.6, 0.7, 0.85)
+def cut_and_killed(seed: int, every_s: float, kills_max: int) -> Disturbed:
+    """Both on one way: no replay and few starts more than one of them takes."""
+    after_the_cut = killed(seed, every_s, kills_max)
+
+    async def run(places: Places, options: Options) -> Row:
+        await _cut(places, options, 0.1)
+        row = await after_the_cut(places, options)
+        return Row(f"everything killed at once, then {row.name}", row.result, row.kills)
+
+    return run
+
+
+async def emptied(places: Places, options: Options) -> Row:
+    """While it runs, three times, and while all is down: on one way."""
+    restarts = await _emptied_while_running(places, options, 0.2, 0.35, 0.5, 0.65)
+    shutil.rmtree(places.nats)
     async with replayed(places, options) as done:
         done.result.restarts += restarts
-        return Row("everything killed at once and the bus's folder emptied, down and running", done.result)
+        return Row("the bus's folder emptied, running and down", done.result)
 
 
 async def _cut(places: Places, options: Options, *shares: float) -> None:

@@ -2,12 +2,11 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 from services.signals.tests import split_files
@@ -26,19 +25,20 @@ from quantmatrix.common.options import terms_of
 from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.operations.backtests import histories, strategy_called
+from quantmatrix.signals.backtest.history import History
 from quantmatrix.signals.backtest.record import record_of
 from quantmatrix.signals.backtest.run import Job, backtest
 
+pytestmark = pytest.mark.long(30)
 FIRST, LAST = date(2003, 6, 2), date(2003, 8, 29)
+BOUGHT: Mapping[str, Any] = {}
+SOLD: Mapping[str, Any] = {"preset": "short_premium"}
 
 
-SOLD = {"preset": "short_premium"}
-
-
-@pytest.mark.parametrize("parameters", [{}, SOLD], ids=["bought", "sold"])
-async def test_a_run_of_options_makes_the_trades_of_the_backtest(
-    make_platform: Any, ask: Any, database: Any, tmp_path: Path, monkeypatch: Any, parameters: dict[str, Any]
+async def test_runs_of_options_make_the_trades_of_their_backtests(
+    make_platform: Any, ask: Any, database: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
+    """Calls that are bought and puts that are sold, on one account at once: each run trades as if it were alone."""
     _, past = histories(SYMBOLS)
     closes = [(one.symbol, bar.session, float(bar.close.value)) for one in past for bar in one.bars if FIRST <= bar.session <= LAST]
     chains = write_chains(tmp_path / "chains.csv", closes)
@@ -46,44 +46,58 @@ async def test_a_run_of_options_makes_the_trades_of_the_backtest(
     platform: Platform = make_platform(market=told, signals={"default_strategy": ""})
     await platform.start("execution", "portfolio", "notify", "signals")
     await wait_until(lambda: _has_account(platform), "the paper account is there")
-    await _traded(platform, ask, parameters)
+    bought, sold = await _traded(platform, ask, BOUGHT, SOLD)
 
     monkeypatch.setenv("QM_MARKET_CHAINS_FILE", str(chains))
     _, past = histories(SYMBOLS)
-    result = backtest(strategy_called("atr_options"), past, Job(parameters, CAPITAL, first=FIRST, last=LAST))
-
     rows = await database.fetch("execution", "select payload from outbox where type = 'OrderFilled'")
     replayed = [json.loads(row["payload"]) for row in rows]
-    traded = sorted(
-        (str(one.session), one.symbol, one.side.value, str(one.quantity), str(one.price), str(one.fee.amount.normalize()))
-        for one in result.outcome.fills
-    )
-    assert traded == sorted(
-        (one["session"], one["instrument"]["symbol"], one["side"], one["quantity"], one["price"], one["fee"]["amount"]) for one in replayed
-    )
-    assert len(traded) >= 10 and {symbol[:4] for _, symbol, *_ in traded} <= set(SYMBOLS)
-    assert {symbol[12] for _, symbol, *_ in traded} == ({"P"} if parameters else {"C"})
-    (owned,) = (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs
-    assert owned.cash == result.outcome.curve[-1].cash
-    assert {one.instrument.symbol: one.quantity for one in owned.holdings} == result.outcome.held
+    owned = {one.run_id: one for one in (await platform.asked("signals", RunDetailsAsked(user_id=USER))).runs}
     await platform.agree()
     closings = (await platform.asked("portfolio", ClosingsAsked(user_id=USER))).closings
-    gained = sum((one.profit.amount for one in result.trades if not one.is_open), Decimal(0))
-    assert closings and sum((one.realised.amount for one in closings), Decimal(0)) == gained
     lots = (await platform.asked("portfolio", LotsAsked(user_id=USER))).lots
-    assert {one.instrument.symbol: one.quantity for one in lots} == result.outcome.held
+
+    assert {one["triggered_by"] for one in replayed} == {one.triggered_by for one in owned.values()}
+    for run, parameters, letter in ((bought, BOUGHT, "C"), (sold, SOLD, "P")):
+        result = backtest(strategy_called("atr_options"), past, Job(parameters, CAPITAL, first=FIRST, last=LAST))
+        traded = sorted(
+            (str(one.session), one.symbol, one.side.value, str(one.quantity), str(one.price), str(one.fee.amount.normalize()))
+            for one in result.outcome.fills
+        )
+        assert traded == sorted(
+            (one["session"], one["instrument"]["symbol"], one["side"], one["quantity"], one["price"], one["fee"]["amount"])
+            for one in replayed
+            if one["triggered_by"] == owned[run].triggered_by
+        )
+        assert len(traded) >= 10 and {symbol[:4] for _, symbol, *_ in traded} <= set(SYMBOLS)
+        assert {_letter(symbol) for _, symbol, *_ in traded} == {letter}
+        assert owned[run].cash == result.outcome.curve[-1].cash
+        assert {one.instrument.symbol: one.quantity for one in owned[run].holdings} == result.outcome.held
+        closed = [one.realised.amount for one in closings if one.triggered_by == owned[run].triggered_by]
+        gained = sum((one.profit.amount for one in result.trades if not one.is_open), Decimal(0))
+        assert closed and sum(closed, Decimal(0)) == gained
+        booked = {one.instrument.symbol: one.quantity for one in lots if _letter(one.instrument.symbol) == letter}
+        assert booked == result.outcome.held
+        await _agrees_with_the_service(platform, past, parameters, len(result.trades))
     assert {(one.instrument.asset_class, one.instrument.multiplier) for one in lots} <= {(AssetClass.OPTION, Quantity(100))}
 
+
+async def _agrees_with_the_service(platform: Platform, past: Sequence[History], parameters: Mapping[str, Any], trades: int) -> None:
+    """The backtest that signals computes of what market tells it comes to the digest of the one computed here."""
     asked = BacktestWanted(
-        user_id=USER, command_id=uuid5(NAMESPACE_OID, "options"), strategy="atr_options", symbols=SYMBOLS, capital=CAPITAL, first=FIRST,
-        parameters=_told(parameters),
+        user_id=USER, command_id=derived_id("options", json.dumps(parameters)), strategy="atr_options", symbols=SYMBOLS, capital=CAPITAL,
+        first=FIRST, parameters=_told(parameters),
     )  # fmt: skip
     known = [one.until(LAST) for one in past]
     here = record_of(backtest(strategy_called("atr_options"), known, Job(parameters, CAPITAL, first=FIRST))).figures
-    number = (await platform.asked("signals", asked)).backtest_id
-    by_service = await _ended(platform, number)
-    assert (by_service.line.state, by_service.line.error, by_service.trades) == ("done", None, len(result.trades))
+    by_service = await _ended(platform, (await platform.asked("signals", asked)).backtest_id)
+    assert (by_service.line.state, by_service.line.error, by_service.trades) == ("done", None, trades)
     assert (by_service.data_digest, by_service.line.digest) == (here["data_digest"], here["digest"])
+
+
+def _letter(symbol: str) -> str:
+    """C of a call, P of a put."""
+    return symbol[12]
 
 
 async def test_cash_that_does_not_pay_for_a_way_out_pays_for_as_much_of_it_as_in_a_backtest(
@@ -206,7 +220,7 @@ async def test_a_split_adjusts_the_contracts_of_a_run_in_every_book(
     assert {one.instrument.symbol: one.quantity for one in lots} == result.outcome.held
 
     asked = BacktestWanted(
-        user_id=USER, command_id=uuid5(NAMESPACE_OID, "split"), strategy="atr_options", symbols=("MSFT",), capital=CAPITAL,
+        user_id=USER, command_id=derived_id("split"), strategy="atr_options", symbols=("MSFT",), capital=CAPITAL,
         parameters=_told(split_files.WIDE), first=split_files.FIRST,
     )  # fmt: skip
     here = record_of(
@@ -221,18 +235,20 @@ def _told(parameters: Mapping[str, Any]) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in parameters.items()}
 
 
-async def _traded(platform: Platform, ask: Any, parameters: Mapping[str, Any], capital: Money = CAPITAL) -> None:
-    """Start a run of ATR Options before market starts, and let it trade to the end of the replay."""
-    run = RunId(derived_id("a run of options"))
-    await platform.say(
-        StartRun(
-            command_id=run, user_id=USER, account_id=ACCOUNT, run_id=run, strategy="atr_options", capital=capital,
-            parameters=_told(parameters),
-        )
-    )  # fmt: skip
+async def _traded(platform: Platform, ask: Any, *wanted: Mapping[str, Any], capital: Money = CAPITAL) -> list[RunId]:
+    """Start runs of ATR Options with these parameters before market starts, and let them trade to the end of the replay."""
+    runs = [RunId(derived_id("a run of options", str(number))) for number, _ in enumerate(wanted)]
+    for run, parameters in zip(runs, wanted, strict=True):
+        await platform.say(
+            StartRun(
+                command_id=run, user_id=USER, account_id=ACCOUNT, run_id=run, strategy="atr_options", capital=capital,
+                parameters=_told(parameters),
+            )
+        )  # fmt: skip
     await platform.say.heard_by("signals", ask)
     await platform.start("market")
     await platform.finished()
+    return runs
 
 
 async def _ended(platform: Platform, number: int) -> Backtest:

@@ -49,12 +49,11 @@ async def test_a_shaken_replay_makes_the_same_ledger(make_platform: Any, bus: An
     assert await steady.digests() == after_shaking
     assert after_shaking["execution"].counts["fills"] > 10
     assert after_shaking["notify"].counts["duplicate_notifications"] == 0
+    await _valued_and_traced(steady)
 
 
-async def test_every_session_is_valued_and_every_lot_leads_back_to_its_bar_and_on_to_the_person(make_platform: Any) -> None:
-    platform: Platform = make_platform(market=HALF_A_YEAR)
-    await platform.start()
-    await platform.finished()
+async def _valued_and_traced(platform: Platform) -> None:
+    """Every session is valued, and every lot leads back to its bar and on to the person."""
     _, ledger = await platform.agree()
 
     points = (await platform.asked("portfolio", SnapshotsAsked(user_id=USER, account_id=ACCOUNT, limit=5_000))).points
