@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -31,23 +32,36 @@ CASH = Money(20_000, "USD")
 WIDE = {"profit_target_pct": 50, "stop_loss_pct": 50}
 
 
+_READ: dict[tuple[date | None, Ratio, date], tuple[History, list[CorporateAction]]] = {}
+_RUNS: dict[int, tuple[History, Result]] = {}
+"""By the identity of a past, which is kept beside it."""
+
+
 class World:
-    """Microsoft in 2003 with a split of its own instead of the real one of that February."""
+    """Microsoft in 2003 with a split of its own instead of the real one of that February. What its files say is read once for all tests."""
 
     def __init__(self, folder: Path, monkeypatch: Any) -> None:
         self.told: Mapping[str, str] = {}
         self.folder, self._monkeypatch = folder, monkeypatch
-        past = microsoft()
-        (real,) = [one.effective for one in past.splits if date(2002, 1, 2) < one.effective <= LAST]
-        self._bars = [_halved(bar) if bar.session < real else bar for bar in past.bars if date(2002, 1, 2) <= bar.session <= LAST]
 
     def split(self, day: date | None, ratio: Ratio = (2, 1), quoted_until: date = LAST) -> tuple[History, list[CorporateAction]]:
-        self.told = write_split_world(self.folder, self._bars, (FIRST, quoted_until), day, ratio)
+        named = {"csv_file": "bars.csv", "csv_splits_file": "splits.csv", "chains_file": "chains.csv"}
+        for name, text in _texts(day, ratio, quoted_until).items():
+            (self.folder / name).write_text(text, encoding="utf-8", newline="")
+        self.told = {"feed": "csv", **{name: str(self.folder / value) for name, value in named.items()}}
         for name, value in self.told.items():
             self._monkeypatch.setenv(f"QM_MARKET_{name.upper()}", value)
-        settings = MarketSettings.read()
-        (past,) = histories(["MSFT"])[1]
-        return past, [one for one in with_chains(bars_of.make(settings).content(), settings).actions if one.becomes]
+        if (day, ratio, quoted_until) not in _READ:
+            _READ[day, ratio, quoted_until] = _as_the_feed_reads_them(day)
+        return _READ[day, ratio, quoted_until]
+
+
+def _as_the_feed_reads_them(day: date | None) -> tuple[History, list[CorporateAction]]:
+    (past,) = histories(["MSFT"])[1]
+    if day is None:
+        return past, []
+    settings = MarketSettings.read()
+    return past, [one for one in with_chains(bars_of.make(settings).content(), settings).actions if one.becomes]
 
 
 def _halved(bar: PastBar) -> PastBar:
@@ -62,8 +76,18 @@ def microsoft() -> History:
     return past
 
 
+@cache
+def _bars() -> Sequence[PastBar]:
+    past = microsoft()
+    (real,) = [one.effective for one in past.splits if date(2002, 1, 2) < one.effective <= LAST]
+    return [_halved(bar) if bar.session < real else bar for bar in past.bars if date(2002, 1, 2) <= bar.session <= LAST]
+
+
 def run(past: History) -> Result:
-    return backtest(strategy_called("atr_options"), [past], Job(WIDE, CASH))
+    """Its backtest, computed once for the same past."""
+    if id(past) not in _RUNS:
+        _RUNS[id(past)] = past, backtest(strategy_called("atr_options"), [past], Job(WIDE, CASH))
+    return _RUNS[id(past)][1]
 
 
 def first_trade(result: Result) -> tuple[Any, Any]:
@@ -81,29 +105,31 @@ def days_of_interest(past: History) -> dict[str, date]:
     return {"a purchase under way": bought.session, "a holding": between[len(between) // 2], "a sale under way": sold.session}
 
 
-def write_split_world(
-    folder: Path, bars: Sequence[PastBar], quoted: tuple[date, date], day: date | None, ratio: Ratio
-) -> Mapping[str, str]:
-    """Bars, splits and chains of MSFT as files; returns the settings that name them. day: of the split, None for none."""
+@cache
+def _texts(day: date | None, ratio: Ratio, quoted_until: date) -> Mapping[str, str]:
+    """Bars, splits and chains of MSFT as files, by name. day: of the split, None for none."""
     new, old = ratio
-    with (folder / "bars.csv").open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow(("symbol", "date", "open", "high", "low", "close", "volume"))
-        for bar in bars:
-            after = day is not None and bar.session >= day
-            prices = (one.scaled(old, new) if after else one for one in (bar.open, bar.high, bar.low, bar.close))
-            lines.writerow(("MSFT", bar.session, *prices, bar.volume.scaled(new, old) if after else bar.volume))
+    bars, chains = StringIO(), StringIO()
+    lines = csv.writer(bars)
+    lines.writerow(("symbol", "date", "open", "high", "low", "close", "volume"))
+    for bar in _bars():
+        after = day is not None and bar.session >= day
+        prices = (one.scaled(old, new) if after else one for one in (bar.open, bar.high, bar.low, bar.close))
+        lines.writerow(("MSFT", bar.session, *prices, bar.volume.scaled(new, old) if after else bar.volume))
+    lines = csv.writer(chains)
+    lines.writerow((*COLUMNS, "root"))
+    for session, rows in _chains().items():
+        if session <= quoted_until:
+            lines.writerows(_adjusted(row, ratio) if day is not None and session >= day else (*row, "") for row in rows)
     told = [] if day is None else [f"MSFT,{day},{new},{old}"]
-    (folder / "splits.csv").write_text("\n".join(["symbol,effective,numerator,denominator", *told]) + "\n", encoding="utf-8")
-    with (folder / "chains.csv").open("w", encoding="utf-8", newline="") as file:
-        lines = csv.writer(file)
-        lines.writerow((*COLUMNS, "root"))
-        for bar in bars:
-            if quoted[0] <= bar.session <= quoted[1]:
-                rows = rows_on("MSFT", bar.session, float(bar.close.value))
-                lines.writerows(_adjusted(row, ratio) if day is not None and bar.session >= day else (*row, "") for row in rows)
-    named = {"feed": "csv", "csv_file": "bars.csv", "csv_splits_file": "splits.csv", "chains_file": "chains.csv"}
-    return {name: value if name == "feed" else str(folder / value) for name, value in named.items()}
+    splits = "\n".join(["symbol,effective,numerator,denominator", *told]) + "\n"
+    return {"bars.csv": bars.getvalue(), "splits.csv": splits, "chains.csv": chains.getvalue()}
+
+
+@cache
+def _chains() -> Mapping[date, Sequence[tuple[object, ...]]]:
+    """The chain of every session from FIRST on, as it is without a split."""
+    return {bar.session: list(rows_on("MSFT", bar.session, float(bar.close.value))) for bar in _bars() if FIRST <= bar.session <= LAST}
 
 
 def _adjusted(row: tuple[object, ...], ratio: Ratio) -> tuple[object, ...]:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,13 +135,14 @@ class OptionDays(Days):
             )  # fmt: skip
 
 
-@pytest.fixture
-def microsoft(tmp_path: Path, monkeypatch: Any) -> History:
+@pytest.fixture(scope="session")
+def microsoft(tmp_path_factory: pytest.TempPathFactory) -> History:
     """Real bars with the chains of a third of a year, as the feed reads them."""
     _, (bars,) = histories(["MSFT"])
     closes = [(bars.symbol, bar.session, float(bar.close.value)) for bar in bars.bars if FIRST <= bar.session <= LAST]
-    monkeypatch.setenv("QM_MARKET_CHAINS_FILE", str(write_chains(tmp_path / "chains.csv", closes)))
-    _, (past,) = histories(["MSFT"])
+    with pytest.MonkeyPatch.context() as told:
+        told.setenv("QM_MARKET_CHAINS_FILE", str(write_chains(tmp_path_factory.mktemp("chains") / "chains.csv", closes)))
+        _, (past,) = histories(["MSFT"])
     start = next(number for number, bar in enumerate(past.bars) if bar.session >= date(2002, 1, 2))
     end = next(number for number, bar in enumerate(past.bars) if bar.session > LAST)
     return History(

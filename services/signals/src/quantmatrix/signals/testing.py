@@ -140,6 +140,12 @@ class StrategyContract:
         """What the strategy is shown on the latest bar of a history."""
         return situation_at(strategy, known, holding, portfolio=self.portfolio(known, holding))
 
+    def shown_holding_each(self, strategy: Strategy, known: Series) -> Iterator[Situation]:
+        """What it is shown with every one of the holdings; the row is that of the bars alone, so it is computed once."""
+        flat = self.shown(strategy, known, FLAT)
+        for holding in self.holdings():
+            yield replace(flat, holding=holding, portfolio=self.portfolio(known, holding))
+
     def cuts(self, first: int = 1) -> Iterator[Series]:
         """The history as it was known at each bar from the `first` on."""
         for end in range(first, len(self.bars) + 1):
@@ -203,18 +209,18 @@ class StrategyContract:
     def test_the_same_situation_gives_the_same_decisions(self) -> None:
         one, other = self.made(), self.made()
         for known in self.cuts(first=len(self.bars) - 20):
-            for holding in self.holdings():
-                shown = self.shown(one, known, holding)
+            for shown in self.shown_holding_each(one, known):
                 assert one.decide(shown) == one.decide(shown) == other.decide(shown)
 
     def test_the_screen_never_skips_a_decision(self) -> None:
         strategy = self.made()
         screened = 0
         for known in self.cuts():
-            for holding in self.holdings():
-                if strategy.nothing_can_happen(known.latest(strategy.screen_columns()), holding):
+            row = known.latest(strategy.screen_columns())
+            for shown in self.shown_holding_each(strategy, known):
+                if strategy.nothing_can_happen(row, shown.holding):
                     screened += 1
-                    assert not strategy.decide(self.shown(strategy, known, holding)), f"skipped at {known.last_session}"
+                    assert not strategy.decide(shown), f"skipped at {known.last_session}"
         assert screened, "the screen never screened anything: it would not be missed"
 
     def test_screening_by_columns_never_skips_a_decision(self) -> None:
@@ -225,11 +231,12 @@ class StrategyContract:
         for known in self.cuts():
             columns = known.frame.select("close").with_columns(known.frame.select(**strategy.columns()))
             latest = columns.select("close", enter=strategy.may_enter(), leave=strategy.may_leave()).row(-1, named=True)
-            for holding in self.holdings():
+            for shown in self.shown_holding_each(strategy, known):
+                holding = shown.holding
                 stopped = holding.stop_level is not None and (latest["close"] or 0.0) <= holding.stop_level
                 if not (latest["leave"] or stopped if holding.quantity else latest["enter"]):
                     screened += 1
-                    assert not strategy.decide(self.shown(strategy, known, holding)), f"skipped at {known.last_session}"
+                    assert not strategy.decide(shown), f"skipped at {known.last_session}"
         assert screened, "the columns never screened anything: they would not be missed"
 
     def test_the_columns_of_a_holding_are_all_that_its_decision_reads(self) -> None:
@@ -245,8 +252,8 @@ class StrategyContract:
         strategy = self.made()
         made = 0
         for known in self.cuts():
-            for holding in self.holdings():
-                decisions = strategy.decide(self.shown(strategy, known, holding))
+            for shown in self.shown_holding_each(strategy, known):
+                holding, decisions = shown.holding, strategy.decide(shown)
                 made += len(decisions)
                 sold = Quantity(0)
                 for decision in decisions:
