@@ -31,7 +31,9 @@ async def test_a_key_gives_its_first_answer_again_after_a_restart_and_is_a_new_o
     await start_here.stop("gateway")
     async with gateway_here(start_here, idempotency_hours=HOURS) as again:
         await again.log_in()
-        await _age(database, HOURS - 0.1)
+        await _age(database, -1)  # the clock has gone back by an hour since
+        back = await _execute(again, "retry")
+        await _age(database, HOURS + 1 - 0.1)
         repeated = await _execute(again, "retry")
         other = await _execute(again, "retry", size_usd=2_000)
         await _age(database, 0.2)
@@ -40,6 +42,7 @@ async def test_a_key_gives_its_first_answer_again_after_a_restart_and_is_a_new_o
         await wait_until(lambda: drained(ask), "everything was heard")
 
     assert (first.status_code, repeated.status_code, repeated.content) == (201, 201, first.content)
+    assert (back.status_code, back.content) == (201, first.content)
     assert (other.status_code, other.json()["code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
     assert late.status_code == 201 and late.json()["id"] != first.json()["id"] and twice.content == late.content
     rows = await database.fetch("execution", "select order_id from orders where triggered_by = 'manual' order by created_at, version desc")
