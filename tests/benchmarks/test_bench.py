@@ -15,7 +15,9 @@ from tests.benchmarks.statement import ROWS, imported
 
 from quantmatrix.operations.demo import Options
 
-pytestmark = [pytest.mark.servers, pytest.mark.long(30)]
+pytestmark = [pytest.mark.servers, pytest.mark.long(25)]
+QUARTER = Options(first="2003-04-01", last="2003-06-30", environment={"QM_EXECUTION_PAPER_FILLS": "at_once"})
+"""What lies before is history, so there is something to decide from the first day on."""
 
 
 def test_percentiles_are_those_of_the_values() -> None:
@@ -48,7 +50,7 @@ async def test_floors_ticks_and_flow_are_measured(tmp_path: Path) -> None:
     floors = await measure_floors(tmp_path, 20)
     assert 0 < floors.publish.p50 < floors.hops.p50
     assert 0 < floors.commit.p50 < floors.hops.p50
-    tick = await ticks(tmp_path, Options(last="2000-10-31", environment={"QM_EXECUTION_PAPER_FILLS": "at_once"}))
+    tick = await ticks(tmp_path, QUARTER)
     assert tick.fill.count > 0
     assert 0 < tick.fill.p50 < tick.lot.p50
     through = await flow(tmp_path, 500)

@@ -27,10 +27,10 @@ from quantmatrix.operations.client import asking_at
 from quantmatrix.operations.places import Places
 from quantmatrix.operations.servers.nats import free_port
 from quantmatrix.operations.servers.postgres import DATABASE
-from quantmatrix.operations.testing import Prepared
 
-pytestmark = [pytest.mark.servers, pytest.mark.long(35)]
-SHORT = {"QM_MARKET_REPLAY_FROM": "2000-08-01", "QM_MARKET_REPLAY_TO": "2000-10-31", "QM_MARKET_REPLAY_PACE_S": "0"}
+pytestmark = [pytest.mark.servers, pytest.mark.long(30)]
+SHORT = {"QM_MARKET_REPLAY_FROM": "2000-08-01", "QM_MARKET_REPLAY_TO": "2000-10-31", "QM_MARKET_REPLAY_PACE_S": "0.05"}
+"""So fast that it is soon over, and so slow that it can be interrupted."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,16 @@ def test_one_address_and_a_login_are_told(running: Up) -> None:
 def test_every_service_is_ready(running: Up) -> None:
     found = until_ready(running.home)
     assert sorted(found["services"]) == ["execution", "gateway", "market", "notify", "portfolio", "signals"]
+
+
+def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(running: Up) -> None:
+    until_replay(running.home, lambda status: status.sessions_done > 5)
+    found = answer(running.home, "status")
+    reached, pids = found["replay"]["sessions_done"], [part["pid"] for part in found["services"].values()]
+    running.stop()  # within five seconds: what each part may take is held by the tests of the supervisor
+    assert not [pid for pid in pids if is_alive(pid)]
+    running.start()
+    until_replay(running.home, lambda status: status.sessions_done >= reached)
 
 
 def test_a_second_start_on_the_same_folder_is_refused(running: Up) -> None:
@@ -83,7 +93,7 @@ def test_nothing_runs_elsewhere(tmp_path: Path) -> None:
         done = qm_here(tmp_path / "nothing", command, "--json")
         assert (done.returncode, json.loads(done.stdout)["code"]) == (3, "not_running")
     assert qm_here(tmp_path / "nothing", "logs").returncode == 2
-    assert qm(tmp_path / "nothing", "up", "--nonsense").returncode == 4
+    assert qm_here(tmp_path / "nothing", "up", "--nonsense").returncode == 4
     assert qm(tmp_path / "nothing", "up", QM_GATEWAY_PORT="many").returncode == 4
 
 
@@ -169,22 +179,6 @@ def test_the_logs_are_there(running: Up) -> None:
     assert qm_here(running.home, "logs", "nobody").returncode == 2
 
 
-def test_ctrl_c_stops_within_five_seconds_and_the_next_start_goes_on(tmp_path: Path, prepared: Prepared) -> None:
-    up = Up(prepared.copy_to(tmp_path / "home"), free_port(), {"QM_MARKET_REPLAY_PACE_S": "0.05"}).start()
-    try:
-        until_replay(up.home, lambda status: status.sessions_done > 5)
-        reached = answer(up.home, "status")["replay"]["sessions_done"]
-        pids = [part["pid"] for part in answer(up.home, "status")["services"].values()]
-        up.stop()  # within five seconds: what each part may take is held by the tests of the supervisor
-        assert not [pid for pid in pids if is_alive(pid)]
-        up.start()
-        until_replay(up.home, lambda status: status.sessions_done >= reached)
-        assert qm(up.home, "down").returncode == 0
-        assert qm_here(up.home, "status").returncode == 3
-    finally:
-        up.end()
-
-
 async def test_the_replay_begins_anew_and_comes_to_the_same_ledger(running: Up) -> None:
     until_finished(running.home)
     async with asking_at(Places(running.home)) as ask:
@@ -217,6 +211,11 @@ async def test_no_secret_is_in_anything_that_the_run_has_left(running: Up) -> No
     assert found_in(secrets | {"a login": cookie}, [*files_of(running.home, sockets), *rows, *lines.items(), *shown]) == []
     assert len(rows) > 100
     assert modes_of(running.home) == {0o600}
+
+
+def test_down_stops_what_runs(running: Up) -> None:
+    assert qm(running.home, "down").returncode == 0
+    assert qm_here(running.home, "status").returncode == 3
 
 
 def test_doctor_finds_the_machine_fit(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from datetime import date
 from typing import Any
 
+import pytest
 from tests.journeys.conftest import ACCOUNT, FIVE, USER, Platform
 
 from quantmatrix.common.contracts.asking.messaging import TraceAsked
@@ -12,6 +13,9 @@ from quantmatrix.common.contracts.asking.portfolio import ClosingsAsked, LotsAsk
 from quantmatrix.common.contracts.asking.signals import SignalsAsked
 from quantmatrix.common.names import SignalKind
 from quantmatrix.operations.schemas import forget_replay
+
+pytestmark = pytest.mark.long(20)
+
 
 # What lies before the first session is history, so that there is enough of it to decide from the first day on.
 HALF_A_YEAR = {

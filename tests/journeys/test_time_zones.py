@@ -12,6 +12,7 @@ from quantmatrix.common.runtime import service
 from quantmatrix.common.testing.clock import WildClock
 from quantmatrix.operations.schemas import forget_replay
 
+pytestmark = pytest.mark.long(20)
 PERIODS = {
     "the clocks go back, three half days and the turn of a year": (date(2003, 10, 20), date(2004, 1, 6)),
     "a leap day, and the clocks go forward": (date(2008, 2, 1), date(2008, 3, 31)),

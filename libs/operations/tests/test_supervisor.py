@@ -24,7 +24,7 @@ from quantmatrix.operations.places import Places, SetUpError
 from quantmatrix.operations.supervisor import STOP_SERVER_S, STOP_SERVICES_S, Plan, Supervisor
 from quantmatrix.operations.testing import Prepared
 
-pytestmark = pytest.mark.long(35)
+pytestmark = pytest.mark.long(50)
 Make = Callable[..., Supervisor]
 
 

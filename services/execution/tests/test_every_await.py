@@ -25,7 +25,7 @@ STEPS_MAX = 160
 """What an order takes from the bus to its booked fill, and some more: then another order comes."""
 
 
-@pytest.mark.long(60)
+@pytest.mark.long(70)
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_death_between_any_two_steps_of_an_order_doubles_nothing_and_loses_nothing(
     start_process: Any, ask: Any, say: Saying, database: Any, seed: int

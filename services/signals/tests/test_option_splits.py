@@ -28,6 +28,7 @@ from quantmatrix.signals.handlers import Handlers
 from quantmatrix.signals.ledgers import LedgerStore
 from quantmatrix.signals.slate import Slate
 
+pytestmark = pytest.mark.long(15)
 RATIOS: tuple[Ratio, ...] = ((2, 1), (3, 2), (1, 10))
 
 

@@ -25,6 +25,7 @@ from quantmatrix.signals.backtest.result import Result
 from quantmatrix.signals.backtest.run import Job, backtest
 from quantmatrix.signals.ledgers import LedgerStore
 
+pytestmark = pytest.mark.long(15)
 __all__ = ["microsoft"]
 SOLD = {"preset": "short_premium"}
 SIZED = {"preset": "short_premium", "secured_pct": 50, "short_stop_pct": 50}

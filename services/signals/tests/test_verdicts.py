@@ -13,6 +13,7 @@ from quantmatrix.common.testing.examples import USER, like
 from quantmatrix.signals.backtest.history import History
 from quantmatrix.signals.verdicts import VERDICTS_ANSWERED_MAX, VerdictStore
 
+pytestmark = pytest.mark.long(20)
 OTHERS = UserId(like(StartRun).command_id)
 EVERY_GATE = {"confirmation_min": 2_880, "cooldown_min": 10_000, "buy_at": 0.16, "sell_at": -0.16, "losses_in_a_row_max": 1}
 

@@ -18,6 +18,7 @@ from quantmatrix.common.testing.tiny import READER
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshDatabase
 
+pytestmark = pytest.mark.long(20)
 CODES = {
     "serialisation failure": "40001",
     "deadlock": "40P01",

@@ -20,6 +20,7 @@ from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.servers.nats import free_port
 from quantmatrix.operations.testing import FreshDatabase, Servers
 
+pytestmark = pytest.mark.long(20)
 EXCLUSIVE = {"QM_EXECUTION_EXCLUSIVE": "true"}
 
 

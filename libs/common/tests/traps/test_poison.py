@@ -19,6 +19,7 @@ from quantmatrix.common.testing.tiny import READER, SPEAKER, Books, fill
 from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.operations.testing import FreshBus
 
+pytestmark = pytest.mark.long(20)
 GOOD = encode(fill("A", 2))
 POISON: dict[str, tuple[bytes, str]] = {
     "not JSON": (b"\x00\xff not json", "malformed"),

@@ -20,6 +20,7 @@ from quantmatrix.signals.backtest.run import made
 from quantmatrix.signals.domain.decisions import Because, Decision, Situation
 from quantmatrix.signals.domain.options.choosing import OptionQuote
 
+pytestmark = pytest.mark.long(15)
 CALLS, PUTS = {("call", Side.BUY), ("call", Side.SELL)}, {("put", Side.BUY), ("put", Side.SELL)}
 
 

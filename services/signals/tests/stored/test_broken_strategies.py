@@ -18,6 +18,8 @@ from quantmatrix.common.testing.waiting import wait_until
 from quantmatrix.common.values import Money
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
+pytestmark = pytest.mark.long(20)
+
 
 @pytest.fixture
 async def here(

@@ -13,7 +13,7 @@ from quantmatrix.common.testing.process import ServiceProcess, StartProcess, chi
 from quantmatrix.common.testing.waiting import GIVES_WAY_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
-pytestmark = pytest.mark.long(25)
+pytestmark = pytest.mark.long(40)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from services.signals.tests.stored.gate import held_at_half
 from services.signals.tests.stored.installed import PARTS, Installation, answers, market_behind
 
 from quantmatrix.common.contracts.asking.backtests import (
+    Backtest,
     BacktestResumeWanted,
     BacktestUnwanted,
     WindowsWanted,
@@ -24,7 +25,7 @@ from quantmatrix.common.testing.process import ServiceProcess, StartProcess, chi
 from quantmatrix.common.testing.waiting import GIVES_WAY_S, WITHIN_S, wait_until
 from quantmatrix.operations.testing import FreshBus, FreshDatabase
 
-pytestmark = pytest.mark.long(35)
+pytestmark = pytest.mark.long(60)
 WINDOWS = WindowsWanted(inside=200, outside=60)
 
 
@@ -39,21 +40,35 @@ async def here(
 
 
 async def test_no_worker_one_and_two_give_the_same_digest(here: Installation) -> None:
-    alone = await here.ended(await here.ordered())
+    """Of a sweep, and of the windows of a walk forward and the cuts of a look-ahead check, which are jobs too."""
+    alone, forward, cut = await _one_of_each(here)
     first = await here.worker()
-    by_one = await here.ended(await here.ordered())
+    by_one, forward_by_one, cut_by_one = await _one_of_each(here)
     second = await here.worker()
     by_two = await here.ended(await here.ordered())
 
     assert (alone.line.state, alone.line.error, len(alone.tried)) == ("done", None, PARTS)
     assert alone.line.digest == by_one.line.digest == by_two.line.digest
     assert alone.tried == by_one.tried == by_two.tried
+    assert (forward.line.state, forward.line.kind, len(forward.steps)) == ("done", "walk_forward", 6)
+    assert forward.line.digest == forward_by_one.line.digest and forward.steps == forward_by_one.steps
+    assert (cut.line.state, cut.line.kind, cut.line.clean, cut.line.error) == ("done", "lookahead", True, None)
+    assert cut.line.digest == cut_by_one.line.digest and cut.check == cut_by_one.check
+    assert await here.parts(cut_by_one.line.backtest_id) == 8
     codes = [await first.stop(), await second.stop()]
     told = [process.written() for process in (first, second)]
     assert codes == [0, 0] and "parts were done" in told[0]
     assert all(f"backtest {by_two.line.backtest_id}: parts" in one for one in told)
-    assert f"backtest {by_one.line.backtest_id}: parts" not in told[1]
+    for shared in (by_one, forward_by_one, cut_by_one):
+        assert f"backtest {shared.line.backtest_id}: parts" in told[0]
+        assert f"backtest {shared.line.backtest_id}: parts" not in told[1]
     assert await here.database.fetch("signals", "select 1 from backtest_part where backtest_id = $1", alone.line.backtest_id)
+
+
+async def _one_of_each(here: Installation) -> list[Backtest]:
+    return [
+        await here.ended(number) for number in (await here.ordered(), await here.ordered(windows=WINDOWS), await here.ordered(cuts=400))
+    ]
 
 
 async def test_a_worker_that_is_killed_in_the_middle_loses_nothing(here: Installation) -> None:
@@ -73,27 +88,6 @@ async def test_a_worker_that_is_killed_in_the_middle_loses_nothing(here: Install
     assert (found.line.state, found.line.error) == ("done", None)
     assert found.line.digest == whole.line.digest and found.tried == whole.tried
     await wait_until(lambda: not any(is_alive(hand) for hand in hands), "its processes ended with it")
-
-
-async def test_windows_of_a_walk_forward_are_jobs_too(here: Installation) -> None:
-    alone = await here.ended(await here.ordered(windows=WINDOWS))
-    worker = await here.worker()
-    shared = await here.ended(await here.ordered(windows=WINDOWS))
-
-    assert (alone.line.state, alone.line.kind, len(alone.steps)) == ("done", "walk_forward", 6)
-    assert alone.line.digest == shared.line.digest and alone.steps == shared.steps
-    assert f"backtest {shared.line.backtest_id}: parts" in worker.written()
-
-
-async def test_the_cuts_of_a_look_ahead_check_are_jobs_too(here: Installation) -> None:
-    alone = await here.ended(await here.ordered(cuts=400))
-    worker = await here.worker()
-    shared = await here.ended(await here.ordered(cuts=400))
-
-    assert (alone.line.state, alone.line.kind, alone.line.clean, alone.line.error) == ("done", "lookahead", True, None)
-    assert alone.line.digest == shared.line.digest and alone.check == shared.check
-    assert await here.parts(shared.line.backtest_id) == 8
-    assert f"backtest {shared.line.backtest_id}: parts" in worker.written()
 
 
 async def test_a_bus_that_loses_its_jobs_is_told_them_again(here: Installation) -> None:
