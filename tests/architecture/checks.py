@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -131,7 +132,8 @@ def foreign_tables(paths: Iterable[Path], own: set[str]) -> list[str]:
     return sorted(set(found))
 
 
-def texts(path: Path) -> Iterator[str]:
+@cache
+def texts(path: Path) -> list[str]:
     """Every string of a file that is not a docstring, formatted ones with gaps for what is put in."""
     tree = _tree(path)
     documents = {
@@ -141,9 +143,11 @@ def texts(path: Path) -> Iterator[str]:
         and node.body
         and isinstance(node.body[0], ast.Expr)
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents:
-            yield node.value
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documents
+    ]
 
 
 def _aliases(text: str) -> list[str]:

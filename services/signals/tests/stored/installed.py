@@ -31,6 +31,8 @@ from quantmatrix.signals.store import SignalsStore
 
 GRID = {"fast": "[2, 3, 4, 5, 6, 7]", "slow": "[10, 15, 20, 25, 30]"}
 PARTS = 30
+ENDED_LOOK_S = 0.2
+"""A backtest takes seconds, and a look at it is a question to the service that is to see to it."""
 
 
 def columns() -> BarColumns:
@@ -95,7 +97,7 @@ class Installation:
         async def over() -> bool:
             return (await self.seen(number)).line.state not in ("queued", "running")
 
-        await wait_until(over, f"backtest {number} has ended", within_s=GIVES_WAY_S)
+        await wait_until(over, f"backtest {number} has ended", within_s=GIVES_WAY_S, look_max_s=ENDED_LOOK_S)
         return await self.seen(number)
 
     async def parts(self, number: int) -> int:
