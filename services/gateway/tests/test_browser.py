@@ -32,13 +32,9 @@ async def test_every_page_is_accessible_quiet_and_fits(desk: Desk, chromium: Bro
     ]
     backtests = [*(f"/backtests/{number}" for number in ran), f"/backtests/compare?id={ran[0]}&id={ran[2]}"]
     backtests.append(f"/backtests/{ran[0]}/monte-carlo")
-    wrong: list[str] = []
-    schemes: tuple[tuple[tuple[int, int], Scheme, Scheme], ...] = ((DESK, "light", "dark"), (PHONE, "dark", "light"))
-    for size, first, second in schemes:
-        async with browser(size, first, chromium) as context:
-            page = await context.new_page()
-            paths = (*PAGES, *backtests, f"/orders/{order}", "/no-such-page")
-            wrong += [f"{size[0]} px: {one}" for one in await _complaints(page, desk, size[0], paths, second)]
+    async with browser(PHONE, "dark", chromium) as context:
+        paths = (*PAGES, *backtests, f"/orders/{order}", "/no-such-page")
+        wrong = await _complaints(await context.new_page(), desk, paths)
 
     assert wrong == []
 
@@ -54,11 +50,11 @@ async def _backtest(desk: Desk, **more: object) -> int:
     return number
 
 
-async def _complaints(page: Page, console: Console, width_max: int, paths: tuple[str, ...], other_scheme: Scheme) -> list[str]:
-    """What axe finds, about colours in the other scheme too, what the browser's console says, and how far a page is too wide."""
+async def _complaints(page: Page, console: Console, paths: tuple[str, ...]) -> list[str]:
+    """What is wrong with the pages: each is opened on a phone in the dark, made light, laid on a desk, and made dark again."""
     seen = Seen(page, console)
     await page.goto(f"{console.url}/login")
-    wrong = [f"/login {one}" for one in await violations(page)]
+    wrong = [f"/login {one}" for one in await _on_phone_and_desk(page)]
     await log_in(page, console)
     for path in paths:
         said = len(seen.wrong)
@@ -66,16 +62,30 @@ async def _complaints(page: Page, console: Console, width_max: int, paths: tuple
         assert answer is not None and answer.status == (404 if path == "/no-such-page" else 200)
         if answer.status == 404:
             del seen.wrong[said:]  # the browser writes the expected 404 to its console
-        await settled(page)
-        wrong += [f"{path} {one}" for one in await violations(page)]
-        paper = await page.evaluate(_PAPER)
-        await page.emulate_media(color_scheme=other_scheme)
-        assert await page.evaluate(_PAPER) != paper, f"{path} looks the same in {other_scheme}"
-        wrong += [f"{path} {other_scheme}: {one}" for one in await colour_violations(page)]
-        await page.emulate_media(color_scheme="light" if other_scheme == "dark" else "dark")
-        width = await page.evaluate("document.documentElement.scrollWidth")
-        wrong += [f"{path} is {width} px wide"] if width > width_max else []
+        wrong += [f"{path} {one}" for one in await _on_phone_and_desk(page)]
     return wrong + seen.wrong
+
+
+async def _on_phone_and_desk(page: Page) -> list[str]:
+    """Of the page as it is open, a phone's and dark; it is so again afterwards."""
+    wrong = await _in_both_schemes(page, PHONE, "light")
+    await page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
+    wrong += await _in_both_schemes(page, DESK, "dark")
+    await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    return wrong
+
+
+async def _in_both_schemes(page: Page, size: tuple[int, int], other: Scheme) -> list[str]:
+    """What axe finds, about colours in the other scheme too, and how far the page is too wide. It is in the other scheme afterwards."""
+    await settled(page)
+    wrong = await violations(page)
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    wrong += [f"is {width} px wide"] if width > size[0] else []
+    paper = await page.evaluate(_PAPER)
+    await page.emulate_media(color_scheme=other)
+    assert await page.evaluate(_PAPER) != paper, f"{page.url} looks the same in {other}"
+    wrong += [f"{other}: {one}" for one in await colour_violations(page)]
+    return [f"{size[0]} px: {one}" for one in wrong]
 
 
 _PAPER = "() => getComputedStyle(document.body).backgroundColor"
