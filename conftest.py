@@ -58,6 +58,7 @@ def pytest_configure() -> None:
     """
     for name in [name for name in os.environ if name.startswith("QM_")]:
         del os.environ[name]
+    sys.modules.setdefault("sniffio", None)  # type: ignore[arg-type]  # httpcore looks for it in every folder at every request
     if "TMPDIR" not in os.environ and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN:
         os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
 

@@ -3,18 +3,19 @@
 import itertools
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 from services.gateway.tests.browsing import launched
-from services.gateway.tests.running import BEHIND, Console, Desk, drained, gateway_here, replay_done
+from services.gateway.tests.running import Console, Desk, gateway_here, replay_done, stood_still
 
 from quantmatrix.common.runtime.asking import Ask
 from quantmatrix.common.runtime.permissions import OPERATOR_USER
 from quantmatrix.common.testing.here import StartHere
-from quantmatrix.common.testing.waiting import WITHIN_S, wait_until
+from quantmatrix.common.testing.waiting import WITHIN_S
 from quantmatrix.operations.testing import FreshBus, FreshDatabase, Servers
 
 _numbers = itertools.count(1)
@@ -34,6 +35,23 @@ async def desk(servers: Servers) -> AsyncIterator[Desk]:
     A module that uses it has `pytestmark = pytest.mark.asyncio(loop_scope="module")` and leaves `database`, `bus` and
     `start_here` alone: they would empty the bus under these services.
     """
+    async with _desk(servers) as made:
+        await replay_done(made.start_here, made.ask)
+        await made.log_in()
+        yield made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def standing(servers: Servers) -> AsyncIterator[Desk]:
+    """Like `paused`, but one for all tests of a module; what `desk` asks of a module holds here too."""
+    async with _desk(servers) as made:
+        await stood_still(made, made.start_here, made.ask)
+        yield made
+
+
+@asynccontextmanager
+async def _desk(servers: Servers) -> AsyncIterator[Desk]:
+    """A gateway on servers of its own, with nothing behind it yet."""
     await servers.make_well()
     database = await FreshDatabase(servers, f"desk_{next(_numbers)}").make()
     bus = FreshBus(servers)
@@ -43,8 +61,6 @@ async def desk(servers: Servers) -> AsyncIterator[Desk]:
         try:
             ask = Ask(await bus.connect(OPERATOR_USER), deadline_s=WITHIN_S)
             async with gateway_here(start_here) as console:
-                await replay_done(start_here, ask)
-                await console.log_in()
                 yield Desk(console.port, console.client, console.csrf, database=database, start_here=start_here, ask=ask)
         finally:
             await start_here.stop_all()
@@ -62,22 +78,5 @@ async def chromium() -> AsyncIterator[Browser]:
 @pytest.fixture
 async def paused(console: Console, start_here: StartHere, ask: Ask) -> Console:
     """A replay that has come some sessions far and stands still, so that an order stays open until it goes on."""
-    for service in BEHIND:
-        await start_here(
-            service,
-            **(
-                {"replay_from": "2004-01-02", "replay_to": "2004-12-31", "replay_pace_s": 0.02, "replay_symbols": ("IBM",)}
-                if service == "market"
-                else {}
-            ),
-        )
-    await console.log_in()
-
-    async def some_sessions() -> bool:
-        answer = await console.get("/api/v1/replay")
-        return answer.status_code == 200 and answer.json()["sessions_done"] >= 3
-
-    await wait_until(some_sessions, "the replay runs")
-    assert (await console.post("/api/v1/replay", {"paused": True})).json()["state"] == "paused"
-    await wait_until(lambda: drained(ask), "everything was heard")
+    await stood_still(console, start_here, ask)
     return console

@@ -94,6 +94,22 @@ async def replay_done(start_here: StartHere, ask: Ask, **market: Any) -> None:
     await wait_until(lambda: drained(ask), "everything was heard")
 
 
+async def stood_still(console: Console, start_here: StartHere, ask: Ask) -> None:
+    """Start the services behind the gateway, log in, and halt their replay of IBM's year after some sessions."""
+    for service in BEHIND:
+        told = {"replay_from": "2004-01-02", "replay_to": "2004-12-31", "replay_pace_s": 0.02, "replay_symbols": ("IBM",)}
+        await start_here(service, **(told if service == "market" else {}))
+    await console.log_in()
+
+    async def some_sessions() -> bool:
+        answer = await console.get("/api/v1/replay")
+        return answer.status_code == 200 and answer.json()["sessions_done"] >= 3
+
+    await wait_until(some_sessions, "the replay runs")
+    assert (await console.post("/api/v1/replay", {"paused": True})).json()["state"] == "paused"
+    await wait_until(lambda: drained(ask), "everything was heard")
+
+
 async def finished(ask: Ask) -> bool:
     try:
         status = await ask("market", ReplayStatusAsked())
@@ -119,6 +135,11 @@ async def backtest_ended(desk: Desk, number: int) -> str:
         return str(await wait_until(state, f"backtest {number} has ended", within_s=GIVES_WAY_S))
     finally:
         await connection.close()
+
+
+async def sent_by(desk: Desk) -> list[str]:
+    """The types of all messages that the gateway has sent, in order of them."""
+    return [row["type"] for row in await desk.database.fetch("gateway", "select type from outbox order by type")]
 
 
 async def add_user(database: FreshDatabase, name: str, role: str, user_id: UserId = OTHER) -> None:

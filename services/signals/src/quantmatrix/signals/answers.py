@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -74,6 +75,7 @@ class Answers:
         return FollowUps(tuple(_follow_up(row) for row in rows))
 
 
+@cache
 def inputs_of(model: type[BaseModel]) -> tuple[Input, ...]:
     """The parameters of a model as a form draws them, from the model's own schema."""
     schema = model.model_json_schema()
