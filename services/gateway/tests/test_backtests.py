@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 from services.gateway.tests.running import Desk, add_user, backtest_ended
 from services.signals.tests.stored.gate import held_at_half
 
@@ -32,10 +33,14 @@ async def _run(desk: Desk, asked: dict[str, Any]) -> dict[str, Any]:
     return await _ended(desk, answer.json()["backtest_id"])
 
 
-async def test_a_backtest_is_queued_worked_on_and_shown_with_its_trades(desk: Desk) -> None:
-    found = await _run(desk, CROSS)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def crossed(desk: Desk) -> dict[str, Any]:
+    """A backtest that is done."""
+    return await _run(desk, CROSS)
 
-    line = found["line"]
+
+async def test_a_backtest_is_queued_worked_on_and_shown_with_its_trades(desk: Desk, crossed: dict[str, Any]) -> None:
+    found, line = crossed, crossed["line"]
     assert (line["state"], line["error"], line["strategy"]) == ("done", None, "moving_average_cross")
     assert found["trades"] > 0 and all(one["reasons"] for one in found["shown"])
     assert (found["first"], found["last"]) <= ("2004-01-02", "2004-04-30") and found["opening"] == {"amount": "50000", "currency": "USD"}
@@ -46,8 +51,8 @@ async def test_a_backtest_is_queued_worked_on_and_shown_with_its_trades(desk: De
     assert report.headers["content-type"].startswith("text/html") and line["digest"] in report.text
 
 
-async def test_the_same_again_has_the_same_digest_and_stands_beside_it(desk: Desk) -> None:
-    first, again = await _run(desk, CROSS), await _run(desk, CROSS)
+async def test_the_same_again_has_the_same_digest_and_stands_beside_it(desk: Desk, crossed: dict[str, Any]) -> None:
+    first, again = crossed, await _run(desk, CROSS)
     other = await _run(desk, {**CROSS, "parameters": {"fast": 3, "slow": 6}})
     numbers = [one["line"]["backtest_id"] for one in (first, again, other)]
 
@@ -169,9 +174,9 @@ async def test_a_cancelled_one_ends(desk: Desk) -> None:
     assert "Go on" in (await desk.get(f"/backtests/{number}")).text
 
 
-async def test_the_trades_of_a_finished_one_are_drawn_anew_as_figures_and_as_a_page(desk: Desk) -> None:
+async def test_the_trades_of_a_finished_one_are_drawn_anew_as_figures_and_as_a_page(desk: Desk, crossed: dict[str, Any]) -> None:
     """Nothing is held at its end: a shuffle always ends where the run did, and drawn with replacement the ends lie around it."""
-    number = (await _run(desk, CROSS))["line"]["backtest_id"]
+    number = crossed["line"]["backtest_id"]
     ended = float((await desk.get(f"/api/v1/backtests/{number}")).json()["equity"]["amount"]) / 50_000 - 1
 
     shuffled = (await desk.get(f"/api/v1/backtests/{number}/monte-carlo", params={"method": "shuffle", "runs": 200})).json()
@@ -189,7 +194,7 @@ async def test_the_trades_of_a_finished_one_are_drawn_anew_as_figures_and_as_a_p
     assert (await desk.get("/api/v1/backtests/999999/monte-carlo")).status_code in (404, 422)
 
 
-async def test_a_cancelled_sweep_goes_on_when_a_person_wants_it(desk: Desk) -> None:
+async def test_a_cancelled_sweep_goes_on_when_a_person_wants_it(desk: Desk, crossed: dict[str, Any]) -> None:
     sweep = {**CROSS, "parameters": {}, "grid": {"fast": [2, 3, 4], "slow": [6, 8]}}
     whole = await _run(desk, sweep)
     async with held_at_half(desk.database):
@@ -204,7 +209,7 @@ async def test_a_cancelled_sweep_goes_on_when_a_person_wants_it(desk: Desk) -> N
     assert (found["line"]["state"], found["line"]["digest"]) == ("done", whole["line"]["digest"])
     again = await desk.post(f"/api/v1/backtests/{number}/resume")
     assert again.status_code == 422 and "is done; there is nothing to go on with" in again.text
-    single = await desk.post(f"/api/v1/backtests/{(await _run(desk, CROSS))['line']['backtest_id']}/resume")
+    single = await desk.post(f"/api/v1/backtests/{crossed['line']['backtest_id']}/resume")
     assert "is a single run and has no parts" in single.text
 
 
@@ -235,6 +240,7 @@ async def test_a_form_starts_a_look_ahead_check_with_its_own_parameters(desk: De
 
 @pytest.mark.parametrize("kind", ["sweep", "walk_forward"])
 async def test_a_form_starts_sweeps_and_walk_forwards_with_the_values_to_try(desk: Desk, kind: str) -> None:
+    """The year 2003 has 252 sessions: after the first 40 of them ten parts of 20, and one of the last 12."""
     fields = {
         "csrf": desk.csrf,
         **FORM,
@@ -244,6 +250,8 @@ async def test_a_form_starts_sweeps_and_walk_forwards_with_the_values_to_try(des
         "inside": "40",
         "outside": "20",
         "anchored": "true",
+        "first": "2003-01-02",
+        "last": "2003-12-31",
     }
 
     wrong = await desk.client.post("/backtests", data={**fields, "g.fast": "", "g.slow": " "}, headers={"accept": "text/html"})
@@ -255,7 +263,7 @@ async def test_a_form_starts_sweeps_and_walk_forwards_with_the_values_to_try(des
     found = await _ended(desk, int(right.headers["location"].rsplit("/", 1)[1]))
     assert (found["line"]["state"], found["line"]["kind"]) == ("done", kind)
     assert found["parameters"]["fast"] == "[2, 3]" and found["parameters"]["slow"] == "[6, 8]"
-    assert (len(found["tried"]), len(found["steps"])) == ((4, 0) if kind == "sweep" else (0, len(found["steps"]) or 1))
+    assert (len(found["tried"]), len(found["steps"])) == ((4, 0) if kind == "sweep" else (0, 11))
 
 
 async def test_a_form_that_runs_once_leaves_the_values_to_try_alone(desk: Desk) -> None:

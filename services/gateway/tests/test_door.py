@@ -62,15 +62,18 @@ async def test_a_change_without_the_sessions_token_is_refused(console: Console) 
     assert (await console.get("/api/v1/ops/audit")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://elsewhere.example"}, {"Origin": "null"}],
-)
-async def test_another_sites_page_cannot_log_anybody_in(console: Console, headers: dict[str, str]) -> None:
-    answer = await console.client.post("/login", data={"name": "admin", "password": PASSWORD}, headers=headers)
+async def test_another_sites_page_cannot_log_anybody_in(console: Console) -> None:
+    elsewhere = (
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://elsewhere.example"},
+        {"Origin": "null"},
+    )
+    for headers in elsewhere:
+        answer = await console.client.post("/login", data={"name": "admin", "password": PASSWORD}, headers=headers)
 
-    assert answer.status_code == 403 and answer.json()["code"] == "CROSS_SITE"
-    assert "set-cookie" not in answer.headers
+        assert answer.status_code == 403 and answer.json()["code"] == "CROSS_SITE", headers
+        assert "set-cookie" not in answer.headers
 
 
 async def test_logging_out_ends_the_session_for_good(console: Console) -> None:
@@ -255,8 +258,10 @@ async def test_operations_do_not_exist_for_people_who_are_not_administrators(con
     assert (order.status_code, order.json()["code"]) == (403, "ROLE_VIEWER")
 
 
-@pytest.mark.parametrize("target", ["//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", "/a\r\nSet-Cookie: x=1"])
-async def test_a_login_never_leads_elsewhere(console: Console, target: str) -> None:
-    answer = await console.client.post("/login", data={"name": "admin", "password": PASSWORD, "next": target})
+async def test_a_login_never_leads_elsewhere(console: Console) -> None:
+    for target in ("//elsewhere.example", "https://elsewhere.example", "/\\elsewhere.example", "/a\r\nSet-Cookie: x=1"):
+        stranger = console.another()
+        answer = await stranger.client.post("/login", data={"name": "admin", "password": PASSWORD, "next": target})
+        await stranger.client.aclose()
 
-    assert answer.headers["location"] == "/"
+        assert (answer.status_code, answer.headers["location"]) == (303, "/"), target

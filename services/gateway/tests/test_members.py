@@ -39,13 +39,11 @@ async def test_somebody_who_was_let_in_logs_in_with_their_role(admin: Console) -
     assert "password" not in str(listed)
 
 
-@pytest.mark.parametrize(
-    "changed", [{"name": "Grace"}, {"name": "two words"}, {"name": ""}, {"role": "owner"}, {"password": "eleven char"}, {"extra": "1"}]
-)
-async def test_what_is_wrong_with_a_new_user_is_said(admin: Console, changed: dict[str, str]) -> None:
-    answer = await admin.post("/api/v1/admin/users", {**GRACE, **changed})
+async def test_what_is_wrong_with_a_new_user_is_said(admin: Console) -> None:
+    for changed in ({"name": "Grace"}, {"name": "two words"}, {"name": ""}, {"role": "owner"}, {"password": "eleven char"}, {"extra": "1"}):
+        answer = await admin.post("/api/v1/admin/users", {**GRACE, **changed})
 
-    assert (answer.status_code, answer.json()["code"]) == (422, "REQUEST_INVALID")
+        assert (answer.status_code, answer.json()["code"]) == (422, "REQUEST_INVALID"), changed
 
 
 async def test_a_name_is_taken_once(admin: Console, database: FreshDatabase) -> None:

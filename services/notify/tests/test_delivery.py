@@ -25,7 +25,7 @@ from quantmatrix.notify.domain.telling import Telling
 from quantmatrix.operations.servers.nats import free_port
 
 pytestmark = pytest.mark.long(10)
-FAST = {"send_timeout_s": 60.0, "retry_first_s": 0.05, "throttle_cooldown_s": 0.0}
+FAST = {"send_timeout_s": 60.0, "send_look_s": 0.05, "retry_first_s": 0.05, "throttle_cooldown_s": 0.0}
 HANGS_UP_S = 2.0
 
 

@@ -32,6 +32,7 @@ async def serve(settings: NotifySettings) -> None:
             tries_max=settings.tries_max,
             retry_first_s=settings.retry_first_s,
             send_timeout_s=settings.send_timeout_s,
+            look_s=settings.send_look_s,
         )
         dropped = Counter(
             "notifications_dropped",

@@ -17,7 +17,6 @@ from quantmatrix.notify.ports import Channel, RetryAfter
 from quantmatrix.notify.store import TAKEN_MAX, Due, NotifyStore
 
 log = structlog.get_logger(__name__)
-LOOK_S = 2.0
 RETRY_MAX_S = 600.0
 CLAIM_SPARE_S = 10.0
 
@@ -26,7 +25,15 @@ class Sender:
     """Tries what is due. A try whose outcome is not known is made again: a repeated message is better than a lost one."""
 
     def __init__(
-        self, parts: Parts, channels: Sequence[Channel], throttle: Throttle, *, tries_max: int, retry_first_s: float, send_timeout_s: float
+        self,
+        parts: Parts,
+        channels: Sequence[Channel],
+        throttle: Throttle,
+        *,
+        tries_max: int,
+        retry_first_s: float,
+        send_timeout_s: float,
+        look_s: float,
     ) -> None:
         self._parts = parts
         self._channels = {channel.name: channel for channel in channels if not channel.immediate}
@@ -36,6 +43,7 @@ class Sender:
         self._claim = timedelta(seconds=TAKEN_MAX * send_timeout_s + CLAIM_SPARE_S)
         self._tries_max = tries_max
         self._retry_first_s = retry_first_s
+        self._look_s = look_s
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -50,7 +58,7 @@ class Sender:
                     continue
             except TRANSIENT as error:
                 log.warning("send.waiting", error=repr(error))
-            await woken(self._wake, LOOK_S)
+            await woken(self._wake, self._look_s)
 
     async def _round(self) -> bool:
         """Send what is due now; returns whether there was anything."""

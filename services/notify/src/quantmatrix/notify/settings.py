@@ -27,6 +27,7 @@ class NotifySettings(ServiceSettings):
     )
     discord_webhook_playground: SecretStr = Field(SecretStr(""), description="The webhook of test messages.")
     send_timeout_s: float = Field(10.0, gt=0, le=120, description="Seconds to wait for a channel's answer.")
+    send_look_s: float = Field(2.0, gt=0, le=60, description="Seconds between two looks for deliveries whose next try is due.")
     tries_max: int = Field(8, ge=1, le=100, description="Tries of a delivery before it is given up.")
     retry_first_s: float = Field(
         2.0, gt=0, le=600, description="Seconds before the second try; doubled at each further one, up to ten minutes."
