@@ -14,7 +14,7 @@ from quantmatrix.common.instruments import Instrument
 from quantmatrix.common.names import AccountId, AssetClass, FillId, InstrumentId, LotId, Side, UserId
 from quantmatrix.common.values import Money, Price, Quantity
 from quantmatrix.portfolio.domain.book import Book, cash_moved, rebuilt, with_fill, with_split
-from quantmatrix.portfolio.domain.lots import Fill, Lot, Split, book_fill
+from quantmatrix.portfolio.domain.lots import Booked, Fill, Lot, Split, book_fill
 
 pytestmark = pytest.mark.long(15)
 STOCK = Instrument(InstrumentId("ABC"), "ABC", AssetClass.STOCK, "USD", Quantity(1))
@@ -245,7 +245,8 @@ def facts(draw: st.DrawFn) -> list[Fill | Split]:
 
 @settings(max_examples=200, deadline=None)
 @given(facts())
-def test_lots_make_the_position_after_every_fact(story: list[Fill | Split]) -> None:
+def test_after_every_fact_lots_make_the_position_and_cash_and_cost_what_was_realised(story: list[Fill | Split]) -> None:
+    """All long or all short. Cash moved + what is in the lots = what was realised: no cent appears or disappears, whatever is rounded inside."""
     book, held = Book("USD"), Decimal(0)
     for fact in story:
         if isinstance(fact, Split):
@@ -254,28 +255,21 @@ def test_lots_make_the_position_after_every_fact(story: list[Fill | Split]) -> N
             assert abs(book.quantity.value - before * fact.numerator / fact.denominator) <= Decimal("1e-9")
             held = book.quantity.value
         else:
-            book, _ = with_fill(book, fact)
+            book, booked = with_fill(book, fact)
             held += fact.quantity.value * fact.side.sign
+            uses_up_the_whole(fact, booked)
         assert book.quantity.value == held
-
-
-@settings(max_examples=200, deadline=None)
-@given(facts())
-def test_cash_and_cost_make_what_was_realised_after_every_fact(story: list[Fill | Split]) -> None:
-    """Cash moved + what is in the lots = what was realised: no cent appears or disappears, whatever is rounded inside."""
-    book = Book("USD")
-    for fact in story:
-        book = with_split(book, fact) if isinstance(fact, Split) else with_fill(book, fact)[0]
         assert (book.cash or usd(0)) + book.basis == (book.realised or usd(0))
-
-
-@settings(max_examples=200, deadline=None)
-@given(facts())
-def test_lots_are_all_long_or_all_short(story: list[Fill | Split]) -> None:
-    book = Book("USD")
-    for fact in story:
-        book = with_split(book, fact) if isinstance(fact, Split) else with_fill(book, fact)[0]
         assert len({lot.quantity.value > 0 for lot in book.lots.values() if lot.quantity}) <= 1
+
+
+def uses_up_the_whole(fact: Fill, booked: Booked) -> None:
+    """What was closed and what was opened make the fill; each closing realises its proceeds less its basis."""
+    closed = sum((abs(closing.quantity.value) for closing in booked.closings), Decimal(0))
+    opened = abs(booked.opened.quantity.value) if booked.opened else Decimal(0)
+    assert closed + opened == fact.quantity.value
+    for closing in booked.closings:
+        assert closing.realised == closing.proceeds - closing.basis
 
 
 @settings(max_examples=200, deadline=None)
@@ -316,19 +310,3 @@ def test_a_whole_sale_realises_proceeds_less_total_cost(story: list[Fill | Split
         assert booked.realised == cash_moved(last) - book.basis
         assert closed.basis == usd(0)
         assert not closed.quantity
-
-
-@settings(max_examples=150, deadline=None)
-@given(facts())
-def test_closings_and_opening_use_up_the_whole_fill(story: list[Fill | Split]) -> None:
-    book = Book("USD")
-    for fact in story:
-        if isinstance(fact, Split):
-            book = with_split(book, fact)
-            continue
-        book, booked = with_fill(book, fact)
-        closed = sum((abs(closing.quantity.value) for closing in booked.closings), Decimal(0))
-        opened = abs(booked.opened.quantity.value) if booked.opened else Decimal(0)
-        assert closed + opened == fact.quantity.value
-        for closing in booked.closings:
-            assert closing.realised == closing.proceeds - closing.basis

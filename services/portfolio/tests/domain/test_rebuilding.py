@@ -17,6 +17,10 @@ from quantmatrix.portfolio.domain.methods import LotMethod, LotMethods
 from quantmatrix.portfolio.domain.rebuilding import rebuilt_swiftly
 
 OTHERS = (OPTION, STOCK, instrument("EURO", currency="EUR"))
+UNITS = st.one_of(st.integers(1, 40).map(Decimal), st.decimals("0.001", "40", places=3).filter(bool))
+PRICES = st.decimals("0.01", "90", places=4)
+SIGNS = st.sampled_from([1, -1])
+HOURS = st.integers(0, 3)
 Story = dict[Instrument, list[Fill | Split]]
 
 
@@ -29,14 +33,10 @@ def stories(draw: st.DrawFn) -> Story:
     """Trades of options and stocks in two currencies, in any order, perhaps of the same instants or heard late, perhaps with a split."""
     found: Story = {}
     for of in OTHERS:
-        story: list[Fill | Split] = []
-        for number in range(draw(st.integers(0, 25))):
-            units = draw(st.one_of(st.integers(1, 40).map(Decimal), st.decimals("0.001", "40", places=3).filter(bool)))
-            price = str(draw(st.decimals("0.01", "90", places=4)))
-            story.append(fill(number, units * draw(st.sampled_from([1, -1])), price, "0.6523", of=of))
+        count = draw(st.integers(0, 25))
+        story: list[Fill | Split] = [fill(number, draw(UNITS) * draw(SIGNS), str(draw(PRICES)), "0.6523", of=of) for number in range(count)]
         if draw(st.booleans()):
-            hours = st.integers(0, 3)
-            story = [replace(one, executed_at=at(DAY, 60 * draw(hours))) for one in story if isinstance(one, Fill)]
+            story = [replace(one, executed_at=at(DAY, 60 * draw(HOURS))) for one in story if isinstance(one, Fill)]
         if draw(st.integers(0, 4)) == 0:
             story.insert(draw(st.integers(0, len(story))), Split(DAY + timedelta(days=10), 3, 2))
         found[of] = story
