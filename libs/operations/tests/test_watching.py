@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,30 @@ async def test_only_who_answered_once_and_then_misses_every_look_is_ended(child:
     assert (child.alive, len(told)) == (not is_ended, int(is_ended))
     if is_ended:
         assert "idler has answered nothing" in told[0]
+
+
+@dataclass(frozen=True)
+class Unasked(Door):
+    """Answers once; from then on this machine lets nobody ask."""
+
+    looks: list[float] = field(default_factory=list)
+
+    async def answers(self, within_s: float) -> bool | None:
+        self.looks.append(within_s)
+        return True if len(self.looks) == 1 else None
+
+
+async def test_who_could_not_be_asked_is_not_ended(child: Child) -> None:
+    door = Unasked(0)
+    watching = asyncio.ensure_future(watch(child, door, [].append, look_s=LOOK_S, answer_s=ANSWER_S))
+    try:
+        await wait_until(lambda: len(door.looks) > 3 * MISSES_MAX, "it was looked at often enough")
+    finally:
+        watching.cancel()
+
+    assert child.alive
+
+
+@pytest.mark.parametrize(("name", "answer"), [("nobody.there", False), ("much.too.long." * 20, None)])
+async def test_a_door_where_nobody_is_differs_from_one_that_cannot_be_opened(tmp_path: Path, name: str, answer: bool | None) -> None:
+    assert await Door(tmp_path / name).answers(ANSWER_S) is answer

@@ -15,6 +15,8 @@ log = structlog.get_logger(__name__)
 LOOK_S = 3.0
 MISSES_MAX = 5
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+BUS = HEALTH.replace(b"/healthz", b"/healthz?js-server-only=true")
+"""NATS alone: whether its streams work is a question to the disk, and a disk that hangs is no fault of the server's."""
 ENCRYPTION = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
 """PostgreSQL's SSLRequest: it answers with one byte before it asks who is there (its documentation, 54.2.12, SSL session encryption)."""
 
@@ -26,8 +28,8 @@ class Door:
     place: int | Path
     question: bytes = HEALTH
 
-    async def answers(self, within_s: float) -> bool:
-        """Whether anything at all comes back in time."""
+    async def answers(self, within_s: float) -> bool | None:
+        """Whether anything at all comes back in time; None where this machine did not let us ask (no descriptor left, no memory)."""
         try:
             async with asyncio.timeout(within_s):
                 reader, writer = await self._opened()
@@ -36,8 +38,11 @@ class Door:
                     return bool(await reader.read(1))
                 finally:
                     writer.close()
-        except (OSError, TimeoutError):
+        except (TimeoutError, ConnectionError, FileNotFoundError):
             return False
+        except OSError as error:
+            log.warning("look.failed", error=str(error))
+            return None
 
     async def _opened(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self.place, Path):
@@ -60,7 +65,7 @@ async def watch(child: Child, door: Door, say: Callable[[str], None], *, look_s:
             looked_at, misses = child.starts, 0
             continue
         answers = await door.answers(answer_s)
-        if child.starts != looked_at:
+        if child.starts != looked_at or answers is None:
             continue
         if answers:
             misses, child.has_answered = 0, True
@@ -68,6 +73,6 @@ async def watch(child: Child, door: Door, say: Callable[[str], None], *, look_s:
             misses += 1
             if misses == MISSES_MAX:
                 log.warning("process.hangs", name=child.name, pid=child.pid)
-                say(f"{child.name} has answered nothing for {(look_s + answer_s) * MISSES_MAX:g} s; it is ended and started again")
+                say(f"{child.name} has answered nothing at {MISSES_MAX} looks in a row; it is ended and started again")
                 child.send(signal.SIGKILL)
                 misses = 0

@@ -36,9 +36,10 @@ from quantmatrix.execution.ports import Close
 _OPEN = sorted(OPEN)
 _SHORTS = """select array_agg((i.symbol, t.n, i.deliverable)) from (select instrument_id, sum(n) as n from
     (select instrument_id, quantity as n from position where account_id = $1
+     union all select instrument_id, gap from accepted_gap where account_id = $1 and gap < 0
      union all select instrument_id, filled - quantity from o where side = 'SELL') u
     group by instrument_id having sum(n) < 0) t join instrument i using (instrument_id)"""
-"""What an account has sold without holding it, or would have with its open sales `o`."""
+"""What an account has sold without holding it at the broker, or would have with its open sales `o`."""
 _UNANSWERED = sorted(UNANSWERED)
 
 

@@ -20,7 +20,7 @@ from quantmatrix.common.runtime.permissions import PROVISION_USER, password_vari
 from quantmatrix.operations.connecting import connect
 from quantmatrix.operations.places import Places, Secrets, SetUpError
 from quantmatrix.operations.processes import Child
-from quantmatrix.operations.watching import Door
+from quantmatrix.operations.watching import BUS, Door
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 1.5
@@ -78,7 +78,7 @@ class NatsServer:
     @property
     def door(self) -> Door:
         """Where whoever watches it looks."""
-        return Door(self.monitor_port)
+        return Door(self.monitor_port, BUS)
 
     @property
     def store(self) -> Path:

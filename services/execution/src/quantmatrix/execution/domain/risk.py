@@ -36,9 +36,9 @@ class Limits:
 class Standing:
     """What the account looks like at this instant, working orders included. price: the last raw price of the instrument; priced_at: when.
 
-    reserved: what purchases under way may still take, commission included. named_lots: those that open orders name. shorts: by symbol
-    what was sold without being held, or would be by sales under way, below zero. bound: the shares of the instrument that calls of these
-    bind; cover: the calls that free shares cover, where it is one.
+    position: what the broker surely holds of ours too. reserved: what purchases under way may still take, commission included. named_lots:
+    those that open orders name. shorts: by symbol what was sold without being held, or would be by sales under way, below zero. bound: the
+    shares of the instrument that calls of these bind; cover: the calls that free shares cover, where it is one.
     """
 
     trading_state: TradingState
