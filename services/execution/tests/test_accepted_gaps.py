@@ -37,7 +37,9 @@ async def _account(connection: Connection) -> None:
         await connection.execute(
             "insert into mark (instrument_id, price, session, marked_at) values ($1, 2, $2, $3)", one.instrument_id, NOW.date(), NOW
         )
-    await connection.execute("insert into position (account_id, instrument_id, quantity) values ('A', 'ABC', 100), ('A', 'C', 1), ('A', 'P', 2)")
+    await connection.execute(
+        "insert into position (account_id, instrument_id, quantity) values ('A', 'ABC', 100), ('A', 'C', 1), ('A', 'P', 2)"
+    )
     await connection.execute(
         "insert into accepted_gap (account_id, about, instrument_id, gap) values ('A', 'position C', 'C', -1), ('A', 'position P', 'P', -2)"
     )
