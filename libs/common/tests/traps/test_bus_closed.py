@@ -47,7 +47,7 @@ async def test_a_bus_that_says_nothing_is_connected_to_anew(bus: FreshBus, serve
         password=bus.password(READER),
         metrics=metrics,
         on_back=lambda: None,
-        on_closed=lambda: closed.append("for good"),
+        on_lost_for_good=lambda: closed.append("for good"),
     )
     client: Client = await broker.connect()
     metrics.bus_connected.set(1)

@@ -11,6 +11,7 @@ from libs.common.tests.traps.looking import Looked
 from quantmatrix.common.contracts.asking.messaging import InboxHeadsAsked, OutboxHeadsAsked, OutboxReadAsked, ParkedAsked, TraceAsked
 from quantmatrix.common.runtime.asking import ServiceSilent
 from quantmatrix.common.runtime.desk import TRIES_MAX
+from quantmatrix.common.runtime.main import EXIT_CONFIGURATION
 from quantmatrix.common.runtime.permissions import PROVISION_USER
 from quantmatrix.common.runtime.provisioning import provision
 from quantmatrix.common.testing.pair import Pair
@@ -35,6 +36,14 @@ async def test_a_thread_that_is_stuck_keeps_no_message_waiting_and_its_process_e
 
     assert await pair.all_booked("A", 3) == [1, 2, 3]
     assert await process.stop() == 0
+
+
+@pytest.mark.parametrize(("error", "code"), [("ConfigurationError", EXIT_CONFIGURATION), ("NotLetIn", 1)])
+async def test_a_thread_that_is_stuck_takes_neither_the_sentence_nor_the_exit_code_away(pair: Pair, error: str, code: int) -> None:
+    process = await pair.process(READER, module=f"libs.common.tests.traps.stuck {error}")
+
+    assert await process.ended() == code
+    assert f"{READER}: one sentence" in process.written().splitlines()
 
 
 async def test_two_readers_at_once_book_everything_once_and_in_order(pair: Pair) -> None:

@@ -81,7 +81,7 @@ async def test_a_refused_permission_is_an_error_in_the_log_and_a_number(
     monkeypatch.setattr(logging.getLogger(), "handlers", [])
     configure_logs(service=READER, level="INFO", file=logged)
     broker = make_broker(
-        service=READER, url=bus.url, password=bus.password(READER), metrics=metrics, on_back=lambda: None, on_closed=lambda: None
+        service=READER, url=bus.url, password=bus.password(READER), metrics=metrics, on_back=lambda: None, on_lost_for_good=lambda: None
     )
     client = await broker.connect()
     try:

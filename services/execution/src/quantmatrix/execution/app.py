@@ -8,7 +8,7 @@ import structlog
 from quantmatrix.common.contracts.orders import AccountOpened
 from quantmatrix.common.ids import FIRST_ADMINISTRATOR
 from quantmatrix.common.names import AccountId, TradingState
-from quantmatrix.common.runtime.errors import TRANSIENT, TryLater
+from quantmatrix.common.runtime.errors import TRANSIENT, NotLetIn, TryLater
 from quantmatrix.common.runtime.hearing import Bus
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts, run_service
@@ -130,11 +130,13 @@ async def keep_reconciled(parts: Parts, brokers: Brokers, every_s: float) -> Non
 
 
 async def _patiently(start: Callable[[], Awaitable[None]], give_up_s: float) -> None:
-    """A broker that is not there yet is waited for. Raises TimeoutError after `give_up_s`."""
+    """A broker that is not there yet is waited for. Raises TimeoutError after `give_up_s`, NotLetIn when it refuses."""
     async with asyncio.timeout(give_up_s):
         while True:
             try:
                 await start()
+            except NotLetIn:
+                raise
             except TryLater as error:
                 log.info("broker.waiting", error=str(error))
                 await asyncio.sleep(RETRY_S)

@@ -9,7 +9,7 @@ import structlog
 
 from quantmatrix.common.names import AccountId, OrderId, OrderState
 from quantmatrix.common.runtime.database import Pool
-from quantmatrix.common.runtime.errors import TRANSIENT, TryLater
+from quantmatrix.common.runtime.errors import TRANSIENT, NotLetIn, TryLater
 from quantmatrix.common.runtime.page import Page, origin
 from quantmatrix.common.runtime.service import Parts
 from quantmatrix.common.runtime.waiting import woken
@@ -82,7 +82,10 @@ class Dispatcher:
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled: new orders at once, orders in doubt again and again."""
+        """Work until cancelled: new orders at once, orders in doubt again and again.
+
+        Raises NotLetIn when a broker or the database refuses the service. Its orders stay as they are stored, and are looked for by the next.
+        """
         left = True
         while True:
             try:
@@ -90,6 +93,8 @@ class Dispatcher:
                     left = not await self._send_fresh() or left
                 if left or not self._wake.is_set():
                     left = await self._round()
+            except NotLetIn:
+                raise
             except TRANSIENT as error:
                 log.warning("dispatch.waiting", error=repr(error))
                 left = True
@@ -153,6 +158,8 @@ class Dispatcher:
         try:
             async with asyncio.timeout(self._answer_timeout_s):
                 return await broker.submit(_request(order))
+        except NotLetIn:
+            raise
         except TRANSIENT as error:
             return Unknown(repr(error))
 
@@ -163,6 +170,8 @@ class Dispatcher:
         try:
             async with asyncio.timeout(self._answer_timeout_s):
                 found = await broker.find(order.account_id, order.client_ref)
+        except NotLetIn:
+            raise
         except TRANSIENT as error:
             return Unknown(repr(error))
         if isinstance(found, Absent):
@@ -203,6 +212,8 @@ class Dispatcher:
             async with asyncio.timeout(self._answer_timeout_s):
                 outcome = await broker.cancel(order.account_id, order.client_ref, order.created_at)
                 found = await broker.find(order.account_id, order.client_ref)
+        except NotLetIn:
+            raise
         except TRANSIENT as error:
             outcome = Unknown(repr(error))
         if isinstance(outcome, Unknown) or (isinstance(found, Absent) and not self._absent_twice(order)):

@@ -90,7 +90,7 @@ class Broker(Protocol):
         """How accounts name it."""
 
     async def start(self) -> None:
-        """Connect. Raises TryLater when the broker cannot be reached."""
+        """Connect. Raises TryLater when the broker cannot be reached, NotLetIn when it refuses our name and password, as every call may."""
 
     async def stop(self) -> None:
         """Disconnect."""

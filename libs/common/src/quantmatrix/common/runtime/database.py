@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
 
@@ -24,18 +24,25 @@ POOL_CLOSES_S = 3.0
 
 
 async def open_pool(url: str, *, service: str, size: int) -> Pool:
-    """A pool of at most `size` connections. Raises OSError or a PostgreSQL error when the server is not there, NotLetIn when it refuses."""
-    with _let_in(service):
-        return await asyncpg.create_pool(
-            url,
-            min_size=1,
-            max_size=size,
-            timeout=CONNECT_TIMEOUT_S,
-            command_timeout=COMMAND_TIMEOUT_S,
-            max_inactive_connection_lifetime=0,
-            reset=_nothing,
-            server_settings={"application_name": f"quantmatrix-{service}"},
-        )
+    """A pool of at most `size` connections. Raises OSError or a PostgreSQL error when the server is not there, NotLetIn when it refuses;
+    so does the pool when it needs a new connection later.
+    """
+
+    async def let_in(*args: Any, **options: Any) -> Own:
+        with _let_in(service):
+            return await asyncpg.connect(*args, **options)
+
+    return await asyncpg.create_pool(
+        url,
+        connect=let_in,
+        min_size=1,
+        max_size=size,
+        timeout=CONNECT_TIMEOUT_S,
+        command_timeout=COMMAND_TIMEOUT_S,
+        max_inactive_connection_lifetime=0,
+        reset=_nothing,
+        server_settings={"application_name": f"quantmatrix-{service}"},
+    )
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from quantmatrix.common.contracts.message import UNSAID, Head, Message, Watermar
 from quantmatrix.common.runtime.clock import Clock
 from quantmatrix.common.runtime.database import Connection, Own
 from quantmatrix.common.runtime.delivery import Delivery, Verdict, in_order
-from quantmatrix.common.runtime.errors import OF_A_STATEMENT, TRANSIENT, LeaseLost
+from quantmatrix.common.runtime.errors import ENDS_THE_SERVICE, OF_A_STATEMENT, TRANSIENT
 from quantmatrix.common.runtime.hearing import Hears
 from quantmatrix.common.runtime.lease import Lease
 from quantmatrix.common.runtime.metrics import Metrics
@@ -116,7 +116,7 @@ class Desk:
         await marker
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled. Raises LeaseLost, and NotLetIn when the database refuses the service."""
         while True:
             await self._something_to_do()
             while self._jobs:
@@ -181,13 +181,12 @@ class Desk:
             view = self._register.view()
             page = Page(cast(Connection, writing), job.start, view, from_message=False)
             result, rows, numbered = await self._job_page(page, job)
-        except LeaseLost as error:
-            job.done.set_exception(error)
-            raise
         except Exception as error:
             self._register.doubt()
             if not job.done.done():
                 job.done.set_exception(error)
+            if isinstance(error, ENDS_THE_SERVICE):
+                raise
             return
         self._register.keep(view, numbered)
         await self._committed(page, rows)
@@ -225,7 +224,7 @@ class Desk:
         """Settle a batch in one transaction; when one of it fails, each in its own."""
         try:
             await self._in_one_page(batch)
-        except LeaseLost:
+        except ENDS_THE_SERVICE:
             raise
         except TRANSIENT as error:
             if len(batch) > 1 and isinstance(error, OF_A_STATEMENT):

@@ -36,6 +36,10 @@ class LeaseLost(Exception):  # noqa: N818
     """Another process owns this work now; whatever was about to be written must not be."""
 
 
+ENDS_THE_SERVICE: tuple[type[Exception], ...] = (LeaseLost, NotLetIn)
+"""What no further try of this process mends: one that begins anew takes its turn, or reads the right password."""
+
+
 SHUT_OUT = asyncpg.exceptions.InvalidAuthorizationSpecificationError
 """The database does not let a role in: its password is another one now, or it was locked."""
 

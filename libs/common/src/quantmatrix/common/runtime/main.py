@@ -23,28 +23,34 @@ GARBAGE_LOOKS = (20_000, 10, 10)
 
 
 def main(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
-    """Exit 0 after a stop that was asked for, 4 when the configuration is wrong, 1 otherwise."""
+    """Exit 0 after a stop that was asked for, 4 when the configuration is wrong, 1 otherwise; also while threads are stuck."""
     gc.freeze()  # what was imported stays: the collector need not look at it again
     gc.set_threshold(*GARBAGE_LOOKS)
-    try:
-        uvloop.run(_serve(settings, serve))
-    except (SettingsError, ConfigurationError) as error:
-        print(f"{settings.SERVICE}: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet
-        sys.exit(EXIT_CONFIGURATION)
-    except NotLetIn as error:
-        print(f"{settings.SERVICE}: {error}", file=sys.stderr)  # noqa: T201 - whoever started it may not see the log
-        sys.exit(1)
+    code = uvloop.run(_serve(settings, serve))
+    if code:
+        sys.exit(code)
 
 
-async def _serve(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> None:
+async def _serve(settings: type[S], serve: Callable[[S], Awaitable[None]]) -> int:
+    """Says what is wrong before the loop waits for threads: one that is stuck must not take the sentence and the code with it."""
     code = 1
     try:
         await serve(settings.read())
         code = 0
+    except (SettingsError, ConfigurationError) as error:
+        code = EXIT_CONFIGURATION
+        _say(settings, error)
+    except NotLetIn as error:
+        _say(settings, error)
     finally:
         ending = threading.Timer(THREADS_END_S, _end_with_threads, (code,))
         ending.daemon = True
         ending.start()
+    return code
+
+
+def _say(settings: type[S], error: Exception) -> None:
+    print(f"{settings.SERVICE}: {error}", file=sys.stderr)  # noqa: T201 - there is no log yet, or whoever started it does not see it
 
 
 def _end_with_threads(code: int) -> None:

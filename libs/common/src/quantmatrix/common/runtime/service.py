@@ -103,20 +103,24 @@ async def run_service(settings: ServiceSettings, build: Build, *, exclusive: boo
     try:
         await runner.run(stop)
     except Exception as error:
-        refused = _refusal_in(error)
+        refused, others = _refusal_in(error)
         if refused is None:
             log.exception("stopped.by_error")
             raise
+        if others is not None:
+            log.error("stopped.by_error", exc_info=others)
         log.error("stopped.not_let_in", error=str(refused))
         raise refused from None
     log.info("stopped")
 
 
-def _refusal_in(error: BaseException) -> NotLetIn | None:
-    """The server's refusal among what ended the tasks of a service."""
-    if isinstance(error, BaseExceptionGroup):
-        return next((found for one in error.exceptions if (found := _refusal_in(one))), None)
-    return error if isinstance(error, NotLetIn) else None
+def _refusal_in(error: Exception) -> tuple[NotLetIn | None, ExceptionGroup[Exception] | None]:
+    """The server's refusal among what ended the tasks of a service, and whatever else did."""
+    refusals, others = ExceptionGroup("what else ended the service", [error]).split(NotLetIn)
+    first: NotLetIn | ExceptionGroup[NotLetIn] | None = refusals
+    while isinstance(first, ExceptionGroup):
+        first = first.exceptions[0]
+    return first, others
 
 
 def _stopped_by_signals() -> asyncio.Event:
@@ -137,7 +141,7 @@ class _Runner:
         self._lease = Lease(service=self._service, database_url=self._url) if exclusive else None
         self._catch_up: CatchUp | None = None
         self._not_ready: str | None = STARTING
-        self._bus_closed = asyncio.Event()
+        self._bus_lost_for_good = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         pool = await self._patiently(
@@ -149,7 +153,7 @@ class _Runner:
             password=self._settings.nats_password.get_secret_value(),
             metrics=self._metrics,
             on_back=self._bus_is_back,
-            on_closed=self._bus_closed.set,
+            on_lost_for_good=self._bus_lost_for_good.set,
         )
         try:
             client = await self._patiently("bus", lambda: let_in(self._service, broker))
@@ -269,7 +273,7 @@ class _Runner:
         """Raises ConnectionError when the connection to the bus was closed for good, NotLetIn when the bus let nobody of this name and
         password in: a process that begins anew makes another.
         """
-        await self._bus_closed.wait()
+        await self._bus_lost_for_good.wait()
         if self._not_ready == STOPPING:
             return
         told = client.last_error

@@ -46,19 +46,19 @@ async def _whole(message: NatsMessage) -> NatsMessage:
 
 
 def make_broker(
-    *, service: str, url: str, password: str, metrics: Metrics, on_back: Callable[[], None], on_closed: Callable[[], None]
+    *, service: str, url: str, password: str, metrics: Metrics, on_back: Callable[[], None], on_lost_for_good: Callable[[], None]
 ) -> NatsBroker:
     """A broker that reconnects as long as the library does, reports the server's refusals, and keeps to its own inbox.
 
-    on_closed: the connection is closed and nothing makes it again. The library takes most errors that the server tells for such an end,
-    and would try for ever to be let in with a password that is not valid any more.
+    on_lost_for_good: the connection is closed and nothing makes it again, or the server refuses this name and password: the library takes
+    most errors that the server tells for an end, and would try this one for ever. It may be called for both.
     """
 
     async def on_error(error: Exception) -> None:
         metrics.bus_errors.inc()
         log.error("bus.error", error=repr(error))
         if is_refusal(error):
-            on_closed()
+            on_lost_for_good()
 
     async def on_lost() -> None:
         metrics.bus_connected.set(0)
@@ -71,7 +71,7 @@ def make_broker(
 
     async def on_end() -> None:
         metrics.bus_connected.set(0)
-        on_closed()
+        on_lost_for_good()
 
     return NatsBroker(
         url,

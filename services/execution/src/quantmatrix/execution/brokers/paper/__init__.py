@@ -7,7 +7,7 @@ from uuid import UUID
 from quantmatrix.common.contracts.prices import Bar, CorporateActionAnnounced
 from quantmatrix.common.names import AccountId, ActionKind, InstrumentId
 from quantmatrix.common.runtime.database import Pool, close_pool, open_pool
-from quantmatrix.common.runtime.errors import TRANSIENT, TryLater
+from quantmatrix.common.runtime.errors import TRANSIENT, NotLetIn, TryLater
 from quantmatrix.common.values import Money, Quantity
 from quantmatrix.execution.brokers.paper.contracts import Assigned
 from quantmatrix.execution.brokers.paper.venue import PaperVenue, VenueRules
@@ -47,6 +47,8 @@ class PaperBroker:
                 self._pool = await open_pool(self._url, service="paper-venue", size=POOL_SIZE)
             venue = PaperVenue(self._pool, self._rules)
             await venue.open()
+        except NotLetIn:
+            raise
         except TRANSIENT as error:
             raise TryLater(f"the paper venue's storage is away: {error!r}") from error
         self._venue = venue
@@ -59,12 +61,16 @@ class PaperBroker:
     async def submit(self, request: OrderRequest) -> SubmitOutcome:
         try:
             return await self._open_venue().submit(request)
+        except NotLetIn:
+            raise
         except TRANSIENT as error:
             return Unknown(repr(error))
 
     async def cancel(self, account_id: AccountId, client_ref: str, at: datetime) -> SubmitOutcome:
         try:
             return await self._open_venue().cancel(account_id, client_ref, at)
+        except NotLetIn:
+            raise
         except TRANSIENT as error:
             return Unknown(repr(error))
 
