@@ -27,7 +27,7 @@ async def test_empty_pages_say_what_will_appear(console: Console, start_here: St
         seen = Seen(page, console)
         await log_in(page, console)
         for path, text in (
-            ("/", "Open positions appear here after the first fill."),
+            ("/", "No position is open. One appears here with its first fill."),
             ("/positions", "Every purchase opens a tax lot"),
             ("/orders", "Every order appears here the moment it is decided"),
             ("/signals", "The first decision appears here"),
