@@ -46,8 +46,8 @@ _Part = TypeVar("_Part")
 class Plan:
     """What to start, and what the services are told beyond addresses and passwords. console_port 0: any free one.
 
-    look_s: how often to look whether a service or server answers anything. own_log: whether the supervisor's records go to a file beside those of the
-    services, and this process's standard output stays free for people.
+    look_s: how often to look whether a service or server answers anything. own_log: whether the supervisor's records go to a file beside
+    those of the services, and this process's standard output stays free for people.
     """
 
     services: tuple[str, ...] = SERVICES

@@ -1,7 +1,6 @@
 """Clocks for tests: one that stands still until a test moves it, and two that are wrong."""
 
 import itertools
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -30,7 +29,7 @@ class SetClock:
         self._now += timedelta(seconds=seconds)
 
 
-class WildClock:
+class WildClock(SystemClock):
     """The machine's clock gone wrong: it stands still, but for jumps of so many hours, one after the other at each look. `monotonic` is right."""
 
     def __init__(self, jumps_h: Sequence[int] = (0, 1, 0, -1)) -> None:
@@ -41,23 +40,16 @@ class WildClock:
         self.looks += 1
         return next(self._tells)
 
-    def monotonic(self) -> float:
-        return time.monotonic()
 
-
-class ShiftedClock:
+class ShiftedClock(SystemClock):
     """The machine's clock, wrong by `by` as soon as that is set. `monotonic` is right."""
 
     def __init__(self) -> None:
         self.by = timedelta()
-        self._machine = SystemClock()
 
     def now(self) -> datetime:
-        return self._machine.now() + self.by
+        return super().now() + self.by
 
     def set_to(self, at: datetime) -> None:
         """Go on from this instant."""
-        self.by = at - self._machine.now()
-
-    def monotonic(self) -> float:
-        return time.monotonic()
+        self.by = at - super().now()
